@@ -1,0 +1,2 @@
+export { type ActivationRequested, activationRequested } from './activation-requested.ts';
+export { routes } from './routes.ts';

@@ -1,0 +1,4 @@
+/** Who hears what: event → the services that must receive it. An event that nobody hears is not published at all. */
+export const routes = {
+  'activation-requested': ['mailer'],
+} as const satisfies Record<string, readonly [string, ...string[]]>;

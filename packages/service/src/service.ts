@@ -1,0 +1,34 @@
+import type { FastifyInstance } from 'fastify';
+import type { TObject } from 'typebox';
+
+/** How one part of a service is: the database, the broker, the relay. A part that is not `ok` says why in `detail`. */
+export interface HealthPart {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail?: string;
+}
+
+/**
+ * One bounded context at run time. It never reads the environment, opens a port or installs a signal handler;
+ * `apps/server` does, and calls `start` before the first request and `stop` after the last one.
+ */
+export interface Service {
+  readonly name: string;
+  /** Every route of the service. The gateway hands requests to it, or `apps/server` listens with it. */
+  readonly http: FastifyInstance;
+  /** Begins background work: consumers, relay, jobs. */
+  start(): Promise<void>;
+  /** Ends background work, finishing what is in hand. */
+  stop(): Promise<void>;
+  health(): Promise<readonly HealthPart[]>;
+}
+
+/** What `apps/server` must know of a service before it can create one. `Deps` is what it hands over. */
+export interface ServiceDefinition<Deps, Config extends TObject = TObject> {
+  readonly name: string;
+  /** The service's variables; see `loadConfig`. */
+  readonly config: Config;
+  /** The service's folder of `.sql` migrations; absent when it has no database. */
+  readonly migrations?: URL;
+  create(deps: Deps): Service | Promise<Service>;
+}
