@@ -1,0 +1,105 @@
+import { parseArgs } from 'node:util';
+import { ConfigError, type Environment } from '@stoa/service';
+import { StartProblem } from './start-problem.ts';
+
+interface Command {
+  readonly usage: string;
+  readonly summary: string;
+  /** Flags with a value, and the variable each stands for. */
+  readonly flags?: Readonly<Record<string, string>>;
+  /** Names of the words that follow the command. */
+  readonly words?: readonly string[];
+  run(environment: Environment, words: readonly string[]): Promise<void>;
+}
+
+const dataFlag = { data: 'DATA_DIR' };
+
+/** Each command's code is loaded only when it runs. */
+const commands: Readonly<Record<string, Command>> = {
+  start: {
+    usage: 'stoa start [--port N] [--host ADDRESS] [--data DIR] [--services users,mailer,…]',
+    summary: 'start the services and their gateway',
+    flags: { ...dataFlag, port: 'PORT', host: 'HOST', services: 'SERVICES' },
+    run: async (environment) => (await import('./commands/start.ts')).start(environment),
+  },
+  migrate: {
+    usage: 'stoa migrate',
+    summary: 'make the databases and roles at DATABASE_URL and bring their tables up to date',
+    run: async (environment) => (await import('./commands/migrate.ts')).migrateAll(environment),
+  },
+  'dead-letters': {
+    usage: 'stoa dead-letters list|replay [ID] [--service NAME] [--data DIR]',
+    summary: 'show what could not be processed, or hand it in again',
+    flags: { ...dataFlag, service: 'SERVICES' },
+    words: ['list|replay', 'ID'],
+    run: async (environment, words) => (await import('./commands/dead-letters.ts')).deadLetters(environment, words),
+  },
+  secret: {
+    usage: 'stoa secret',
+    summary: 'print a new STOA_SECRET',
+    run: async () => (await import('./commands/secret.ts')).printSecret(),
+  },
+  openapi: {
+    usage: 'stoa openapi',
+    summary: 'print the OpenAPI document of all services',
+    run: async () => (await import('./commands/documents.ts')).printOpenApi(),
+  },
+  asyncapi: {
+    usage: 'stoa asyncapi',
+    summary: 'print the AsyncAPI document of all events',
+    run: async () => (await import('./commands/documents.ts')).printAsyncApi(),
+  },
+};
+
+export async function runCli(argv: readonly string[]): Promise<void> {
+  try {
+    await dispatch(argv);
+  } catch (error) {
+    process.exitCode = report(error);
+  }
+}
+
+async function dispatch([name, ...rest]: readonly string[]) {
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') return help();
+  const command = commands[name];
+  if (command === undefined) throw new StartProblem(`There is no command "${name}".`, `Known are ${Object.keys(commands).join(', ')}.`, 64);
+  const { readEnvironment } = await import('./settings.ts');
+  const { flags, words, wantsHelp } = parse(command, rest);
+  if (wantsHelp) return console.log(`${command.usage}\n  ${command.summary}`);
+  await command.run(readEnvironment(flags), words);
+}
+
+function parse(command: Command, argv: string[]) {
+  const flags = command.flags ?? {};
+  const options = Object.fromEntries(Object.keys(flags).map((flag) => [flag, { type: 'string' as const }]));
+  try {
+    const { values, positionals } = parseArgs({ args: argv, options: { ...options, help: { type: 'boolean', short: 'h' } }, allowPositionals: true });
+    if (positionals.length > (command.words?.length ?? 0)) throw new Error(`"${positionals.at(-1)}" is one word too many`);
+    const environment = Object.entries(flags).map(([flag, variable]) => [variable, (values as Record<string, unknown>)[flag]]);
+    return { flags: Object.fromEntries(environment) as Environment, words: positionals, wantsHelp: values.help === true };
+  } catch (error) {
+    const cause = (error as Error).message.split('. ')[0];
+    throw new StartProblem(`${cause}.`, `Usage: ${command.usage}`, 64);
+  }
+}
+
+function help() {
+  const lines = Object.values(commands).map(({ usage, summary }) => `  ${usage}\n      ${summary}`);
+  console.log(`Stoa\n\n${lines.join('\n')}\n\nEvery setting is a variable, in the environment or in .env: see .env.example.`);
+}
+
+/** One line of cause, one of fix. Only what we did not foresee shows its stack. */
+function report(error: unknown): number {
+  if (error instanceof StartProblem) {
+    console.error(`stoa: ${error.message}\nFix: ${error.fix}`);
+    return error.exitCode;
+  }
+  if (error instanceof ConfigError) {
+    console.error(`stoa: ${error.problems.length === 1 ? 'one setting is' : `${error.problems.length} settings are`} not right.`);
+    for (const line of error.message.split('\n')) console.error(`  ${line}`);
+    console.error('Fix: set them as a flag, in the environment or in .env; .env.example shows all of them.');
+    return 78;
+  }
+  console.error(error);
+  return 1;
+}

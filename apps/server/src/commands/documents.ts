@@ -1,0 +1,29 @@
+import { randomBytes } from 'node:crypto';
+import { asyncApi } from '@stoa/contracts';
+import { createKeys, createLog } from '@stoa/service';
+import { serviceDefinitions } from '../services.ts';
+import { wire } from '../wiring.ts';
+
+/** Prints the OpenAPI document of all services, as `/openapi.json` serves it. Needs nothing that runs. */
+export async function printOpenApi(): Promise<void> {
+  const wired = await wireForDocuments();
+  const answer = await wired.front.http.inject('/openapi.json');
+  console.log(JSON.stringify(answer.json(), null, 2));
+  await wired.close();
+}
+
+/** Prints the AsyncAPI document of all events. */
+export async function printAsyncApi(): Promise<void> {
+  console.log(JSON.stringify(asyncApi(), null, 2));
+}
+
+/** All services with their routes, on databases that are never asked. */
+export function wireForDocuments() {
+  return wire({
+    chosen: ['gateway', ...serviceDefinitions.map(({ name }) => name)],
+    environment: { MAIL_URL: 'mailbox:' },
+    derive: createKeys(randomBytes(32).toString('base64')),
+    log: createLog({ level: 'silent' }),
+    databaseUrl: (service) => `postgres://documents@127.0.0.1:1/${service}`,
+  });
+}

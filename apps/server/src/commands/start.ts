@@ -1,0 +1,74 @@
+import { gateway } from '@stoa/gateway';
+import { createLog, type Environment, type Logger } from '@stoa/service';
+import { banner } from '../banner.ts';
+import { type House, openHouse } from '../house.ts';
+import { assertPortFree, listen, reachableHost } from '../listening.ts';
+import { logDestination } from '../log-destination.ts';
+import { type Platform, startPlatform } from '../platform.ts';
+import { serviceDefinitions } from '../services.ts';
+import { chosenServices, readSettings } from '../settings.ts';
+import { onStopSignal } from '../signals.ts';
+
+/** How long a clean stop may take before the process ends all the same. */
+const STOP_LIMIT_MS = 25_000;
+
+/** Starts the chosen services in this process and prints where everything is. Returns when all of it is ready. */
+export async function start(environment: Environment): Promise<void> {
+  const { config, resolved } = readSettings(environment, [gateway, ...serviceDefinitions]);
+  const chosen = chosenServices(config, ['gateway', ...serviceDefinitions.map(({ name }) => name)]);
+  const embedded = config.DATABASE_URL === undefined;
+  const host = config.HOST ?? (embedded ? '127.0.0.1' : '0.0.0.0');
+  await assertPortFree(config.PORT, host);
+  const log = createLog({ level: config.LOG_LEVEL, destination: await logDestination() });
+
+  let house: House | undefined;
+  let platform: Platform | undefined;
+  let stopping: Promise<void> | undefined;
+  const starting = (async () => {
+    house = await openHouse(config, resolved, log, (line) => console.error(line));
+    if (stopping) return;
+    platform = await startPlatform({ chosen, environment: resolved, databases: house.databases, derive: house.derive, log, migrate: embedded });
+    if (stopping) return;
+    const port = await listen(platform.front.http, config.PORT, host);
+    const url = `http://${reachableHost(host)}:${port}`;
+    await house.data?.writeRun({ pid: process.pid, port, url, databaseUrl: house.databases.adminUrl });
+    const mail = resolved['MAIL_URL'] ?? '';
+    console.log(banner({ url, readyInMs: performance.now(), services: chosen, dataDirectory: house.data?.path, mail }));
+  })();
+  // What has begun to start is let finish before it is stopped: a half-started Postgres would be left behind.
+  const stop = () => {
+    stopping ??= starting
+      .catch(() => {})
+      .then(() => platform?.stop())
+      .then(() => house?.close());
+    return stopping;
+  };
+  handleSignalsAndFaults(stop, log);
+  try {
+    await starting;
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function handleSignalsAndFaults(stop: () => Promise<void>, log: Logger) {
+  const stopProcess = async (exitCode: number) => {
+    setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
+    await stop().catch((error) => {
+      log.error({ err: error }, 'could not stop cleanly');
+      process.exit(1);
+    });
+    process.exit(exitCode);
+  };
+  onStopSignal(
+    () => stopProcess(0),
+    () => process.exit(1),
+  );
+  const fail = (error: unknown) => {
+    log.fatal({ err: error }, 'unexpected error: stopping');
+    void stopProcess(1);
+  };
+  process.on('uncaughtException', fail);
+  process.on('unhandledRejection', fail);
+}

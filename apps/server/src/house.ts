@@ -1,0 +1,68 @@
+import { EmbeddedPostgresError, startEmbeddedPostgres } from '@stoa/postgres';
+import { createKeys, type DeriveKey, type Environment, type Logger } from '@stoa/service';
+import { join, resolve } from 'node:path';
+import { type DataDirectory, openDataDirectory, readRun, secretOf } from './data-directory.ts';
+import type { DatabasePlace } from './databases.ts';
+import type { ServerConfig } from './settings.ts';
+import { StartProblem } from './start-problem.ts';
+
+/**
+ * The ground that services stand on: the databases' place and the secret. Embedded, both come from the data folder and
+ * Postgres is started here; else both are given and nothing on this machine is touched.
+ */
+export interface House {
+  readonly databases: DatabasePlace;
+  readonly derive: DeriveKey;
+  /** Absent when Postgres is external. */
+  readonly data?: DataDirectory;
+  /** Stops what was started here, Postgres last. */
+  close(): Promise<void>;
+}
+
+export async function openHouse(config: ServerConfig, environment: Environment, log: Logger, onProgress: (line: string) => void): Promise<House> {
+  const { DATABASE_URL: adminUrl, DATABASE_PREFIX: prefix, STOA_SECRET: secret } = config;
+  if (adminUrl !== undefined) {
+    const derive = deriveFrom(secret as string);
+    return { derive, databases: { adminUrl, prefix, derive, environment }, close: async () => {} };
+  }
+  const data = await openDataDirectory(config.DATA_DIR);
+  try {
+    const derive = deriveFrom(secret ?? (await data.secret()));
+    const postgres = await startEmbeddedPostgres({ directory: join(data.path, 'postgres'), log, onProgress });
+    return {
+      derive,
+      data,
+      databases: { adminUrl: postgres.url, prefix, derive, environment },
+      close: async () => {
+        await postgres.stop();
+        await data.release();
+      },
+    };
+  } catch (error) {
+    await data.release();
+    throw error instanceof EmbeddedPostgresError ? new StartProblem(error.message, error.fix, 69) : error;
+  }
+}
+
+export function deriveFrom(secret: string): DeriveKey {
+  try {
+    return createKeys(secret);
+  } catch {
+    throw new StartProblem('STOA_SECRET is not 32 bytes in base64.', 'Make one with "npx stoa secret"; keep it, as nothing else opens what it has sealed.');
+  }
+}
+
+/** For commands: the databases of a Stoa that runs here, of an external Postgres, or of this folder, started for the while. */
+export async function visitHouse<T>(config: ServerConfig, environment: Environment, log: Logger, work: (databases: DatabasePlace) => Promise<T>): Promise<T> {
+  const run = config.DATABASE_URL === undefined ? await readRun(config.DATA_DIR) : undefined;
+  if (run !== undefined) {
+    const derive = deriveFrom(config.STOA_SECRET ?? (await secretOf(resolve(config.DATA_DIR))));
+    return await work({ adminUrl: run.databaseUrl, prefix: config.DATABASE_PREFIX, derive, environment });
+  }
+  const house = await openHouse(config, environment, log, (line) => console.error(line));
+  try {
+    return await work(house.databases);
+  } finally {
+    await house.close();
+  }
+}

@@ -1,0 +1,44 @@
+import type { Service } from '@stoa/service';
+import { type DatabasePlace, databaseUrl, prepareDatabase } from './databases.ts';
+import { serviceDefinitions } from './services.ts';
+import { type Wired, wire, type WiringOptions } from './wiring.ts';
+
+/** The running services of this process. */
+export interface Platform {
+  readonly front: Service;
+  /** Refuses new requests, finishes those in hand, then the background work, then closes the connections. */
+  stop(): Promise<void>;
+}
+
+export interface PlatformOptions extends Omit<WiringOptions, 'databaseUrl'> {
+  readonly databases: DatabasePlace;
+  /** Whether to bring the databases up to date first; else `stoa migrate` must have done so. */
+  readonly migrate: boolean;
+}
+
+export async function startPlatform({ databases, migrate, ...options }: PlatformOptions): Promise<Platform> {
+  const { chosen, log } = options;
+  if (migrate) {
+    const needed = serviceDefinitions.filter(({ name }) => chosen.includes(name));
+    await Promise.all(needed.map((definition) => prepareDatabase(definition, databases, log)));
+  }
+  const wired = await wire({ ...options, databaseUrl: (service) => databaseUrl(service, databases) });
+  const started: Service[] = [];
+  try {
+    for (const service of new Set([...wired.services, wired.front])) {
+      started.unshift(service);
+      await service.start();
+    }
+  } catch (error) {
+    await stopAll(wired, started);
+    throw error;
+  }
+  return { front: wired.front, stop: () => stopAll(wired, started) };
+}
+
+async function stopAll({ front, services, close }: Wired, started: readonly Service[]) {
+  await front.http.close();
+  for (const service of started) await service.stop();
+  for (const service of services) await service.http.close();
+  await close();
+}

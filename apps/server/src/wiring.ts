@@ -1,0 +1,65 @@
+import { asyncApi } from '@stoa/contracts';
+import { gateway } from '@stoa/gateway';
+import type { Locate } from '@stoa/http';
+import { createLocalBroker } from '@stoa/messaging';
+import { createDatabase } from '@stoa/postgres';
+import { createMetrics, type DeriveKey, type Environment, type Logger, type Service, systemClock, uuidv7 } from '@stoa/service';
+import { serviceDefinitions } from './services.ts';
+import { loadConfigs } from './settings.ts';
+
+export interface WiringOptions {
+  /** Names of the services to make, `gateway` among them or not. */
+  readonly chosen: readonly string[];
+  readonly environment: Environment;
+  readonly derive: DeriveKey;
+  readonly log: Logger;
+  /** Where the database of a service is. */
+  databaseUrl(service: string): string;
+}
+
+export interface Wired {
+  /** The services behind the gateway, in the order they start. */
+  readonly services: readonly Service[];
+  /** The one whose routes are open to the world: the gateway, or the only service there is. */
+  readonly front: Service;
+  /** Closes the pools and the broker. */
+  close(): Promise<void>;
+}
+
+/** Makes the chosen services and ties them together: the only place that knows that they share a process. Opens nothing yet. */
+export async function wire({ chosen, environment, derive, log, databaseUrl }: WiringOptions): Promise<Wired> {
+  const metrics = createMetrics();
+  const broker = createLocalBroker({ log });
+  const made = new Map<string, Service>();
+  const closing: (() => Promise<void>)[] = [() => broker.close()];
+  const locate: Locate = (name) => {
+    const service = made.get(name);
+    return service && { inject: service.http.inject.bind(service.http) };
+  };
+  const shared = { broker, metrics, clock: systemClock, derive, locate, instanceId: uuidv7() };
+
+  for (const definition of serviceDefinitions) {
+    const { name } = definition;
+    if (!chosen.includes(name)) continue;
+    const serviceLog = log.child({ service: name });
+    const database = createDatabase({ url: databaseUrl(name), name, log: serviceLog, metrics });
+    closing.unshift(() => database.close());
+    const [config] = loadConfigs([definition.config], environment);
+    made.set(name, await definition.create({ ...shared, config, database, log: serviceLog }));
+  }
+
+  const services = [...made.values()];
+  let front = services[0] as Service;
+  if (chosen.includes('gateway')) {
+    const [config] = loadConfigs([gateway.config], environment);
+    front = await gateway.create({ ...shared, config, log: log.child({ service: 'gateway' }), services, asyncApi: asyncApi() });
+  }
+  await Promise.all([...services, front].map((service) => service.http.ready()));
+  return {
+    services,
+    front,
+    close: async () => {
+      for (const close of closing) await close();
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join, resolve } from 'node:path';
+import { eventually } from '@stoa/service/testing';
+
+const root = resolve(import.meta.dirname, '../..');
+
+/** A real `stoa start`, as its own process, with a data folder and a port of its own. */
+export interface StoaProcess {
+  readonly url: string;
+  readonly dataDirectory: string;
+  readonly child: ChildProcess;
+  /** All that was printed so far, on both streams. */
+  output(): string;
+  /** Resolves with the exit code. */
+  exited: Promise<number | null>;
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+export interface StartOptions {
+  readonly dataDirectory: string;
+  readonly port?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly args?: readonly string[];
+  /** How to start it; `node apps/server/src/main.ts start` by default. */
+  readonly command?: readonly string[];
+}
+
+/** Starts Stoa and resolves as soon as `/health/ready` answers 200. */
+export async function startStoa(options: StartOptions): Promise<StoaProcess> {
+  const port = options.port ?? (await freePort());
+  const stoa = spawnStoa({ ...options, port });
+  const ready = eventually(
+    async () => {
+      const answer = await fetch(`${stoa.url}/health/ready`);
+      if (answer.status !== 200) throw new Error(`not ready: ${answer.status} ${await answer.text()}`);
+    },
+    { timeoutMs: 30_000, intervalMs: 20 },
+  );
+  const gone = stoa.exited.then((code) => {
+    throw new Error(`stoa ended with ${code}:\n${stoa.output()}`);
+  });
+  await Promise.race([ready, gone]).catch(async (error) => {
+    await stoa.stop('SIGKILL');
+    throw new Error(`${(error as Error).message}\n${stoa.output()}`);
+  });
+  return stoa;
+}
+
+/** Starts the process without waiting for anything: for starts that are meant to fail. */
+export function spawnStoa({ dataDirectory, port, env, args = [], command }: StartOptions): StoaProcess {
+  const [program, ...words] = command ?? [process.execPath, join(root, 'apps/server/src/main.ts'), 'start'];
+  const child = spawn(program as string, [...words, ...args], {
+    cwd: root,
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], DATA_DIR: dataDirectory, PORT: String(port ?? 0), LOG_LEVEL: 'warn', BCRYPT_COST: '10', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const exited = once(child, 'close').then(([code]) => code as number | null);
+  return {
+    url: `http://127.0.0.1:${port}`,
+    dataDirectory,
+    child,
+    exited,
+    output: () => output,
+    stop: (signal = 'SIGTERM') => {
+      child.kill(signal);
+      return exited;
+    },
+  };
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/**
+ * A folder for one test file. As root the embedded Postgres is another user, who must be able to pass through.
+ */
+export async function dataFolder(): Promise<{ path: string; [Symbol.asyncDispose](): Promise<void> }> {
+  const path = await mkdtemp('/tmp/stoa-e2e-');
+  const { chmod } = await import('node:fs/promises');
+  await chmod(path, 0o711);
+  return { path: join(path, 'data'), [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
