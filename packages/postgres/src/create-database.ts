@@ -1,0 +1,62 @@
+import type { HealthPart, Logger, Metrics } from '@stoa/service';
+import { Kysely, PostgresDialect } from 'kysely';
+import pg from 'pg';
+import { connectionOptions } from './connection-options.ts';
+import type { Database } from './database.ts';
+import { namedPool } from './named-pool.ts';
+import { registerPool } from './pool-metrics.ts';
+import { createSession } from './session.ts';
+
+export interface DatabaseOptions {
+  /** `postgres://role:password@host:port/database`. */
+  readonly url: string;
+  /** The service's name: label of metrics and logs, and `application_name` on the server. */
+  readonly name: string;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Size of the pool; one more connection is opened by the first `listen` or `lead`. */
+  readonly maxConnections?: number;
+  /** How long a caller waits for a free connection before it gets `database_unavailable`. */
+  readonly acquireTimeoutMs?: number;
+}
+
+/** Health must answer fast even while the database does not. */
+const HEALTH_TIMEOUT_MS = 2_000;
+
+/** Opens no connection by itself: the first statement does. */
+export function createDatabase<Schema>({ url, name, log, metrics, maxConnections = 10, acquireTimeoutMs }: DatabaseOptions): Database<Schema> {
+  const options = connectionOptions(url, name);
+  const pool = new pg.Pool({ ...options, max: maxConnections, ...(acquireTimeoutMs && { connectionTimeoutMillis: acquireTimeoutMs }) });
+  // Without a listener a connection that dies, idle or between two statements, would end the process.
+  pool.on('error', (error) => log.warn({ database: name, reason: error.message }, 'idle database connection lost'));
+  pool.on('connect', (client) => client.on('error', () => {}));
+  const unregister = registerPool(metrics, name, pool);
+  const query = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: namedPool(pool) }) });
+  const session = createSession({ options: { ...options, application_name: `${name} session` }, log, name });
+
+  return {
+    query,
+    transaction: (work) => query.transaction().setIsolationLevel('read committed').execute(work),
+    listen: session.listen,
+    lead: session.lead,
+    health: () => checkHealth(pool),
+    async close() {
+      unregister();
+      await session.close();
+      await query.destroy();
+    },
+  };
+}
+
+async function checkHealth(pool: pg.Pool): Promise<HealthPart> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`no answer within ${HEALTH_TIMEOUT_MS} ms`)), HEALTH_TIMEOUT_MS);
+  try {
+    await Promise.race([pool.query('select 1'), late]);
+    return { name: 'database', ok: true };
+  } catch (error) {
+    return { name: 'database', ok: false, detail: error instanceof Error ? error.message : String(error) };
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,76 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '@stoa/service';
+import type { Database } from './database.ts';
+import type { Link } from './session-connection.ts';
+
+/** A process that does not lead asks again after this long, plus up to as much again so that waiters do not ask in step. */
+const RETRY_MS = 500;
+/** Keeps the lock's key apart from advisory locks taken for other purposes. */
+const lockKey = (name: string): string => `stoa lead ${name}`;
+
+export interface LeadingOptions {
+  link(): Promise<Link>;
+  readonly log: Logger;
+  readonly name: string;
+}
+
+/** Leadership by session advisory locks: the server frees them by itself when the holder's connection ends. */
+export function createLeading({ link, log, name: database }: LeadingOptions): { lead: Database<unknown>['lead']; stop(): Promise<void> } {
+  const stops = new Map<string, () => Promise<void>>();
+
+  /** One try: leads until the end of the connection, the work or the stop. */
+  async function attempt(name: string, work: (signal: AbortSignal) => Promise<void>, stopped: AbortSignal): Promise<void> {
+    const held = await unlessAborted(link(), stopped);
+    const [row] = await held.query<{ locked: boolean }>('select pg_try_advisory_lock(hashtextextended($1, 0)) as locked', [lockKey(name)]);
+    if (row?.locked !== true) return;
+    try {
+      await work(AbortSignal.any([stopped, held.lost]));
+    } finally {
+      // Fails only when the connection is lost, and then the lock went with it.
+      await held.query('select pg_advisory_unlock(hashtextextended($1, 0))', [lockKey(name)]).catch(() => {});
+    }
+  }
+
+  async function keepTrying(name: string, work: (signal: AbortSignal) => Promise<void>, stopped: AbortSignal): Promise<void> {
+    while (!stopped.aborted) {
+      try {
+        await attempt(name, work, stopped);
+      } catch (error) {
+        if (!stopped.aborted) log.error({ err: error, database, lead: name }, 'leading failed, will try again');
+      }
+      await delay(RETRY_MS * (1 + Math.random()), undefined, { signal: stopped }).catch(() => {});
+    }
+  }
+
+  return {
+    async lead(name, work) {
+      // The lock belongs to the session, which would grant it to itself a second time.
+      if (stops.has(name)) throw new Error(`lead("${name}") is already running on this database object`);
+      const stopping = new AbortController();
+      const ended = keepTrying(name, work, stopping.signal);
+      const stop = async (): Promise<void> => {
+        stopping.abort();
+        await ended;
+        if (stops.get(name) === stop) stops.delete(name);
+      };
+      stops.set(name, stop);
+      return stop;
+    },
+    async stop() {
+      await Promise.all([...stops.values()].map((stop) => stop()));
+    },
+  };
+}
+
+/** Waits for `promise` no longer than until `signal` is aborted. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

@@ -1,0 +1,110 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '@stoa/service';
+import pg from 'pg';
+
+/** A dead peer is noticed after at most one interval and one time-out. */
+const HEARTBEAT_INTERVAL_MS = 5_000;
+const QUERY_TIMEOUT_MS = 5_000;
+const FIRST_RETRY_MS = 50;
+const LONGEST_RETRY_MS = 2_000;
+/** Lets the server drop the session, and so its locks, of a machine that vanished within 25 s instead of two hours. */
+const SERVER_KEEPALIVE = '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3';
+
+/** One life of the connection, from a connect to its loss. */
+export interface Link {
+  /** Aborted when the connection is gone, and with it its locks and subscriptions. */
+  readonly lost: AbortSignal;
+  /** One statement after the other, in the order of the calls. */
+  query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
+}
+
+export interface SessionConnection {
+  /** The live link; while the server is away it waits and tries again. @throws after `close`. */
+  link(): Promise<Link>;
+  close(): Promise<void>;
+}
+
+export interface SessionConnectionOptions {
+  readonly options: pg.ClientConfig;
+  readonly log: Logger;
+  readonly name: string;
+  /** Restores what a new connection must have, before `link` hands it out. `again` is false the first time. */
+  prepare(link: Link, again: boolean): Promise<void>;
+  notified(channel: string, payload: string): void;
+}
+
+/** One connection outside the pool that is opened by the first `link` and from then on kept alive until `close`. */
+export function createSessionConnection({ options, log, name, prepare, notified }: SessionConnectionOptions): SessionConnection {
+  const closing = new AbortController();
+  let current: Promise<Link> | undefined;
+  let end = async (): Promise<void> => {};
+  let established = false;
+
+  async function connect(): Promise<Link> {
+    const client = new pg.Client({ ...options, query_timeout: QUERY_TIMEOUT_MS, options: SERVER_KEEPALIVE });
+    const lost = new AbortController();
+    client.on('error', () => void client.end());
+    client.on('end', () => lost.abort());
+    client.on('notification', ({ channel, payload }) => notified(channel, payload ?? ''));
+    await client.connect();
+    const link = { lost: lost.signal, query: inTurn(client) };
+    end = () => client.end();
+    try {
+      await prepare(link, established);
+    } catch (error) {
+      await client.end();
+      throw error;
+    }
+    established = true;
+    const heartbeat = setInterval(() => void link.query('select 1').catch(() => client.end()), HEARTBEAT_INTERVAL_MS);
+    onAbort(lost.signal, () => {
+      clearInterval(heartbeat);
+      current = undefined;
+      if (closing.signal.aborted) return;
+      log.warn({ database: name }, 'session connection lost');
+      void open().catch(() => {});
+    });
+    return link;
+  }
+
+  async function connectUntilClosed(): Promise<Link> {
+    for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
+      closing.signal.throwIfAborted();
+      try {
+        return await connect();
+      } catch (error) {
+        log.warn({ database: name, reason: error instanceof Error ? error.message : String(error) }, 'session connection refused');
+      }
+      await delay(wait, undefined, { signal: closing.signal });
+    }
+  }
+
+  const open = (): Promise<Link> => (current ??= connectUntilClosed());
+
+  return {
+    link: open,
+    async close() {
+      closing.abort(new Error('The database is closed.'));
+      await current?.catch(() => {});
+      await end();
+    },
+  };
+}
+
+/** `pg` means to stop queueing statements on a busy client, and one that times out leaves the connection unusable. */
+function inTurn(client: pg.Client): Link['query'] {
+  let last: Promise<unknown> = Promise.resolve();
+  return <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []) => {
+    const rows = last.then(() => client.query<Row>(text, values)).then((result) => result.rows);
+    last = rows.catch((error: Error) => {
+      if (error.message === 'Query read timeout') return client.end();
+      return undefined;
+    });
+    return rows;
+  };
+}
+
+function onAbort(signal: AbortSignal, listener: () => void): void {
+  if (signal.aborted) listener();
+  else signal.addEventListener('abort', listener, { once: true });
+}

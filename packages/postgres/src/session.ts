@@ -1,0 +1,81 @@
+import type { Logger } from '@stoa/service';
+import pg from 'pg';
+import type { Database } from './database.ts';
+import { createLeading } from './leading.ts';
+import { createSessionConnection, type Link } from './session-connection.ts';
+
+type Handler = (payload: string) => void;
+
+export interface SessionOptions {
+  readonly options: pg.ClientConfig;
+  readonly log: Logger;
+  readonly name: string;
+}
+
+export interface Session extends Pick<Database<unknown>, 'listen' | 'lead'> {
+  close(): Promise<void>;
+}
+
+/** Listening and leading need a connection that stays: both share one, outside the pool. */
+export function createSession({ options, log, name }: SessionOptions): Session {
+  const handlers = new Map<string, Set<Handler>>();
+
+  const notify = (channel: string, payload: string): void => {
+    for (const handler of [...(handlers.get(channel) ?? [])]) {
+      try {
+        handler(payload);
+      } catch (error) {
+        log.error({ err: error, database: name, channel }, 'notification handler threw');
+      }
+    }
+  };
+
+  const connection = createSessionConnection({
+    options,
+    log,
+    name,
+    notified: notify,
+    async prepare(link, again) {
+      for (const channel of handlers.keys()) await subscribe(link, channel);
+      if (again) for (const channel of handlers.keys()) notify(channel, '');
+    },
+  });
+  const leading = createLeading({ link: connection.link, log, name });
+
+  return {
+    async listen(channel, handler) {
+      const own: Handler = (payload) => handler(payload);
+      handlers.set(channel, (handlers.get(channel) ?? new Set()).add(own));
+      await whileLinked(connection.link, (link) => subscribe(link, channel));
+      return async () => {
+        const rest = handlers.get(channel);
+        if (!rest?.delete(own) || rest.size > 0) return;
+        handlers.delete(channel);
+        await whileLinked(connection.link, async (link) => {
+          if (!handlers.has(channel)) await link.query(`unlisten ${pg.escapeIdentifier(channel)}`);
+        });
+      };
+    },
+    lead: leading.lead,
+    async close() {
+      await leading.stop();
+      await connection.close();
+    },
+  };
+}
+
+const subscribe = async (link: Link, channel: string): Promise<void> => {
+  await link.query(`listen ${pg.escapeIdentifier(channel)}`);
+};
+
+/** Runs `work` on the link, and again on the next one when the link is lost under it. */
+async function whileLinked(current: () => Promise<Link>, work: (link: Link) => Promise<void>): Promise<void> {
+  for (;;) {
+    const link = await current();
+    try {
+      return await work(link);
+    } catch (error) {
+      if (!link.lost.aborted) throw error;
+    }
+  }
+}

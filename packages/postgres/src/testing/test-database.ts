@@ -1,0 +1,75 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createLog } from '@stoa/service';
+import pg from 'pg';
+import { Registry } from 'prom-client';
+import { createDatabase } from '../create-database.ts';
+import type { Database } from '../database.ts';
+import { migrate, type MigrationSource, readMigrations } from '../migrate.ts';
+
+export interface TestDatabaseOptions {
+  /** As for `migrate`; none gives an empty database. */
+  readonly sources?: readonly MigrationSource[];
+  readonly maxConnections?: number;
+}
+
+export interface TestDatabase<Schema> extends AsyncDisposable {
+  readonly database: Database<Schema>;
+  readonly url: string;
+}
+
+const log = createLog({ level: 'silent' });
+
+/**
+ * A fresh database for one test file: cloned from a template that is migrated once per server and set of migrations.
+ * Disposing closes and drops it.
+ */
+export async function testDatabase<Schema>({ sources = [], maxConnections = 10 }: TestDatabaseOptions = {}): Promise<TestDatabase<Schema>> {
+  const server = await serverUrl();
+  const name = `test_${randomUUID().replaceAll('-', '')}`;
+  await onServer(server, async (admin) => {
+    const template = await ensureTemplate(admin, server, sources);
+    await admin.query(`create database ${name} template ${template}`);
+  });
+  const url = databaseUrl(server, name);
+  const database = createDatabase<Schema>({ url, name: 'test', log, metrics: new Registry(), maxConnections });
+  return {
+    database,
+    url,
+    async [Symbol.asyncDispose]() {
+      await database.close();
+      await onServer(server, (admin) => admin.query(`drop database if exists ${name} with (force)`));
+    },
+  };
+}
+
+async function serverUrl(): Promise<string> {
+  return process.env['STOA_TEST_DATABASE_URL'] ?? 'postgres://postgres@127.0.0.1:5432/postgres';
+}
+
+/** Migrated under another name first, so that a run that is killed half way leaves no half-made template. */
+async function ensureTemplate(admin: pg.Client, server: string, sources: readonly MigrationSource[]): Promise<string> {
+  const hash = createHash('sha256');
+  for (const { source, name, checksum } of (await Promise.all(sources.map(readMigrations))).flat()) hash.update(`${source}/${name} ${checksum}\n`);
+  const template = `template_${hash.digest('hex').slice(0, 24)}`;
+  await admin.query(`select pg_advisory_lock(hashtextextended($1, 0))`, [template]);
+  if ((await admin.query('select from pg_database where datname = $1', [template])).rowCount === 0) {
+    const draft = `draft_${randomUUID().replaceAll('-', '')}`;
+    await admin.query(`create database ${draft}`);
+    await migrate({ url: databaseUrl(server, draft), sources, log });
+    await admin.query(`alter database ${draft} rename to ${template}`);
+  }
+  await admin.query(`select pg_advisory_unlock(hashtextextended($1, 0))`, [template]);
+  return template;
+}
+
+async function onServer(url: string, work: (admin: pg.Client) => Promise<unknown>): Promise<void> {
+  const admin = new pg.Client({ connectionString: url });
+  await admin.connect();
+  try {
+    await work(admin);
+  } finally {
+    await admin.end();
+  }
+}
+
+const databaseUrl = (server: string, name: string): string => Object.assign(new URL(server), { pathname: `/${name}` }).href;
