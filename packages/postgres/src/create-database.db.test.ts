@@ -3,10 +3,10 @@ import { sql } from 'kysely';
 import pg from 'pg';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { checkViolation, foreignKeyViolation, uniqueViolation } from './constraint-violations.ts';
 import { createDatabase } from './create-database.ts';
 import type { Database } from './database.ts';
 import { type TestDatabase, testDatabase } from './testing/index.ts';
-import { checkViolation, foreignKeyViolation, uniqueViolation } from './constraint-violations.ts';
 
 interface Schema {
   pets: { id: number; name: string; owner: number | null; born: string | null };
@@ -139,11 +139,13 @@ describe('availability', () => {
     const metrics = new Registry();
     const counted = other(1, 1_000, metrics);
     const gauge = async () => (await metrics.getMetricsAsJSON())[0]?.values.map(({ labels, value }) => `${labels['state']}=${value}`);
+    let waiting: Promise<unknown> | undefined;
     await counted.transaction(async () => {
-      const waiting = sql`select 1`.execute(counted.query);
+      waiting = sql`select 1`.execute(counted.query);
       await expect.poll(gauge).toEqual(['busy=1', 'idle=0', 'waiting=1']);
-      void waiting;
     });
+    await waiting;
+    expect(await gauge()).toEqual(['busy=0', 'idle=1', 'waiting=0']);
     await counted.close();
     expect(await gauge()).toEqual([]);
   });

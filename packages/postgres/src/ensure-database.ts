@@ -24,9 +24,9 @@ export async function ensureDatabase({ adminUrl, database, role, password }: Ens
     await client.query(`select pg_advisory_lock(hashtextextended('stoa ensure database', 0))`);
     await unlessThere(client, 'select from pg_roles where rolname = $1', role, `create role ${roleName}`);
     await client.query(`alter role ${roleName} login password ${pg.escapeLiteral(password)}`);
-    // Only a member of a role may make it an owner, unless superuser, who is a member of every role.
-    const { rows } = await client.query<{ member: boolean }>(`select pg_has_role(current_user, $1, 'member') as member`, [role]);
-    if (rows[0]?.member !== true) await client.query(`grant ${roleName} to current_user`);
+    // Only who can become a role may make it an owner: a superuser can, others need the grant.
+    const { rows } = await client.query<{ rolsuper: boolean }>('select rolsuper from pg_roles where rolname = current_user');
+    if (rows[0]?.rolsuper !== true) await client.query(`grant ${roleName} to current_user`);
     await unlessThere(client, 'select from pg_database where datname = $1', database, `create database ${databaseName} owner ${roleName}`);
     await client.query(`revoke connect on database ${databaseName} from public`);
   } finally {

@@ -1,0 +1,182 @@
+import { createLog } from '@stoa/service';
+import { sql } from 'kysely';
+import { Registry } from 'prom-client';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { createDatabase } from './create-database.ts';
+import type { Database } from './database.ts';
+import { type TestDatabase, testDatabase } from './testing/index.ts';
+
+const log = createLog({ level: 'silent' });
+let fixture: TestDatabase<unknown>;
+const opened: Database<unknown>[] = [];
+
+beforeAll(async () => {
+  fixture = await testDatabase();
+});
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((database) => database.close()));
+});
+afterAll(() => fixture[Symbol.asyncDispose]());
+
+/** As a process of its own would: own pool, own session connection. */
+function open(name: string): Database<unknown> {
+  const database = createDatabase({ url: fixture.url, name, log, metrics: new Registry() });
+  opened.push(database);
+  return database;
+}
+
+const notify = (channel: string, payload: string) => sql`select pg_notify(${channel}, ${payload})`.execute(fixture.database.query);
+const endSession = (name: string) =>
+  sql`select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = current_database() and application_name = ${`${name} session`}`.execute(
+    fixture.database.query,
+  );
+
+describe('listen', () => {
+  test('calls the handler with the payload of each notification of its channel, in order', async () => {
+    const heard: string[] = [];
+    await open('a').listen('news', (payload) => heard.push(payload));
+    await notify('other', 'not for us');
+    for (const payload of ['1', '2', '3']) await notify('news', payload);
+    await expect.poll(() => heard).toEqual(['1', '2', '3']);
+  });
+
+  test('two handlers of one channel both hear, and ending one leaves the other', async () => {
+    const [first, second]: [string[], string[]] = [[], []];
+    const database = open('a');
+    const end = await database.listen('shared', (payload) => first.push(payload));
+    await database.listen('shared', (payload) => second.push(payload));
+    await notify('shared', 'both');
+    await expect.poll(() => [first, second]).toEqual([['both'], ['both']]);
+    await end();
+    await notify('shared', 'one');
+    await expect.poll(() => second).toEqual(['both', 'one']);
+    expect(first).toEqual(['both']);
+  });
+
+  test('after a lost connection it calls the handler once, as something may have been missed, and hears again', async () => {
+    const heard: string[] = [];
+    await open('lossy').listen('lossy', (payload) => heard.push(payload));
+    await endSession('lossy');
+    await expect.poll(() => heard).toEqual(['']);
+    await notify('lossy', 'again');
+    await expect.poll(() => heard).toEqual(['', 'again']);
+  });
+
+  test('a handler that throws disturbs neither the others nor what comes later', async () => {
+    const heard: string[] = [];
+    const database = open('a');
+    await database.listen('faulty', () => {
+      throw new Error('handler');
+    });
+    await database.listen('faulty', (payload) => heard.push(payload));
+    await notify('faulty', '1');
+    await notify('faulty', '2');
+    await expect.poll(() => heard).toEqual(['1', '2']);
+  });
+
+  test('takes any channel name, quoted', async () => {
+    const heard: string[] = [];
+    await open('a').listen('Weird "name"', (payload) => heard.push(payload));
+    await notify('Weird "name"', 'ok');
+    await expect.poll(() => heard).toEqual(['ok']);
+  });
+
+  test('close ends the wait of a listen whose server is away', async () => {
+    const away = createDatabase({ url: 'postgres://nobody@127.0.0.1:1/none', name: 'away', log, metrics: new Registry() });
+    const listening = away.listen('never', () => {}).then(() => 'listening', (error: Error) => error.name);
+    await away.close();
+    expect(await listening).not.toBe('listening');
+  });
+});
+
+describe('lead', () => {
+  /** Leads under `name` and tells when it began, and why it ended. */
+  async function leader(database: Database<unknown>, name: string) {
+    const events: string[] = [];
+    const stop = await database.lead(name, async (signal) => {
+      events.push('leads');
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      events.push('left');
+    });
+    return { events, stop };
+  }
+
+  test('one of two leads; when it stops, the other takes over', async () => {
+    const first = await leader(open('a'), 'relay');
+    await expect.poll(() => first.events).toEqual(['leads']);
+    const second = await leader(open('b'), 'relay');
+    await first.stop();
+    expect(first.events).toEqual(['leads', 'left']);
+    await expect.poll(() => second.events, { timeout: 3_000 }).toEqual(['leads']);
+  });
+
+  test('of many that start together exactly one leads at any time', async () => {
+    let leading = 0;
+    let most = 0;
+    let turns = 0;
+    const databases = Array.from({ length: 5 }, (_, i) => open(`many-${i}`));
+    const work = async () => {
+      most = Math.max(most, ++leading);
+      await sql`select pg_sleep(0.02)`.execute(fixture.database.query);
+      leading--;
+      turns++;
+    };
+    const stops = await Promise.all(databases.map((database) => database.lead('many', work)));
+    await expect.poll(() => turns, { timeout: 5_000 }).toBeGreaterThan(5);
+    await Promise.all(stops.map((stop) => stop()));
+    expect(most).toBe(1);
+  });
+
+  test('when the holder loses its connection its signal is aborted and another takes over', async () => {
+    const holder = await leader(open('holder'), 'moving');
+    await expect.poll(() => holder.events).toEqual(['leads']);
+    const heir = await leader(open('heir'), 'moving');
+    await endSession('holder');
+    await expect.poll(() => holder.events.slice(0, 2)).toEqual(['leads', 'left']);
+    // The old holder reconnects and asks again, so either may win; the lock is led again by exactly one.
+    const turns = () => [...holder.events.slice(2), ...heir.events];
+    await expect.poll(turns, { timeout: 3_000 }).toEqual(['leads']);
+  });
+
+  test('work that throws is tried again', async () => {
+    let attempts = 0;
+    const stop = await open('a').lead('flaky', async (signal) => {
+      if (++attempts === 1) throw new Error('first');
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    });
+    await expect.poll(() => attempts, { timeout: 3_000 }).toBe(2);
+    await stop();
+  });
+
+  test('leads of different names do not hinder each other, on one connection', async () => {
+    const database = open('a');
+    const [one, two] = [await leader(database, 'one'), await leader(database, 'two')];
+    await expect.poll(() => [one.events, two.events]).toEqual([['leads'], ['leads']]);
+    const { rows } = await sql<{ sessions: number }>`
+      select count(*) as sessions from pg_stat_activity where datname = current_database() and application_name = 'a session'`.execute(fixture.database.query);
+    expect(rows).toEqual([{ sessions: 1 }]);
+  });
+
+  test('the same name twice on one database object is a mistake that is told', async () => {
+    const database = open('a');
+    const stop = await database.lead('twice', async () => {});
+    await expect(database.lead('twice', async () => {})).rejects.toThrow('twice');
+    await stop();
+    await (await database.lead('twice', async () => {}))();
+  });
+
+  test('close stops leading and waits for the work to end', async () => {
+    const database = createDatabase({ url: fixture.url, name: 'closing', log, metrics: new Registry() });
+    const { events } = await leader(database, 'closing');
+    await expect.poll(() => events).toEqual(['leads']);
+    await database.close();
+    expect(events).toEqual(['leads', 'left']);
+  });
+
+  test('stop does not wait for a server that is away', async () => {
+    const away = createDatabase({ url: 'postgres://nobody@127.0.0.1:1/none', name: 'away', log, metrics: new Registry() });
+    const stop = await away.lead('away', async () => {});
+    await stop();
+    await away.close();
+  });
+});
