@@ -26,6 +26,8 @@ export interface StartOptions {
   readonly args?: readonly string[];
   /** How to start it; `node apps/server/src/main.ts start` by default. */
   readonly command?: readonly string[];
+  /** In a process group of its own, as a terminal would start it. */
+  readonly detached?: boolean;
 }
 
 /** Starts Stoa and resolves as soon as `/health/ready` answers 200. */
@@ -50,10 +52,11 @@ export async function startStoa(options: StartOptions): Promise<StoaProcess> {
 }
 
 /** Starts the process without waiting for anything: for starts that are meant to fail. */
-export function spawnStoa({ dataDirectory, port, env, args = [], command }: StartOptions): StoaProcess {
+export function spawnStoa({ dataDirectory, port, env, args = [], command, detached = false }: StartOptions): StoaProcess {
   const [program, ...words] = command ?? [process.execPath, join(root, 'apps/server/src/main.ts'), 'start'];
   const child = spawn(program as string, [...words, ...args], {
     cwd: root,
+    detached,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], DATA_DIR: dataDirectory, PORT: String(port ?? 0), LOG_LEVEL: 'warn', BCRYPT_COST: '10', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

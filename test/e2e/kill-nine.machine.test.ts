@@ -1,0 +1,68 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { eventually } from '@stoa/service/testing';
+import pg from 'pg';
+import { expect, test } from 'vitest';
+import { latestMail, mailsTo, type Person, register, somebody } from './client.ts';
+import { dataFolder, freePort, startStoa } from './stoa-process.ts';
+
+const ROUNDS = 10;
+const PER_ROUND = 20;
+
+/**
+ * The promise of the house, tried: the process is killed ten times in the middle of 200 registrations. Every answer 201 has its
+ * mail in the end, and a mail that arrived twice has a second attempt in the audit.
+ */
+test('kill -9 ten times under 200 registrations: every 201 has its mail', async () => {
+  await using folder = await dataFolder();
+  const port = await freePort();
+  const start = () => startStoa({ dataDirectory: folder.path, port, env: { MAIL_RATE_PER_SECOND: '50' } });
+  const registered: Person[] = [];
+
+  let stoa = await start();
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const people = Array.from({ length: PER_ROUND }, somebody);
+    const answers = people.map((person) =>
+      register(stoa.url, person).then(
+        (answer) => answer.status === 201 && registered.push(person),
+        () => undefined, // killed before it could answer: nothing was promised
+      ),
+    );
+    // The kill falls somewhere between the first answers and the last mails; another place each round.
+    const before = registered.length;
+    await eventually(() => expect(registered.length).toBeGreaterThan(before), { intervalMs: 1 });
+    await delay(round * 40);
+    await stoa.stop('SIGKILL');
+    await Promise.all(answers);
+    const begun = performance.now();
+    stoa = await start();
+    expect(performance.now() - begun).toBeLessThan(15_000);
+  }
+
+  expect(registered.length).toBeGreaterThan(PER_ROUND);
+  const restarted = performance.now();
+  for (const { email } of registered) await latestMail(stoa.url, email, '30s');
+  expect(performance.now() - restarted, 'work in flight is taken up within 15 s').toBeLessThan(15_000 + (registered.length / 50) * 1_000);
+
+  const attempts = await attemptsByAddress(stoa.dataDirectory);
+  for (const { email } of registered) {
+    const received = (await mailsTo(stoa.url, email)).length;
+    expect(received, email).toBeLessThanOrEqual(attempts.get(email) ?? 0);
+  }
+  expect(await stoa.stop()).toBe(0);
+});
+
+/** How often the audit says that a mail to the address was tried. */
+async function attemptsByAddress(dataDirectory: string): Promise<Map<string, number>> {
+  const { databaseUrl } = JSON.parse(await readFile(join(dataDirectory, 'run.json'), 'utf8')) as { databaseUrl: string };
+  const url = new URL(databaseUrl);
+  url.pathname = '/stoa_mailer';
+  const client = new pg.Client(url.href);
+  await client.connect();
+  const { rows } = await client.query<{ recipient: string; attempts: string }>(
+    'select m.recipient, count(*) as attempts from mails m join mail_attempts a on a.mail_id = m.id group by m.recipient',
+  );
+  await client.end();
+  return new Map(rows.map((row) => [row.recipient, Number(row.attempts)]));
+}

@@ -1,0 +1,145 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { eventually } from '@stoa/service/testing';
+import { describe, expect, test } from 'vitest';
+import { register, somebody } from './client.ts';
+import { dataFolder, freePort, startStoa, type StoaProcess } from './stoa-process.ts';
+
+describe('one signal, however it comes, is one clean stop', () => {
+  const ways: [string, NodeJS.Signals, (stoa: StoaProcess, signal: NodeJS.Signals) => void][] = [
+    ['SIGTERM to npm', 'SIGTERM', ({ child }, signal) => process.kill(child.pid as number, signal)],
+    ['SIGINT to npm', 'SIGINT', ({ child }, signal) => process.kill(child.pid as number, signal)],
+    ['SIGTERM to node', 'SIGTERM', (stoa, signal) => process.kill(lockHolder(stoa), signal)],
+    ['Ctrl-C, SIGINT to the whole group', 'SIGINT', ({ child }, signal) => process.kill(-(child.pid as number), signal)],
+    [
+      'Ctrl-C twice within two seconds',
+      'SIGINT',
+      ({ child }, signal) => {
+        process.kill(-(child.pid as number), signal);
+        process.kill(-(child.pid as number), signal);
+      },
+    ],
+  ];
+
+  test.for(ways)('%s', async ([, signal, send]) => {
+    await using folder = await dataFolder();
+    const stoa = await startByNpm(folder.path);
+    const node = lockHolder(stoa);
+    send(stoa, signal);
+    const code = await stoa.exited;
+    expect([0, null]).toContain(code);
+    await eventually(() => expect(isRunning(node)).toBe(false));
+    expect(processesOn(folder.path)).toEqual([]);
+    expect(readdirSync(join(folder.path, 'postgres'))).not.toContain('postmaster.pid');
+    expect(stoa.output()).not.toMatch(/^\s+at /m);
+  });
+
+  test('node itself ends with exit code 0', async () => {
+    await using folder = await dataFolder();
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+      const stoa = await startStoa({ dataDirectory: folder.path });
+      expect(await stoa.stop(signal)).toBe(0);
+      expect(processesOn(folder.path)).toEqual([]);
+    }
+  });
+
+  test('a signal in the middle of the start leaves nothing behind either', async () => {
+    await using folder = await dataFolder();
+    const { spawnStoa } = await import('./stoa-process.ts');
+    const stoa = spawnStoa({ dataDirectory: folder.path, port: await freePort() });
+    await eventually(() => expect(processesOn(folder.path).length).toBeGreaterThan(0), { intervalMs: 5 });
+    expect(await stoa.stop('SIGTERM')).toBe(0);
+    expect(processesOn(folder.path)).toEqual([]);
+  });
+});
+
+describe('after kill -9', () => {
+  test('the next start takes over within 15 s and has what was answered', async () => {
+    await using folder = await dataFolder();
+    const port = await freePort();
+    const person = somebody();
+    const first = await startStoa({ dataDirectory: folder.path, port });
+    expect((await register(first.url, person)).status).toBe(201);
+    await first.stop('SIGKILL');
+    const begun = performance.now();
+    const second = await startStoa({ dataDirectory: folder.path, port });
+    expect(performance.now() - begun).toBeLessThan(15_000);
+    expect((await register(second.url, person)).status).toBe(409);
+    expect(await second.stop()).toBe(0);
+  });
+
+  test('of Stoa and its Postgres together, too', async () => {
+    await using folder = await dataFolder();
+    const first = await startStoa({ dataDirectory: folder.path });
+    const person = somebody();
+    expect((await register(first.url, person)).status).toBe(201);
+    const postmaster = Number(readFileSync(join(folder.path, 'postgres/postmaster.pid'), 'utf8').split('\n')[0]);
+    process.kill(postmaster, 'SIGKILL');
+    await first.stop('SIGKILL');
+    const begun = performance.now();
+    const second = await startStoa({ dataDirectory: folder.path });
+    expect(performance.now() - begun).toBeLessThan(15_000);
+    expect((await register(second.url, person)).status).toBe(409);
+    expect(await second.stop()).toBe(0);
+  });
+});
+
+test('data and secret survive a clean stop, and the files are private', async () => {
+  await using folder = await dataFolder();
+  const person = somebody();
+  const first = await startStoa({ dataDirectory: folder.path });
+  expect((await register(first.url, person)).status).toBe(201);
+  const secret = await readFile(join(folder.path, 'secret'), 'utf8');
+  const { statSync } = await import('node:fs');
+  for (const file of ['secret', 'run.json', 'lock']) expect(statSync(join(folder.path, file)).mode & 0o777).toBe(0o600);
+  await first.stop();
+  const second = await startStoa({ dataDirectory: folder.path });
+  expect(await readFile(join(folder.path, 'secret'), 'utf8')).toBe(secret);
+  expect((await register(second.url, person)).status).toBe(409);
+  await second.stop();
+});
+
+test.runIf(process.getuid?.() === 0)('as root under a folder that only root may enter, it works and says where the database is', async () => {
+  await using folder = await dataFolder();
+  const closed = join(folder.path, 'closed');
+  await mkdir(closed, { recursive: true });
+  await chmod(closed, 0o700);
+  const stoa = await startStoa({ dataDirectory: join(closed, 'data') });
+  const person = somebody();
+  expect((await register(stoa.url, person)).status).toBe(201);
+  expect(stoa.output()).toContain('/var/lib/stoa');
+  await stoa.stop();
+  const again = await startStoa({ dataDirectory: join(closed, 'data') });
+  expect((await register(again.url, person)).status).toBe(409);
+  await again.stop();
+});
+
+async function startByNpm(dataDirectory: string) {
+  const port = await freePort();
+  return startStoa({ dataDirectory, port, command: ['npm', 'start', '--', '--port', String(port), '--data', dataDirectory], detached: true });
+}
+
+const lockHolder = (stoa: StoaProcess) => (JSON.parse(readFileSync(join(stoa.dataDirectory, 'lock'), 'utf8')) as { pid: number }).pid;
+
+function isRunning(pid: number) {
+  try {
+    return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
+  } catch {
+    return false;
+  }
+}
+
+/** Whatever still has the folder in its command line, zombies left out. */
+function processesOn(path: string) {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      } catch {
+        return '';
+      }
+    })
+    .filter((command) => command.includes(path));
+}

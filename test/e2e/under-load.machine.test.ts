@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { latestMail, mailsTo, register, somebody } from './client.ts';
+import { dataFolder, startStoa } from './stoa-process.ts';
+
+test('200 registrations at once, bcrypt 12: each gets 201 or 503 with Retry-After within 15 s, and the process stays responsive', async () => {
+  await using folder = await dataFolder();
+  const stoa = await startStoa({ dataDirectory: folder.path, env: { BCRYPT_COST: '12' } });
+  let isBusy = true;
+  const begun = performance.now();
+  const answers = Promise.all(
+    Array.from({ length: 200 }, async () => {
+      const answer = await register(stoa.url, somebody());
+      return { status: answer.status, retryAfter: answer.headers.get('retry-after'), after: performance.now() - begun };
+    }),
+  ).finally(() => {
+    isBusy = false;
+  });
+  const probes: number[] = [];
+  while (isBusy) {
+    const sent = performance.now();
+    expect((await fetch(`${stoa.url}/health/live`)).status).toBe(200);
+    probes.push(performance.now() - sent);
+  }
+  for (const { status, retryAfter, after } of await answers) {
+    expect([201, 503]).toContain(status);
+    if (status === 503) expect(Number(retryAfter)).toBeGreaterThan(0);
+    expect(after).toBeLessThan(15_000);
+  }
+  expect((await answers).filter(({ status }) => status === 201).length).toBeGreaterThan(20);
+  expect(Math.max(...probes)).toBeLessThan(250);
+  expect(await stoa.stop()).toBe(0);
+});
+
+test('20 identical registrations at once: one 201, nineteen 409, one mail', async () => {
+  await using folder = await dataFolder();
+  const stoa = await startStoa({ dataDirectory: folder.path });
+  const person = somebody();
+  const answers = await Promise.all(Array.from({ length: 20 }, () => register(stoa.url, person)));
+  expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array.from({ length: 19 }, () => 409)]);
+  await latestMail(stoa.url, person.email);
+  const behind = somebody();
+  await register(stoa.url, behind);
+  await latestMail(stoa.url, behind.email);
+  expect(await mailsTo(stoa.url, person.email)).toHaveLength(1);
+  expect(await stoa.stop()).toBe(0);
+});
