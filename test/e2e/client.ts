@@ -11,7 +11,7 @@ export function somebody(): Person {
   return { email: `${name}@example.com`, password: `pass phrase ${name}` };
 }
 
-export const register = (url: string, person: Person & Record<string, unknown>) => post(`${url}/v1/users`, person);
+export const register = (url: string, person: Person & { login?: string; phone?: string; fullName?: string }) => post(`${url}/v1/users`, person);
 
 export const activate = (url: string, person: Person, code: string) => post(`${url}/v1/users/activation`, { code }, { authorization: basic(person) });
 

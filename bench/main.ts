@@ -1,0 +1,30 @@
+import { availableParallelism, cpus } from 'node:os';
+import { gateway } from './gateway.ts';
+import { pipeline } from './pipeline.ts';
+import { registration } from './registration.ts';
+import { startUp } from './start-up.ts';
+import type { Result, Workload } from './workload.ts';
+
+/**
+ * `npm run bench [name …]`: every workload beside its floor, measured in turns in the same run, as machines are noisy.
+ * A ratio says how much of what the machine can do is left when Stoa does it.
+ */
+const workloads: Record<string, Workload> = { registration, gateway, pipeline, 'start-up': startUp };
+
+const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(workloads);
+console.log(`${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${availableParallelism()} × ${cpus()[0]?.model.trim()}\n`);
+
+const results: Result[] = [];
+for (const name of chosen) {
+  const workload = workloads[name];
+  if (workload === undefined) throw new Error(`no workload "${name}": choose from ${Object.keys(workloads).join(', ')}`);
+  console.error(`… ${name}`);
+  results.push(...(await workload()));
+}
+
+const number = (value: number) => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2));
+console.log('| what | measured | floor | ratio | goal |\n|---|---:|---:|---:|---:|');
+for (const { what, value, unit, floor, goal } of results) {
+  const beside = floor === undefined ? '– | –' : `${number(floor)} ${unit} | ${(value / floor).toFixed(2)}`;
+  console.log(`| ${what} | ${number(value)} ${unit} | ${beside} | ${goal ?? '–'} |`);
+}
