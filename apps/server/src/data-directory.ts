@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { chmod, link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
+import { identify, isAlive, type ProcessIdentity } from '@stoa/postgres';
 import { StartProblem } from './start-problem.ts';
 
 /**
@@ -92,7 +92,7 @@ function unusable(path: string, cause: unknown): StartProblem {
 /** The lock is a hard link to a file written beforehand, so that nobody ever reads a half-written one. */
 async function lock(path: string) {
   const file = join(path, 'lock');
-  const mine = join(path, `lock.${process.pid}`);
+  const mine = join(path, `lock.${randomUUID()}`);
   try {
     await writePrivate(mine, JSON.stringify(identify(process.pid)));
   } catch (error) {
@@ -158,7 +158,7 @@ function parseHolder(text: string): ProcessIdentity | undefined {
 }
 
 async function writePrivate(file: string, text: string) {
-  const draft = `${file}.${process.pid}.draft`;
+  const draft = `${file}.${randomUUID()}.draft`;
   await writeFile(draft, text, { mode: 0o600 });
   await rename(draft, file);
 }

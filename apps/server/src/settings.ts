@@ -5,6 +5,8 @@ import { ConfigError, type Environment, loadConfig, Secret } from '@stoa/service
 import { type Static, type TObject, Type } from 'typebox';
 import { StartProblem } from './start-problem.ts';
 
+const stoaSecret = Secret({ minLength: 43, description: 'The secret that every other key is derived from: 32 random bytes in base64 (`npx stoa secret`). Required with DATABASE_URL; made in DATA_DIR/secret when embedded.' });
+
 /** The variables of the process itself; every service has more of its own. */
 export const serverConfig = Type.Object({
   PORT: Type.Integer({ default: 3000, minimum: 0, maximum: 65_535, description: 'Port of the gateway; 0 takes a free one.' }),
@@ -23,9 +25,7 @@ export const serverConfig = Type.Object({
   ),
   DATABASE_PREFIX: Type.String({ default: 'stoa_', pattern: '^[a-z_][a-z0-9_]{0,30}$', expected: 'lower-case letters, digits and _', description: 'Begins the names of the databases and roles.' }),
   BROKER_URL: Type.String({ default: 'local:', pattern: '^local:$', expected: 'local: (the only one there is so far)', description: 'Message broker; `local:` carries messages inside the process.' }),
-  STOA_SECRET: Type.Optional(
-    Secret({ minLength: 43, description: 'The secret that every other key is derived from: 32 random bytes in base64 (`npx stoa secret`). Required with DATABASE_URL; made in DATA_DIR/secret when embedded.' }),
-  ),
+  STOA_SECRET: Type.Optional(stoaSecret),
   SERVICES: Type.String({ default: 'all', description: 'Which services this process runs, by name and separated by commas, or all.' }),
   LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], { default: 'info', description: 'From which level on lines are logged.' }),
 });
@@ -58,7 +58,7 @@ interface Configured {
 export function readSettings(environment: Environment, services: readonly Configured[]): { config: ServerConfig; resolved: Environment } {
   const embedded = environment['DATABASE_URL'] === undefined;
   const resolved: Environment = embedded ? { MAIL_URL: 'mailbox:', ...environment } : environment;
-  const required = embedded ? [] : [Type.Object({ STOA_SECRET: serverConfig.properties.STOA_SECRET, MAIL_URL: Type.String() })];
+  const required = embedded ? [] : [Type.Object({ STOA_SECRET: stoaSecret, MAIL_URL: Type.String({ description: 'where mails leave: smtp://…, or mailbox: to keep them here' }) })];
   const [config] = loadConfigs([serverConfig, ...required, ...services.map((service) => service.config)], resolved);
   return { config: config as ServerConfig, resolved };
 }

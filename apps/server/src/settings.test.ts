@@ -1,0 +1,61 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ConfigError } from '@stoa/service';
+import { Type } from 'typebox';
+import { describe, expect, test } from 'vitest';
+import { chosenServices, readEnvironment, readSettings } from './settings.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'stoa-settings-'));
+writeFileSync(join(folder, '.env'), 'PORT=1\nHOST=file\nLOG_LEVEL=\nDATA_DIR="a folder"\n');
+
+describe('the environment', () => {
+  test('flags beat the environment, which beats .env; an empty value counts as unset', () => {
+    const environment = readEnvironment({ PORT: '3', HOST: undefined }, { PORT: '2', HOST: ' ', DATA_DIR: 'mine' }, folder);
+    expect(environment).toEqual({ PORT: '3', HOST: 'file', DATA_DIR: 'mine' });
+  });
+
+  test('a missing .env is no problem', () => {
+    expect(readEnvironment({}, { PORT: '2' }, '/nonexistent')).toEqual({ PORT: '2' });
+  });
+});
+
+describe('the settings', () => {
+  test('have defaults for all that the embedded mode needs', () => {
+    const { config, resolved } = readSettings({}, []);
+    expect(config).toMatchObject({ PORT: 3000, DATA_DIR: './.stoa', BROKER_URL: 'local:', DATABASE_PREFIX: 'stoa_' });
+    expect(resolved['MAIL_URL']).toBe('mailbox:');
+  });
+
+  test('report every problem of every service together, each variable once', () => {
+    const service = { config: Type.Object({ PORT: Type.Integer({ minimum: 0, maximum: 65_535 }), TRIES: Type.Integer({ minimum: 1 }) }) };
+    const problems = problemsOf(() => readSettings({ PORT: 'x', TRIES: '0', LOG_LEVEL: 'loud' }, [service]));
+    expect(problems.map(({ variable }) => variable).sort()).toEqual(['LOG_LEVEL', 'PORT', 'TRIES']);
+  });
+
+  test('an external database asks for the secret and the way of mail, and never shows its password', () => {
+    const problems = problemsOf(() => readSettings({ DATABASE_URL: 'mysql://u:hunter2@host' }, []));
+    expect(problems.map(({ variable }) => variable).sort()).toEqual(['DATABASE_URL', 'MAIL_URL', 'STOA_SECRET']);
+    expect(JSON.stringify(problems)).not.toContain('hunter2');
+  });
+});
+
+test('services are chosen by name; several need the gateway', () => {
+  const known = ['gateway', 'users', 'mailer'];
+  const choose = (SERVICES: string) => chosenServices(readSettings({ SERVICES }, []).config, known);
+  expect(choose('all')).toEqual(known);
+  expect(choose('gateway, users')).toEqual(['gateway', 'users']);
+  expect(choose('users')).toEqual(['users']);
+  expect(() => choose('users,mailer')).toThrow('gateway');
+  expect(() => choose('gateway,mailler')).toThrow('"mailler"');
+});
+
+function problemsOf(read: () => unknown): ConfigError['problems'] {
+  try {
+    read();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  throw new Error('no problem was found');
+}

@@ -1,0 +1,75 @@
+import { Writable } from 'node:stream';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { createContext, createKeys, createLog, defineErrors, fakeClock, runInContext, uuidv7 } from './index.ts';
+
+describe('uuidv7', () => {
+  test('has version, variant and the millisecond, and sorts by it', () => {
+    const id = uuidv7(0x0123456789ab);
+    expect(id).toMatch(/^01234567-89ab-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(uuidv7(1) < uuidv7(2)).toBe(true);
+  });
+
+  test('does not repeat', () => {
+    expect(new Set(Array.from({ length: 10_000 }, () => uuidv7())).size).toBe(10_000);
+  });
+});
+
+describe('the request context', () => {
+  test('keeps a well-formed correlation id and replaces any other', () => {
+    fc.assert(fc.property(fc.string({ maxLength: 200 }), (sent) => {
+      const { correlationId } = createContext({ correlationId: sent });
+      expect(correlationId).toMatch(/^[A-Za-z0-9._-]{1,128}$/);
+      expect(correlationId === sent).toBe(/^[A-Za-z0-9._-]{1,128}$/.test(sent));
+    }));
+  });
+
+  test.for(['', '00-00000000000000000000000000000000-00f067aa0ba902b7-01', '00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01', 'ff-x'])(
+    'begins a new trace instead of the malformed %s',
+    (sent) => {
+      const { traceparent } = createContext({ traceparent: sent });
+      expect(traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+      expect(traceparent).not.toBe(sent);
+    },
+  );
+
+  test('keeps a well-formed trace', () => {
+    const sent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    expect(createContext({ traceparent: sent }).traceparent).toBe(sent);
+  });
+});
+
+test('a log line has the correlation id of its request and no secret', () => {
+  const lines: string[] = [];
+  const destination = new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(String(chunk));
+      done();
+    },
+  });
+  const log = createLog({ destination });
+  runInContext(createContext({ correlationId: 'c-1' }), () => log.info({ password: 'p4ss', body: { code: '1234' }, req: { headers: { authorization: 'Basic abc' } } }, 'done'));
+  const line = JSON.parse(lines.join('')) as Record<string, unknown>;
+  expect(line).toMatchObject({ level: 'info', correlationId: 'c-1', msg: 'done', password: '[redacted]', body: { code: '[redacted]' } });
+  expect(lines.join('')).not.toMatch(/p4ss|1234"|Basic abc/);
+});
+
+test('keys differ by purpose, are stable, and need 32 bytes', () => {
+  const derive = createKeys(Buffer.alloc(32, 7).toString('base64'));
+  expect(derive('a')).toHaveLength(32);
+  expect(derive('a')).toEqual(derive('a'));
+  expect(derive('a')).not.toEqual(derive('b'));
+  expect(() => createKeys('c2hvcnQ=')).toThrow(RangeError);
+});
+
+test('an error is made from its catalogue and can be told more', () => {
+  const errors = defineErrors({ taken: { kind: 'conflict', title: 'Taken.', cause: 'c', fix: 'f' } });
+  expect(errors.taken({ retryAfterSeconds: 3 })).toMatchObject({ kind: 'conflict', code: 'taken', message: 'Taken.', retryAfterSeconds: 3 });
+  expect(errors.catalogue.taken.fix).toBe('f');
+});
+
+test('a fake clock stands still until it is moved', () => {
+  const clock = fakeClock(new Date(1_000));
+  clock.advance(500);
+  expect(clock.now()).toEqual(new Date(1_500));
+});
