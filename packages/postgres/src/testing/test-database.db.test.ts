@@ -35,12 +35,12 @@ test('many at once are migrated, separate from each other, and cloned from one t
 });
 
 test('is dropped when it is disposed, whoever is still connected', async () => {
+  await using witness = await testDatabase();
   const fixture = await testDatabase({ sources });
   const straggler = new pg.Client({ connectionString: fixture.url });
   straggler.on('error', () => {});
   await straggler.connect();
   await fixture[Symbol.asyncDispose]();
-  await using witness = await testDatabase();
   const { rows } = await sql`select from pg_database where datname = ${new URL(fixture.url).pathname.slice(1)}`.execute(witness.database.query);
   expect(rows).toEqual([]);
 });

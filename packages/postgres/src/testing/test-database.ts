@@ -5,6 +5,7 @@ import { Registry } from 'prom-client';
 import { createDatabase } from '../create-database.ts';
 import type { Database } from '../database.ts';
 import { migrate, type MigrationSource, readMigrations } from '../migrate.ts';
+import { startTestServer } from './test-server.ts';
 
 export interface TestDatabaseOptions {
   /** As for `migrate`; none gives an empty database. */
@@ -24,7 +25,7 @@ const log = createLog({ level: 'silent' });
  * Disposing closes and drops it.
  */
 export async function testDatabase<Schema>({ sources = [], maxConnections = 10 }: TestDatabaseOptions = {}): Promise<TestDatabase<Schema>> {
-  const server = await serverUrl();
+  const { url: server, leave } = await enterServer();
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   await onServer(server, async (admin) => {
     const template = await ensureTemplate(admin, server, sources);
@@ -38,12 +39,28 @@ export async function testDatabase<Schema>({ sources = [], maxConnections = 10 }
     async [Symbol.asyncDispose]() {
       await database.close();
       await onServer(server, (admin) => admin.query(`drop database if exists ${name} with (force)`));
+      await leave();
     },
   };
 }
 
-async function serverUrl(): Promise<string> {
-  return process.env['STOA_TEST_DATABASE_URL'] ?? 'postgres://postgres@127.0.0.1:5432/postgres';
+let own: ReturnType<typeof startTestServer> | undefined;
+let guests = 0;
+
+/** The run's server, started by Vitest's global setup; without one, a server of this process, ended with its last database. */
+async function enterServer(): Promise<{ url: string; leave(): Promise<void> }> {
+  const url = process.env['STOA_TEST_DATABASE_URL'];
+  if (url) return { url, leave: async () => {} };
+  guests++;
+  const server = await (own ??= startTestServer());
+  return {
+    url: server.url,
+    async leave() {
+      if (--guests > 0) return;
+      own = undefined;
+      await server.stop();
+    },
+  };
 }
 
 /** Migrated under another name first, so that a run that is killed half way leaves no half-made template. */
