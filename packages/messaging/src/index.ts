@@ -1,1 +1,6 @@
-export type * from './types.ts';
+export type { Accept, Broker, BrokerSubscription, Outgoing, Rejection } from './broker.ts';
+export { createMessaging, type Messaging, type MessagingOptions, messagingMigrations } from './create-messaging.ts';
+export { createDeadLetters, type DeadLetter, type DeadLetterFilter, type DeadLetters } from './dead-letters.ts';
+export { createLocalBroker } from './local-broker.ts';
+export { defaultSettings, type MessagingSettings } from './settings.ts';
+export { type Consumer, consumer, type Cron, type EventContract, type Job, type Jobs, job, type Message, type Outbox, PermanentError } from './types.ts';

@@ -15,7 +15,7 @@ export interface EventContract<Schema extends TSchema = TSchema> {
   readonly schema: Schema;
   readonly example: Static<Schema>;
   /** The id of the aggregate the event belongs to: events with the same key keep their order. */
-  readonly key: (data: Static<Schema>) => string;
+  key(data: Static<Schema>): string;
   /** The services that must receive it, at least one; from `contracts/src/routes.ts`. */
   readonly subscribers: readonly [string, ...string[]];
 }
@@ -35,42 +35,14 @@ export interface Message {
   readonly data: unknown;
 }
 
-/** What became of one message of a batch: `undefined` = every subscriber has it durably. */
-export interface Rejection {
-  readonly id: string;
-  /** `unroutable`: a declared subscriber is not bound; waits without counting. `refused`: counts towards parking. */
-  readonly reason: 'unroutable' | 'refused';
-  readonly detail: string;
-}
-
-/** The bus. An adapter carries messages and does nothing else: no retry, delay or dead letters of its own. */
-export interface Broker {
-  /**
-   * Resolves when every message is durable at all its subscribers or has a rejection.
-   * @throws when the broker itself is away: the whole batch is then to be sent again.
-   */
-  publish(messages: readonly Message[]): Promise<readonly Rejection[]>;
-  /**
-   * Binds `subscriber` (a service's name) to message types. `accept` resolves once the messages are committed in the
-   * subscriber's inbox, and may see a message again. When it throws, the messages come again later.
-   */
-  subscribe(subscriber: string, types: readonly string[], accept: (messages: readonly Message[]) => Promise<void>): Promise<BrokerSubscription>;
-  health(): Promise<{ readonly ok: boolean; readonly detail?: string }>;
-  close(): Promise<void>;
-}
-
-export interface BrokerSubscription {
-  /** Stops deliveries and resolves when none is in hand. */
-  stop(): Promise<void>;
-}
-
 /** Takes one event. The effect and the mark that it was handled commit together on `tx`. */
 export interface Consumer<Schema = unknown> {
   /** Unique in the service, stable for ever: `on-activation-requested`. */
   readonly name: string;
   readonly event: EventContract;
-  /** Events with the same key one after the other, in the order they were appended. */
+  /** Events with the same key one after the other, in the order they were appended. A dead one no longer holds up its key. */
   readonly ordered?: boolean;
+  /** @throws PermanentError when a repeat cannot help: the message is dead at once. Any other error is tried again. */
   handle(tx: Transaction<Schema>, data: unknown, message: Message): Promise<void>;
 }
 
@@ -81,7 +53,7 @@ export interface Job<Schema = unknown, Data extends TSchema = TSchema> {
   handle(tx: Transaction<Schema>, data: Static<Data>): Promise<void>;
 }
 
-/** Enqueues `job` every `everySeconds`, once over all processes. */
+/** Enqueues `job`, with `{}` as its data, every `everySeconds`, once over all processes. */
 export interface Cron {
   readonly job: string;
   readonly everySeconds: number;
@@ -89,10 +61,29 @@ export interface Cron {
 
 /** The outbox of one transaction: what is appended is published if, and only if, the transaction commits. */
 export interface Outbox {
+  /** @throws TypeError when `data` does not fit the contract's schema: a fault of the caller. */
   append<S extends TSchema>(event: EventContract<S>, data: Static<S>): Promise<void>;
 }
 
 export interface Jobs {
-  /** `id` makes the enqueueing idempotent (UUID); `runAt` defaults to now. */
+  /** `id` makes the enqueueing idempotent (UUID); `runAt` defaults to now. @throws TypeError when `data` does not fit the job's schema. */
   enqueue<D extends TSchema>(job: { readonly name: string; readonly data: D }, data: Static<D>, options?: { runAt?: Date; id?: string }): Promise<void>;
 }
+
+/** Thrown by a handler that knows that a repeat cannot help. */
+export class PermanentError extends Error {
+  override readonly name = 'PermanentError';
+}
+
+/** Declares a consumer; the type of `data` comes from the event's schema. */
+export function consumer<Schema, S extends TSchema>(definition: {
+  readonly name: string;
+  readonly event: EventContract<S>;
+  readonly ordered?: boolean;
+  handle(tx: Transaction<Schema>, data: Static<S>, message: Message): Promise<void>;
+}): Consumer<Schema> {
+  return definition as Consumer<Schema>;
+}
+
+/** Declares a job; the type of `data` comes from its schema. */
+export const job = <Schema, D extends TSchema>(definition: Job<Schema, D>): Job<Schema, D> => definition;

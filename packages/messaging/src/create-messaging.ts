@@ -1,0 +1,118 @@
+import type { Database } from '@stoa/postgres';
+import type { HealthPart, Logger, Metrics } from '@stoa/service';
+import type { Transaction } from 'kysely';
+import type { Broker } from './broker.ts';
+import { findFault } from './check.ts';
+import { declareCrons, runCrons } from './cron.ts';
+import { createDeadLetters, type DeadLetters } from './dead-letters.ts';
+import { createHandlers } from './handlers.ts';
+import { checkHealth } from './health.ts';
+import { createInbox } from './inbox.ts';
+import { createJobs } from './jobs.ts';
+import { type Loop, startLoop } from './loop.ts';
+import { createObserve } from './metrics.ts';
+import { createOutbox } from './outbox.ts';
+import { createPermits } from './permits.ts';
+import { prune } from './prune.ts';
+import { createRelay } from './relay.ts';
+import { checkSettings, defaultSettings, type MessagingSettings } from './settings.ts';
+import type { Consumer, Cron, Job, Jobs, Outbox } from './types.ts';
+import { startWorker } from './worker.ts';
+
+export interface MessagingOptions<Schema> {
+  /** The service's name: source of what it publishes, and the name it subscribes under. */
+  readonly service: string;
+  /** The service's own database, migrated with `messagingMigrations`. */
+  readonly database: Database<Schema>;
+  readonly broker: Broker;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly consumers: readonly Consumer<Schema>[];
+  readonly jobs: readonly Job<Schema>[];
+  readonly crons: readonly Cron[];
+  /** Names this process in the log, where copies of a service run side by side. */
+  readonly instanceId: string;
+  readonly settings?: Partial<MessagingSettings>;
+}
+
+export interface Messaging<Schema> {
+  outbox(tx: Transaction<Schema>): Outbox;
+  jobs(tx: Transaction<Schema>): Jobs;
+  /** Subscribes, relays, handles. Appending and enqueueing work without it. */
+  start(): Promise<void>;
+  /** Finishes what is in hand. */
+  stop(): Promise<void>;
+  health(): Promise<HealthPart[]>;
+  readonly deadLetters: DeadLetters;
+}
+
+/** The folder of migrations that a service's database needs before the service's own. */
+export const messagingMigrations = new URL('../migrations/', import.meta.url);
+
+/** @throws TypeError or RangeError when the declarations or settings contradict each other. */
+export function createMessaging<Schema>(options: MessagingOptions<Schema>): Messaging<Schema> {
+  const { service, database, broker, log, consumers, jobs, crons, instanceId } = options;
+  const settings = checkSettings({ ...defaultSettings, ...options.settings });
+  checkCrons(crons, jobs);
+  const observe = createObserve(options.metrics, service);
+  const inbox = createInbox(database.query, consumers, log);
+  const handlers = createHandlers(consumers, jobs, inbox);
+  const relay = createRelay({ service, database, broker, log, instanceId, settings, published: observe.published });
+  const stops: (() => Promise<void>)[] = [];
+
+  async function start(): Promise<void> {
+    const permits = createPermits(settings.workers);
+    const workers = new Map<string, Loop>();
+    stops.push(
+      await database.listen('inbox', (name) => {
+        // Without a name after a reconnect, when anything may have been missed.
+        for (const worker of name === '' ? workers.values() : [workers.get(name)]) worker?.wake();
+      }),
+    );
+    for (const handler of handlers) workers.set(handler.name, startWorker({ handler, database, permits, log, settings, observe }));
+    stops.push(() => stopAll([...workers.values()]));
+    stops.push(await startChores());
+    await relay.start();
+    stops.push(relay.stop);
+    if (consumers.length > 0) {
+      const types = [...new Set(consumers.map(({ event }) => event.name))];
+      stops.push((await broker.subscribe(service, types, inbox.accept)).stop);
+    }
+  }
+
+  async function startChores(): Promise<() => Promise<void>> {
+    const onFailure = (error: unknown): number => {
+      log.warn({ err: error }, 'cron or pruning failed, will try again');
+      return settings.pollMs;
+    };
+    const loops = [startLoop({ step: async () => ((await prune(database.query, settings)) ? 1 : settings.pruneEveryMs), onFailure })];
+    if (crons.length > 0) {
+      await declareCrons(database.query, crons);
+      loops.push(startLoop({ step: async () => Math.min(await runCrons(database.query, service, crons), settings.pollMs), onFailure }));
+    }
+    return () => stopAll(loops);
+  }
+
+  return {
+    outbox: (tx) => createOutbox(service, tx),
+    jobs: (tx) => createJobs(service, tx),
+    start,
+    async stop() {
+      for (const stop of stops.splice(0).reverse()) await stop();
+    },
+    health: () => checkHealth(database.query, relay),
+    deadLetters: createDeadLetters({ database, log, longestReplayHours: settings.longestReplayHours }),
+  };
+}
+
+const stopAll = async (loops: readonly Loop[]): Promise<void> => {
+  await Promise.all(loops.map((loop) => loop.stop()));
+};
+
+function checkCrons<Schema>(crons: readonly Cron[], jobs: readonly Job<Schema>[]): void {
+  for (const { job: name } of crons) {
+    const job = jobs.find((declared) => declared.name === name);
+    if (job === undefined) throw new TypeError(`cron enqueues ${name}, which is no declared job`);
+    if (findFault(job.data, {}) !== undefined) throw new TypeError(`cron enqueues ${name} with {}, which its schema refuses`);
+  }
+}

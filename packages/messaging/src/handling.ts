@@ -1,0 +1,34 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { createContext, runInContext } from '@stoa/service';
+import { type Kysely, sql, type Transaction } from 'kysely';
+import type { InboxRow } from './inbox-rows.ts';
+import type { Message } from './types.ts';
+
+/** What a worker serves: a consumer, or a job. */
+export interface Handler<Schema> {
+  /** The value of `inbox.consumer`. */
+  readonly name: string;
+  readonly ordered: boolean;
+  handle(tx: Transaction<Schema>, message: Message): Promise<void>;
+}
+
+/** Runs the handler on `tx`, in the context of the message, no longer than `timeoutMs`. Its effects stand or fall with the transaction. */
+export async function runHandler<Schema>(handler: Handler<Schema>, tx: Transaction<Schema>, { message }: InboxRow, timeoutMs: number): Promise<void> {
+  const finished = new AbortController();
+  const late = delay(timeoutMs, undefined, { signal: finished.signal }).then(
+    () => Promise.reject(new Error(`the handler ran longer than ${timeoutMs} ms`)),
+    () => {},
+  );
+  try {
+    await runInContext(createContext(message), () => Promise.race([handler.handle(tx, message), late]));
+  } finally {
+    finished.abort();
+  }
+}
+
+/** Lets the server end a statement that outlives the handler's time, and the transaction of a process that stands still. */
+export async function limitTransaction<Schema>(tx: Kysely<Schema>, timeoutMs: number): Promise<void> {
+  await sql`
+    select set_config('statement_timeout', ${String(timeoutMs)}, true),
+      set_config('idle_in_transaction_session_timeout', ${String(2 * timeoutMs)}, true)`.execute(tx);
+}

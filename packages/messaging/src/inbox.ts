@@ -1,0 +1,96 @@
+import { AppError, type Logger } from '@stoa/service';
+import { type Kysely, sql } from 'kysely';
+import type { Accept } from './broker.ts';
+import { findFault } from './check.ts';
+import { readEnvelope } from './envelope.ts';
+import type { Consumer, Message } from './types.ts';
+
+/** Keeps what no consumer of the service takes, dead from the start; a replay routes it again. */
+export const UNROUTED = 'unrouted';
+
+/** A message as one consumer is to get it. With a reason it is dead from the start. */
+interface NewRow {
+  readonly consumer: string;
+  readonly message: Message;
+  readonly reason?: string;
+}
+
+export interface Inbox<Schema> {
+  readonly accept: Accept;
+  /** The rows of one message: one for each of its consumers. */
+  route(received: unknown): NewRow[];
+  insert(db: Kysely<Schema>, rows: readonly NewRow[]): Promise<void>;
+}
+
+export function createInbox<Schema>(db: Kysely<Schema>, consumers: readonly Consumer<Schema>[], log: Logger): Inbox<Schema> {
+  const byType = Map.groupBy(consumers, ({ event }) => event.name);
+
+  function route(received: unknown): NewRow[] {
+    const { message, fault } = readEnvelope(received);
+    if (fault !== undefined) return [{ consumer: UNROUTED, message, reason: fault }];
+    const takers = byType.get(message.type);
+    if (takers === undefined) return [{ consumer: UNROUTED, message, reason: `no consumer takes ${message.type}` }];
+    return takers.map((consumer) => {
+      const reason = findMisfit(consumer, message);
+      return { consumer: consumer.name, message, ...(reason === undefined ? {} : { reason }) };
+    });
+  }
+
+  /** One row that Postgres does not take must neither keep the others out nor be lost. */
+  async function insertOneByOne(rows: readonly NewRow[]): Promise<void> {
+    for (const row of rows) {
+      try {
+        await insertRows(db, [row]);
+      } catch (error) {
+        if (isUnavailable(error)) throw error;
+        const reason = `the database does not take it: ${error instanceof Error ? error.message : String(error)}`;
+        await insertRows(db, [{ ...row, message: { ...row.message, data: null }, reason }]);
+      }
+    }
+  }
+
+  return {
+    route,
+    insert: insertRows,
+    async accept(received) {
+      const rows = received.flatMap(route);
+      for (const { consumer, message, reason } of rows) {
+        if (reason !== undefined) log.error({ consumer, messageId: message.id, type: message.type, reason }, 'message is dead: it cannot be handled');
+      }
+      try {
+        await insertRows(db, rows);
+      } catch (error) {
+        if (isUnavailable(error)) throw error;
+        await insertOneByOne(rows);
+      }
+    },
+  };
+}
+
+/** Why `consumer` cannot take `message`, or `undefined`. */
+export function findMisfit<Schema>({ event }: Consumer<Schema>, { version, data }: Message): string | undefined {
+  if (version !== event.version) return `version ${version} of ${event.name} is not known here, version ${event.version} is`;
+  const fault = findFault(event.schema, data);
+  return fault && `data does not fit the contract: ${fault}`;
+}
+
+const isUnavailable = (error: unknown): boolean => error instanceof AppError && error.kind === 'unavailable';
+
+/** One statement; a message that a consumer already has is left as it is. The order of the rows becomes the order of their ids. */
+async function insertRows<Schema>(db: Kysely<Schema>, rows: readonly NewRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  const column = (value: (row: NewRow) => unknown): unknown[] => rows.map(value);
+  await sql`
+    insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, status, reason, failed_at)
+    select consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data,
+      case when reason is null then 'pending' else 'dead' end, reason, case when reason is not null then now() end
+    from unnest(
+      ${column(({ consumer }) => consumer)}::text[], ${column(({ message }) => message.id)}::uuid[], ${column(({ message }) => message.type)}::text[],
+      ${column(({ message }) => message.version)}::integer[], ${column(({ message }) => message.source)}::text[],
+      ${column(({ message }) => message.key)}::text[], ${column(({ message }) => message.occurredAt)}::timestamptz[],
+      ${column(({ message }) => message.correlationId)}::text[], ${column(({ message }) => message.traceparent)}::text[],
+      ${column(({ message }) => JSON.stringify(message.data))}::json[], ${column(({ reason }) => reason ?? null)}::text[]
+    ) with ordinality as r (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, reason, position)
+    order by position
+    on conflict (consumer, message_id) do nothing`.execute(db);
+}

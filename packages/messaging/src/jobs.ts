@@ -1,0 +1,23 @@
+import { createContext, currentContext, uuidv7 } from '@stoa/service';
+import { type Kysely, sql } from 'kysely';
+import { findFault } from './check.ts';
+import type { Jobs } from './types.ts';
+
+/** The value of `inbox.consumer` of a job's rows. */
+export const jobConsumer = (name: string): string => `job:${name}`;
+
+/** The jobs of the transaction `tx`: rows of the service's own inbox. */
+export function createJobs<Schema>(service: string, tx: Kysely<Schema>): Jobs {
+  return {
+    async enqueue(job, data, { runAt, id = uuidv7() } = {}) {
+      const fault = findFault(job.data, data);
+      if (fault !== undefined) throw new TypeError(`data of the job ${job.name} does not fit its schema: ${fault}`);
+      const { correlationId, traceparent } = currentContext() ?? createContext();
+      await sql`
+        insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, run_at)
+        values (${jobConsumer(job.name)}, ${id}, ${job.name}, 1, ${service}, ${id}, now(), ${correlationId}, ${traceparent},
+          ${JSON.stringify(data)}, coalesce(${runAt ?? null}::timestamptz, now()))
+        on conflict (consumer, message_id) do nothing`.execute(tx);
+    },
+  };
+}

@@ -1,0 +1,96 @@
+import { type Kysely, sql } from 'kysely';
+import type { Message } from './types.ts';
+
+/** One row of the outbox as the relay needs it. */
+export interface OutboxRow {
+  readonly id: number;
+  readonly attempts: number;
+  readonly subscribers: readonly string[];
+  readonly message: Message;
+}
+
+interface Columns extends Omit<OutboxRow, 'message'> {
+  readonly message_id: string;
+  readonly type: string;
+  readonly version: number;
+  readonly key: string;
+  readonly occurred_at: Date;
+  readonly correlation_id: string;
+  readonly traceparent: string;
+  readonly data: unknown;
+}
+
+const columns = sql`id, attempts, subscribers, message_id, type, version, key, occurred_at, correlation_id, traceparent, data`;
+
+/** An earlier row of the same key that is still to be sent holds this one up; a parked one does not. */
+const firstOfKey = sql`not exists (
+  select from outbox earlier
+  where earlier.key = outbox.key and earlier.id < outbox.id
+    and earlier.sent_at is null and earlier.parked_at is null and earlier.retry_at is not null)`;
+
+/** The statements of the relay. `Db` may be any database that has the messaging tables. */
+export function createOutboxRows<Schema>(source: string, db: Kysely<Schema>) {
+  const toRow = ({ id, attempts, subscribers, message_id, occurred_at, correlation_id, ...rest }: Columns): OutboxRow => ({
+    id,
+    attempts,
+    subscribers,
+    message: {
+      id: message_id,
+      type: rest.type,
+      version: rest.version,
+      source,
+      key: rest.key,
+      occurredAt: occurred_at.toISOString(),
+      correlationId: correlation_id,
+      traceparent: rest.traceparent,
+      data: rest.data,
+    },
+  });
+
+  return {
+    /** Rows that were not tried yet, oldest first. */
+    async fresh(limit: number): Promise<OutboxRow[]> {
+      const { rows } = await sql<Columns>`
+        select ${columns} from outbox
+        where sent_at is null and parked_at is null and retry_at is null and ${firstOfKey}
+        order by id limit ${limit}`.execute(db);
+      return rows.map(toRow);
+    },
+
+    /** Rows whose next try is due, at most one of each key, without those of types that wait for a subscriber. */
+    async due(limit: number, waitingTypes: readonly string[]): Promise<OutboxRow[]> {
+      const { rows } = await sql<Columns>`
+        select ${columns} from outbox
+        where sent_at is null and parked_at is null and retry_at <= now() and type <> all(${waitingTypes}::text[]) and ${firstOfKey}
+        order by id limit ${limit}`.execute(db);
+      return rows.map(toRow);
+    },
+
+    async markSent(ids: readonly number[]): Promise<void> {
+      if (ids.length > 0) await sql`update outbox set sent_at = now(), reason = null where id = any(${ids}::bigint[])`.execute(db);
+    },
+
+    /** Sets rows aside that nobody takes yet; not counted. */
+    async setAside(ids: readonly number[]): Promise<void> {
+      if (ids.length > 0) await sql`update outbox set retry_at = now() where id = any(${ids}::bigint[]) and retry_at is null`.execute(db);
+    },
+
+    /** Counts a refusal; at the last one the row is parked. */
+    async countRefusal(id: number, reason: string, waitMs: number, last: boolean): Promise<void> {
+      await sql`
+        update outbox set attempts = attempts + 1, reason = ${reason}, retry_at = now() + ${waitMs} * interval '1 ms',
+          parked_at = case when ${last} then now() end
+        where id = ${id}`.execute(db);
+    },
+
+    /** Milliseconds until the next row that waits is due, if any does. */
+    async nextDueMs(waitingTypes: readonly string[]): Promise<number | undefined> {
+      const { rows } = await sql<{ ms: number | null }>`
+        select extract(epoch from min(retry_at) - now())::float8 * 1000 as ms from outbox
+        where sent_at is null and parked_at is null and retry_at is not null and type <> all(${waitingTypes}::text[]) and ${firstOfKey}`.execute(db);
+      return rows[0]?.ms ?? undefined;
+    },
+  };
+}
+
+export type OutboxRows = ReturnType<typeof createOutboxRows>;

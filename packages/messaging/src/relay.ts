@@ -1,0 +1,136 @@
+import type { Database } from '@stoa/postgres';
+import type { Logger } from '@stoa/service';
+import { type Backoff, backoffMs } from './backoff.ts';
+import type { Broker, Rejection } from './broker.ts';
+import { startLoop } from './loop.ts';
+import { createOutboxRows, type OutboxRow } from './outbox-rows.ts';
+import type { MessagingSettings } from './settings.ts';
+import { createWaitingTypes } from './waiting-types.ts';
+
+/** A bus that is away is asked again soon: it counts for nothing, and everybody waits for it. */
+const BROKER_BACKOFF: Backoff = { firstMs: 100, longestMs: 10_000 };
+
+export interface RelayOptions<Schema> {
+  readonly service: string;
+  readonly database: Database<Schema>;
+  readonly broker: Broker;
+  readonly log: Logger;
+  readonly instanceId: string;
+  readonly settings: MessagingSettings;
+  readonly published: (count: number) => void;
+}
+
+export interface Relay {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** What keeps messages from leaving, as far as this process, when it leads, knows. */
+  trouble(): string | undefined;
+}
+
+/**
+ * Carries the outbox to the bus, in one process at a time. A row is marked after the bus took it, so a crash in between
+ * sends it again and the inbox ignores it. Of each key, a row leaves when the one before it was taken or parked.
+ */
+export function createRelay<Schema>({ service, database, broker, log, instanceId, settings, published }: RelayOptions<Schema>): Relay {
+  const rows = createOutboxRows(service, database.query);
+  const waiting = createWaitingTypes(log);
+  let failure: string | undefined;
+  let wake = (): void => {};
+  const stops: (() => Promise<void>)[] = [];
+
+  async function step(): Promise<number> {
+    const due = await rows.due(settings.relayBatch, waiting.types());
+    const [held, fresh] = split(await rows.fresh(settings.relayBatch), ({ message }) => waiting.has(message.type));
+    await rows.setAside(held.map(({ id }) => id));
+    if (due.length + fresh.length > 0) await send([...due, ...fresh]);
+    failure = undefined;
+    if (due.length + fresh.length + held.length > 0) return 0;
+    const next = (await rows.nextDueMs(waiting.types())) ?? Number.POSITIVE_INFINITY;
+    return Math.max(1, Math.min(settings.pollMs, next, waiting.nextMs()));
+  }
+
+  /** Sends the first row of each key together, then the second ones, and so on; a key whose row was rejected goes no further. */
+  async function send(batch: readonly OutboxRow[]): Promise<void> {
+    const sent: number[] = [];
+    try {
+      for (let wave = [...batch]; wave.length > 0; ) {
+        const [first, later] = splitByKey(wave);
+        const rejections = new Map((await broker.publish(first)).map((rejection) => [rejection.id, rejection]));
+        const [rejected, taken] = split(first, ({ message }) => rejections.has(message.id));
+        for (const { id, message } of taken) {
+          sent.push(id);
+          waiting.delete(message.type);
+        }
+        await reject(rejected, rejections);
+        const stuck = new Set(rejected.map(({ message }) => message.key));
+        wave = later.filter(({ message }) => !stuck.has(message.key));
+      }
+    } finally {
+      await rows.markSent(sent);
+      published(sent.length);
+    }
+  }
+
+  async function reject(rejected: readonly OutboxRow[], rejections: ReadonlyMap<string, Rejection>): Promise<void> {
+    const unroutable: number[] = [];
+    for (const row of rejected) {
+      const { reason, detail } = rejections.get(row.message.id) as Rejection;
+      if (reason === 'refused') await countRefusal(row, detail);
+      else {
+        unroutable.push(row.id);
+        waiting.add(row.message.type, detail);
+      }
+    }
+    await rows.setAside(unroutable);
+  }
+
+  async function countRefusal(row: OutboxRow, reason: string): Promise<void> {
+    const { id: messageId, type } = row.message;
+    const attempts = row.attempts + 1;
+    const last = attempts >= settings.publishAttempts;
+    await rows.countRefusal(row.id, reason, backoffMs(settings.backoff, attempts), last);
+    if (last) log.error({ messageId, type, attempts, reason }, 'message parked: the bus refuses it');
+    else log.warn({ messageId, type, attempts, reason }, 'message refused by the bus, will try again');
+  }
+
+  function onFailure(error: unknown, failures: number): number {
+    failure = error instanceof Error ? error.message : String(error);
+    if (failures === 1) log.warn({ err: error }, 'relay cannot publish, will try until it can');
+    return backoffMs(BROKER_BACKOFF, failures);
+  }
+
+  return {
+    async start() {
+      stops.push(await database.listen('outbox', () => wake()));
+      stops.push(
+        await database.lead('relay', async (signal) => {
+          log.info({ instanceId }, 'relay leads');
+          const loop = startLoop({ step, onFailure });
+          wake = loop.wake;
+          await new Promise<void>((resolve) => onAbort(signal, resolve));
+          await loop.stop();
+        }),
+      );
+    },
+    async stop() {
+      for (const stop of stops.splice(0).reverse()) await stop();
+    },
+    trouble: () => failure ?? waiting.describe(),
+  };
+}
+
+function split<T>(items: readonly T[], belongs: (item: T) => boolean): [T[], T[]] {
+  const { yes = [], no = [] } = Object.groupBy(items, (item) => (belongs(item) ? 'yes' : 'no'));
+  return [yes, no];
+}
+
+/** The first row of each key, and the rows behind them. */
+function splitByKey(batch: readonly OutboxRow[]): [OutboxRow[], OutboxRow[]] {
+  const keys = new Set<string>();
+  return split(batch, ({ message }) => keys.size < keys.add(message.key).size);
+}
+
+function onAbort(signal: AbortSignal, listener: () => void): void {
+  if (signal.aborted) listener();
+  else signal.addEventListener('abort', listener, { once: true });
+}

@@ -1,0 +1,54 @@
+import type { Backoff } from './backoff.ts';
+
+export interface MessagingSettings {
+  /** Upper bound of the wait for work; NOTIFY wakes earlier, this is the net below it. */
+  readonly pollMs: number;
+  /** Rows the relay reads and publishes at a time. */
+  readonly relayBatch: number;
+  /** Refusals after which an outbox row is parked. */
+  readonly publishAttempts: number;
+  /** Rows one transaction handles as long as nothing fails. */
+  readonly inboxBatch: number;
+  /** A batch takes no further row after this long: its locks and its connection are not to be held for ever. */
+  readonly inboxBatchMs: number;
+  /** Transactions of workers at the same time, over all consumers of one process: each takes a connection of the pool. */
+  readonly workers: number;
+  /** Failures after which an inbox row is dead. With `backoff`'s default the last try comes some 25 minutes after the first. */
+  readonly handleAttempts: number;
+  readonly handlerTimeoutMs: number;
+  readonly backoff: Backoff;
+  readonly pruneEveryMs: number;
+  /** How long sent rows of the outbox are kept. */
+  readonly outboxRetentionHours: number;
+  /** How old a message may be when it is replayed. */
+  readonly longestReplayHours: number;
+  /** How long handled rows of the inbox are kept: they are what makes a repeated message harmless. */
+  readonly inboxRetentionHours: number;
+}
+
+export const defaultSettings: MessagingSettings = {
+  pollMs: 5_000,
+  relayBatch: 500,
+  publishAttempts: 10,
+  inboxBatch: 100,
+  inboxBatchMs: 1_000,
+  workers: 2,
+  handleAttempts: 12,
+  handlerTimeoutMs: 30_000,
+  backoff: { firstMs: 1_000, longestMs: 600_000 },
+  pruneEveryMs: 60_000,
+  outboxRetentionHours: 7 * 24,
+  longestReplayHours: 14 * 24,
+  inboxRetentionHours: 30 * 24,
+};
+
+/** @throws RangeError when a message could be replayed after the inbox forgot that it was handled. */
+export function checkSettings(settings: MessagingSettings): MessagingSettings {
+  const { outboxRetentionHours, longestReplayHours, inboxRetentionHours } = settings;
+  if (inboxRetentionHours <= Math.max(outboxRetentionHours, longestReplayHours)) {
+    throw new RangeError(
+      `inboxRetentionHours (${inboxRetentionHours}) must be above outboxRetentionHours (${outboxRetentionHours}) and longestReplayHours (${longestReplayHours})`,
+    );
+  }
+  return settings;
+}
