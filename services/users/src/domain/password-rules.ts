@@ -1,0 +1,38 @@
+import { accepted, type Parsed, refused } from './parsed.ts';
+
+const MIN_CHARACTERS = 8;
+/** bcrypt reads no further; a longer password would be cut, so it is refused. */
+const MAX_BYTES = 72;
+const CONTROL_CHARACTER = /\p{Cc}/u;
+
+const utf8 = new TextEncoder();
+
+/** What a password must not be: the person's own names, and what everybody else takes. */
+export interface PasswordContext {
+  readonly email?: string | undefined;
+  readonly login?: string | undefined;
+  /** Whether a password, lower-cased, is on the list of common ones. */
+  isCommon(lowerCased: string): boolean;
+}
+
+/** The one form in which a password is hashed and compared: NFC, never trimmed. */
+export const normalizePassword = (text: string): string => text.normalize('NFC');
+
+/** Whether bcrypt sees all of it, and it can be sent by Basic, which knows no control characters (RFC 7617 §2). */
+export const fitsTheHash = (password: string): boolean =>
+  password.isWellFormed() && !CONTROL_CHARACTER.test(password) && utf8.encode(password).length <= MAX_BYTES;
+
+/** All that is wrong with it at once; no rules of composition (NIST SP 800-63B-4 §3.1.1.2). */
+export function parsePassword(text: string, { email, login, isCommon }: PasswordContext): Parsed<string> {
+  if (!text.isWellFormed() || CONTROL_CHARACTER.test(text)) return refused('must be text without control characters');
+  const password = normalizePassword(text);
+  const lowerCased = password.toLowerCase();
+  const names = [email, email?.split('@')[0], login];
+  const [first, ...more] = [
+    [...password].length < MIN_CHARACTERS && `must have at least ${MIN_CHARACTERS} characters`,
+    utf8.encode(password).length > MAX_BYTES && `must have at most ${MAX_BYTES} bytes in UTF-8`,
+    isCommon(lowerCased) && 'must not be one of the passwords that are tried first',
+    names.includes(lowerCased) && 'must not be the e-mail address, its first part or the login',
+  ].filter((reason) => reason !== false);
+  return first === undefined ? accepted(password) : refused(first, ...more);
+}

@@ -1,0 +1,55 @@
+import { parseEmailAddress } from './email-address.ts';
+import { parseFullName } from './full-name.ts';
+import { parseLogin } from './login.ts';
+import type { Parsed } from './parsed.ts';
+import { parsePassword, type PasswordContext } from './password-rules.ts';
+import { parsePhoneNumber } from './phone-number.ts';
+
+/** What a person typed. */
+export interface PersonDraft {
+  readonly email: string;
+  readonly password: string;
+  readonly login?: string;
+  readonly phone?: string;
+  readonly fullName?: string;
+}
+
+/** The same in the form that is stored; the password is in the form that is hashed. */
+export interface Person {
+  readonly email: string;
+  readonly password: string;
+  readonly login: string | null;
+  readonly phone: string | null;
+  readonly fullName: string | null;
+}
+
+export interface Refusal {
+  readonly field: keyof PersonDraft;
+  readonly message: string;
+}
+
+export interface PersonRules extends Pick<PasswordContext, 'isCommon'> {
+  /** The region in which a national phone number is read. */
+  readonly defaultRegion?: string | undefined;
+}
+
+/** Reads every field, so that a person is told all that is wrong at once. */
+export function parsePerson(draft: PersonDraft, { defaultRegion, isCommon }: PersonRules): { person: Person } | { refusals: readonly Refusal[] } {
+  const refusals: Refusal[] = [];
+  const read = <T>(field: keyof PersonDraft, parse: (text: string) => Parsed<T>): T | undefined => {
+    const text = draft[field];
+    if (text === undefined) return undefined;
+    const parsed = parse(text);
+    if ('value' in parsed) return parsed.value;
+    refusals.push(...parsed.refused.map((message) => ({ field, message })));
+    return undefined;
+  };
+
+  const email = read('email', parseEmailAddress);
+  const login = read('login', parseLogin);
+  const phone = read('phone', (text) => parsePhoneNumber(text, defaultRegion));
+  const fullName = read('fullName', parseFullName);
+  const password = read('password', (text) => parsePassword(text, { email, login, isCommon }));
+  if (email === undefined || password === undefined || refusals.length > 0) return { refusals };
+  return { person: { email, password, login: login ?? null, phone: phone ?? null, fullName: fullName ?? null } };
+}
