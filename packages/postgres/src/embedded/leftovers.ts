@@ -1,11 +1,9 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
-import { identify, isAlive, isPostgresOf, postgresProcessesOf, type ProcessIdentity, signal } from './processes.ts';
+import { commandLine, identify, isAlive, isPostgresOf, postgresProcessesOf, type ProcessIdentity, signal } from './processes.ts';
 
-/** Who started the server that runs on the directory. */
-const OWNER_FILE = 'stoa-owner.json';
 const POLL_MS = 20;
 /** A server without its Stoa: fast shutdown, then immediate, then by force. */
 const ORPHAN_SIGNALS: readonly [NodeJS.Signals, number][] = [
@@ -20,9 +18,18 @@ const BACKEND_SIGNALS: readonly [NodeJS.Signals | undefined, number][] = [
   ['SIGKILL', 1_000],
 ];
 
-/** Notes that the server about to be started is ours. */
-export const claim = (directory: string): Promise<void> => writeFile(join(directory, OWNER_FILE), JSON.stringify(identify(process.pid)), { mode: 0o600 });
-export const unclaim = (directory: string): Promise<void> => rm(join(directory, OWNER_FILE), { force: true });
+/** A setting that Postgres ignores: the server's command line says who started it, and nothing can get out of step with it. */
+const OWNER_SETTING = 'stoa.owner';
+
+export function ownerSetting(): Record<string, string> {
+  const { pid, startedAt } = identify(process.pid);
+  return { [OWNER_SETTING]: `${pid}-${startedAt}` };
+}
+
+function ownerOf(postmaster: number): ProcessIdentity | undefined {
+  const [, pid, startedAt = ''] = new RegExp(`${OWNER_SETTING}=(\\d+)-(\\d*)`).exec(commandLine(postmaster)) ?? [];
+  return pid === undefined ? undefined : { pid: Number(pid), startedAt };
+}
 
 /**
  * Ends what a killed Stoa left running on the directory and removes the server's stale lock file, which Postgres itself
@@ -31,16 +38,11 @@ export const unclaim = (directory: string): Promise<void> => rm(join(directory, 
  */
 export async function clearLeftovers(directory: string, say: (message: string) => void): Promise<void> {
   const lockFile = join(directory, 'postmaster.pid');
-  const postmaster = Number.parseInt(await readFile(lockFile, 'utf8').catch(() => ''), 10);
-  const running = postmaster > 0 && isPostgresOf(postmaster, directory);
-  const owner = await readOwner(directory);
-  if (running && owner !== undefined && isAlive(owner)) {
-    throw new EmbeddedPostgresError(
-      `Process ${owner.pid}, another Stoa, is running on ${directory}.`,
-      `Stop it with "kill ${owner.pid}", or choose another data folder for this one.`,
-    );
-  }
-  if (running) {
+  const lock = await readFile(lockFile, 'utf8').catch(() => '');
+  const postmaster = Number.parseInt(lock, 10);
+  if (postmaster > 0 && isPostgresOf(postmaster, directory)) {
+    const owner = ownerOf(postmaster);
+    if (owner !== undefined && isAlive(owner)) throw alreadyRunning(directory, owner.pid);
     say('Ending the Postgres of a Stoa that was killed.');
     await end(ORPHAN_SIGNALS, () => (isPostgresOf(postmaster, directory) ? [postmaster] : []));
   }
@@ -48,8 +50,15 @@ export async function clearLeftovers(directory: string, say: (message: string) =
     say('Waiting for left-over connections of a Postgres that was killed.');
     await end(BACKEND_SIGNALS, () => postgresProcessesOf(directory));
   }
-  await rm(lockFile, { force: true });
+  // Only the file that was judged: another starter may have put its own there meanwhile.
+  if (lock !== '' && (await readFile(lockFile, 'utf8').catch(() => '')) === lock) await rm(lockFile, { force: true });
 }
+
+export const alreadyRunning = (directory: string, pid: number): EmbeddedPostgresError =>
+  new EmbeddedPostgresError(
+    `Process ${pid}, another Stoa, is running on ${directory}.`,
+    `Stop it with "kill ${pid}", or choose another data folder for this one.`,
+  );
 
 async function end(signals: typeof BACKEND_SIGNALS, remaining: () => number[]): Promise<void> {
   for (const [name, patienceMs] of signals) {
@@ -62,12 +71,4 @@ async function end(signals: typeof BACKEND_SIGNALS, remaining: () => number[]): 
     `Postgres processes of an earlier run cannot be ended: ${remaining().join(', ')}.`,
     'They may hang on a disk that does not answer; end them or restart the machine, then start again.',
   );
-}
-
-async function readOwner(directory: string): Promise<ProcessIdentity | undefined> {
-  try {
-    return JSON.parse(await readFile(join(directory, OWNER_FILE), 'utf8')) as ProcessIdentity;
-  } catch {
-    return undefined;
-  }
 }

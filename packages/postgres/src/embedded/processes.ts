@@ -19,7 +19,7 @@ export function isAlive({ pid, startedAt }: ProcessIdentity): boolean {
 
 /** Whether `pid` is a living Postgres process of the cluster in `directory` (an absolute path without links). */
 export function isPostgresOf(pid: number, directory: string): boolean {
-  if (process.platform !== 'linux') return exists(pid) && commandOf(pid).includes(directory);
+  if (process.platform !== 'linux') return exists(pid) && commandLine(pid).includes(directory);
   const stat = readStat(pid);
   return stat?.command === 'postgres' && stat.state !== 'Z' && stat.state !== 'X' && workingDirectory(pid) === directory;
 }
@@ -33,6 +33,16 @@ export function postgresProcessesOf(directory: string): number[] {
   return readdirSync('/proc')
     .map(Number)
     .filter((pid) => pid > 0 && isPostgresOf(pid, directory));
+}
+
+/** The program and its arguments; '' when there is no such process. */
+export function commandLine(pid: number): string {
+  try {
+    if (process.platform === 'linux') return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+    return execFileSync('ps', ['-p', String(pid), '-o', 'command='], { encoding: 'utf8' });
+  } catch {
+    return '';
+  }
 }
 
 /** Sends the signal unless the process is gone already. */
@@ -70,13 +80,5 @@ function workingDirectory(pid: number): string | undefined {
     return readlinkSync(`/proc/${pid}/cwd`);
   } catch {
     return undefined;
-  }
-}
-
-function commandOf(pid: number): string {
-  try {
-    return execFileSync('ps', ['-p', String(pid), '-o', 'command='], { encoding: 'utf8' });
-  } catch {
-    return '';
   }
 }

@@ -23,6 +23,8 @@ export interface ServerProcessOptions {
   readonly postgres: string;
   readonly user: RunAs | undefined;
   readonly settings: Readonly<Record<string, string>>;
+  /** A free port of 127.0.0.1. */
+  readonly choosePort?: () => Promise<number>;
 }
 
 /** Recovery after a crash replays at most `max_wal_size`: some seconds on a laptop, more on a slow disk. */
@@ -33,20 +35,22 @@ const SHUTDOWN: readonly [NodeJS.Signals, number][] = [
   ['SIGINT', 10_000],
   ['SIGQUIT', 3_000],
 ];
-const PORT_ATTEMPTS = 5;
+/** What passes by itself: a port that somebody took between our look and the server's, backends that are still ending. */
+const PASSING = /could not create any TCP|pre-existing shared memory block/;
+const ATTEMPTS = 10;
+const ATTEMPT_PAUSE_MS = 200;
 const LOG_FILE = 'stoa.log';
 const LOG_LIMIT_BYTES = 1_000_000;
 
 /** Starts the server on a free port of 127.0.0.1 and resolves when it accepts connections. */
-export async function startServer(options: ServerProcessOptions): Promise<ServerProcess> {
+export async function startServer({ choosePort = freePort, ...options }: ServerProcessOptions): Promise<ServerProcess> {
   for (let attempt = 1; ; attempt++) {
-    const port = await freePort();
     try {
-      return await startOn(port, options);
+      return await startOn(await choosePort(), options);
     } catch (error) {
-      // Somebody else took the port between our look and the server's.
-      if (attempt === PORT_ATTEMPTS || !(error instanceof Error && /could not (bind|create any TCP)/.test(error.message))) throw error;
+      if (attempt === ATTEMPTS || !(error instanceof Error && PASSING.test(error.message))) throw error;
     }
+    await delay(ATTEMPT_PAUSE_MS);
   }
 }
 
@@ -105,7 +109,7 @@ async function openLog(directory: string): Promise<{ fd: number; written(): Prom
   return { fd: handle.fd, written: async () => (await readFile(path)).subarray(start).toString(), close: () => handle.close() };
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

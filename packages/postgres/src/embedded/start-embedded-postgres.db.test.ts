@@ -122,6 +122,14 @@ describe('a directory that is no cluster of ours is refused with cause and fix, 
     expect((await refusal(join(own.path, 'postgres'))).message).toContain('is a link to data that is not there');
   });
 
+  test('a folder that cannot be made', async () => {
+    await using own = await scratch();
+    await writeFile(join(own.path, 'file'), '');
+    const error = await refusal(join(own.path, 'file', 'postgres'));
+    expect(error).toBeInstanceOf(EmbeddedPostgresError);
+    expect(error.message).toContain(join(own.path, 'file'));
+  });
+
   test('an empty directory is no obstacle', async () => {
     await using own = await scratch();
     await mkdir(join(own.path, 'postgres'));

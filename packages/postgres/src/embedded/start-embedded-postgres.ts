@@ -3,7 +3,8 @@ import { join, resolve } from 'node:path';
 import type { Logger } from '@stoa/service';
 import { findPackage, prepareBinaries } from './binaries.ts';
 import { initialise, inspect, readPassword, SUPERUSER } from './cluster.ts';
-import { clearLeftovers, claim, unclaim } from './leftovers.ts';
+import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
+import { clearLeftovers, ownerSetting } from './leftovers.ts';
 import { choosePlace } from './place.ts';
 import { startServer } from './server-process.ts';
 
@@ -38,14 +39,15 @@ const SYSTEM_FOLDERS = { data: '/var/lib/stoa', cache: '/var/cache/stoa' };
  * process, the server or the machine was killed.
  * @throws EmbeddedPostgresError with cause and fix; nothing was destroyed then.
  */
-export async function startEmbeddedPostgres({
-  directory: asked,
-  log,
-  onProgress,
-  settings = {},
-  systemFolders = SYSTEM_FOLDERS,
-  packageFolder = findPackage(),
-}: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  try {
+    return await start(options);
+  } catch (error) {
+    throw asProblem(error, options.directory);
+  }
+}
+
+async function start({ directory: asked, log, onProgress, settings = {}, systemFolders = SYSTEM_FOLDERS, packageFolder = findPackage() }: EmbeddedPostgresOptions) {
   const say = (message: string): void => {
     log.info(message);
     onProgress?.(message);
@@ -59,8 +61,7 @@ export async function startEmbeddedPostgres({
   }
   await settle();
   await clearLeftovers(directory, say);
-  await claim(directory);
-  const server = await startServer({ directory, postgres: binaries.postgres, user, settings });
+  const server = await startServer({ directory, postgres: binaries.postgres, user, settings: { ...settings, ...ownerSetting() } });
 
   let stopping: Promise<void> | undefined;
   void server.exited.then((output) => {
@@ -71,6 +72,13 @@ export async function startEmbeddedPostgres({
     url,
     port: server.port,
     directory,
-    stop: () => (stopping ??= server.stop().then(() => unclaim(directory))),
+    stop: () => (stopping ??= server.stop()),
   };
+}
+
+/** Whatever the file system refuses is the operator's to mend; any other error is ours, and stays as it is. */
+function asProblem(error: unknown, directory: string): unknown {
+  if (error instanceof EmbeddedPostgresError || !(error instanceof Error) || !('syscall' in error)) return error;
+  const { code, path = directory } = error as NodeJS.ErrnoException;
+  return new EmbeddedPostgresError(`The embedded database cannot use ${path}: ${code}.`, `See to the permissions and the space there, or choose another data folder than ${directory}.`, { cause: error });
 }
