@@ -1,0 +1,57 @@
+import { uuidv7 } from '@stoa/service';
+import { sql, type Transaction } from 'kysely';
+import type { Renderer } from './render.ts';
+import type { MailerTables } from './tables.ts';
+import type { TemplateData, TemplateName } from './templates.ts';
+
+/** Told whenever a mail is ready to leave. */
+export const QUEUE_CHANNEL = 'mail_queued';
+/** Told on the same channel when the next turn comes earlier than it was said to. */
+export const PACE_CHANGED = 'pace';
+
+export interface MailRequest<Name extends TemplateName> {
+  readonly template: Name;
+  readonly recipient: string;
+  readonly data: TemplateData<Name>;
+  /** What users is asked for at the moment of leaving. */
+  readonly codeRequestId: string;
+  /** The event that asks for the mail. */
+  readonly cause: { readonly id: string; readonly correlationId: string; readonly traceparent: string };
+}
+
+export interface QueueMailOptions {
+  readonly render: Renderer;
+  /** Domain of the Message-IDs. */
+  readonly domain: string;
+}
+
+/**
+ * Puts a mail at the end of the queue, on the caller's transaction. It is rendered here once, without its code: what cannot
+ * be rendered fails now, as a dead letter with a reason, and not at the head of the queue.
+ */
+export async function queueMail<Name extends TemplateName>(
+  tx: Transaction<MailerTables>,
+  { template, recipient, data, codeRequestId, cause }: MailRequest<Name>,
+  { render, domain }: QueueMailOptions,
+): Promise<void> {
+  const { subject, text } = render(template, recipient, data);
+  const id = uuidv7();
+  await tx
+    .insertInto('mails')
+    .values({
+      id,
+      template,
+      recipient,
+      data: JSON.stringify(data),
+      code_request_id: codeRequestId,
+      subject,
+      content: text,
+      message_id: `<${id}@${domain}>`,
+      cause_id: cause.id,
+      correlation_id: cause.correlationId,
+      traceparent: cause.traceparent,
+    })
+    .onConflict((conflict) => conflict.columns(['cause_id', 'template']).doNothing())
+    .execute();
+  await sql`select pg_notify(${QUEUE_CHANNEL}, '')`.execute(tx);
+}

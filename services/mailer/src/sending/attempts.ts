@@ -1,0 +1,95 @@
+import type { Database } from '@stoa/postgres';
+import { uuidv7 } from '@stoa/service';
+import { sql } from 'kysely';
+import { PACE_CHANGED, QUEUE_CHANNEL } from '../queue-mail.ts';
+import type { AttemptStatus, MailerTables, MailStatus } from '../tables.ts';
+import type { ClaimedMail } from './claim-mails.ts';
+import { persistently } from './persistently.ts';
+import { PAUSE_MS, type Verdict } from './retry-policy.ts';
+
+/** The audit of what happened to the mails this process has in hand. */
+export interface Attempts {
+  /** Stores that a try begins. @returns its id; nothing when the mail is no longer ours, and then it must not be sent. */
+  begin(mail: ClaimedMail, transport: string): Promise<string | undefined>;
+  /** The try ended well, or for good, or comes again: attempt and mail change together. */
+  end(mail: ClaimedMail, attempt: string, status: AttemptStatus, response: string, next: Verdict | { readonly status: 'sent' }): Promise<void>;
+  /** The mail leaves our hands without a try. `superseded`: nothing is to be sent, and its place is given to the next one. */
+  release(mail: ClaimedMail, next: Verdict | { readonly status: 'superseded' }, reason: string): Promise<void>;
+}
+
+type Next = Verdict | { readonly status: 'sent' | 'superseded' };
+
+/** `signal`: aborted when the process must end even though the database is away. */
+export function createAttempts(database: Database<MailerTables>, instanceId: string, signal: AbortSignal): Attempts {
+  const { query } = database;
+
+  /** A mail that was taken from us in the meantime is another's to move. */
+  function move(db: Pick<typeof query, 'updateTable'>, mail: ClaimedMail, next: Next, reason: string | null) {
+    const again = next.status === 'queued';
+    return db
+      .updateTable('mails')
+      .set({
+        status: next.status as MailStatus,
+        owner: null,
+        reason,
+        finished_at: again ? null : sql<Date>`clock_timestamp()`,
+        ...(again && {
+          due_at: sql<Date>`clock_timestamp() + ${next.delayMs} * interval '1 ms'`,
+          [next.counts]: sql<number>`${sql.ref(next.counts)} + 1`,
+        }),
+      })
+      .where('id', '=', mail.id)
+      .where('owner', '=', instanceId);
+  }
+
+  return {
+    async begin(mail, transport) {
+      const attempt = uuidv7();
+      const begun = await query
+        .insertInto('attempts')
+        .columns(['id', 'mail_id', 'number', 'transport', 'instance_id'])
+        .expression((db) =>
+          db
+            .selectFrom('mails')
+            .select((mails) => [
+              sql<string>`${attempt}::uuid`.as('id'),
+              'id as mail_id',
+              mails
+                .selectFrom('attempts')
+                .select(sql<number>`count(*) + 1`.as('number'))
+                .where('mail_id', '=', mail.id)
+                .as('number'),
+              sql<string>`${transport}::text`.as('transport'),
+              'owner as instance_id',
+            ])
+            .where('id', '=', mail.id)
+            .where('owner', '=', instanceId),
+        )
+        .returning('id')
+        .executeTakeFirst();
+      return begun && attempt;
+    },
+    async end(mail, attempt, status, response, next) {
+      const write = () =>
+        database.transaction(async (tx) => {
+          await tx.updateTable('attempts').set({ status, response, ended_at: sql<Date>`clock_timestamp()` }).where('id', '=', attempt).execute();
+          await move(tx, mail, next, status === 'sent' ? null : response).execute();
+          if (next.status === 'queued' && next.pause) await pause(tx);
+        });
+      await persistently(write, signal);
+    },
+    async release(mail, next, reason) {
+      await persistently(() => move(query, mail, next, reason).execute(), signal);
+      // Nothing left, so the next mail need not wait for a turn that was not used, unless it has already been given out.
+      if (next.status !== 'superseded' || mail.turn === undefined) return;
+      await query.updateTable('pacing').set({ next_at: sql<Date>`clock_timestamp()` }).where('turn', '=', mail.turn).execute();
+      await sql`select pg_notify(${QUEUE_CHANNEL}, ${PACE_CHANGED})`.execute(query);
+    },
+  };
+}
+
+const pause = (tx: Pick<Database<MailerTables>['query'], 'updateTable'>) =>
+  tx
+    .updateTable('pacing')
+    .set({ next_at: sql<Date>`greatest(next_at, clock_timestamp() + ${PAUSE_MS} * interval '1 ms')`, turn: sql<number>`turn + 1` })
+    .execute();

@@ -1,0 +1,115 @@
+import type { Database } from '@stoa/postgres';
+import { sql } from 'kysely';
+import type { MailerTables } from '../tables.ts';
+import type { TemplateName } from '../templates.ts';
+import type { Tried } from './retry-policy.ts';
+
+/**
+ * How late a process may claim and still be given the time it lost: timers and transactions take milliseconds, and without
+ * this a rate of 1000 would end at some 300. In any stretch of t seconds no more than rate × (t + 0.02) + 1 mails leave.
+ */
+const GRACE_MS = 20;
+/** Looks after this long even if nobody called: a safety net, not the way mails are found. */
+const IDLE_MS = 30_000;
+
+/** A mail this process has in hand. */
+export interface ClaimedMail extends Tried {
+  readonly id: string;
+  readonly template: TemplateName;
+  readonly recipient: string;
+  readonly data: Record<string, unknown>;
+  readonly codeRequestId: string | null;
+  readonly messageId: string;
+  readonly correlationId: string;
+  readonly traceparent: string;
+  /** The claim's place among all claims of all processes, where it took this mail alone. */
+  readonly turn: number | undefined;
+}
+
+export interface Claim {
+  /** In the order of the queue. */
+  readonly mails: readonly ClaimedMail[];
+  /** When to ask again, unless a call comes first. */
+  readonly waitMs: number;
+  /** The pace, not the queue, is what to wait for. */
+  readonly paced: boolean;
+}
+
+export type ClaimMails = (most: number) => Promise<Claim>;
+
+/**
+ * Takes the next mails of the queue, as many as the rate allows now. Pace and mails are taken in one transaction, one process
+ * after the other, so that rate and order hold over all of them.
+ */
+export function createClaimMails(database: Database<MailerTables>, ratePerSecond: number, instanceId: string): ClaimMails {
+  const intervalMs = 1000 / ratePerSecond;
+  return (most) =>
+    database.transaction(async (tx) => {
+      const { wait, credit } = await tx
+        .selectFrom('pacing')
+        .select([
+          sql<number>`(extract(epoch from next_at - clock_timestamp()) * 1000)::float8`.as('wait'),
+          sql<number>`least(extract(epoch from clock_timestamp() - next_at) * 1000, ${GRACE_MS}::int)::float8`.as('credit'),
+        ])
+        .forUpdate()
+        .executeTakeFirstOrThrow();
+      if (wait > 0) return { mails: [], waitMs: wait, paced: true };
+
+      const limit = Math.min(most, 1 + Math.floor(credit / intervalMs));
+      const rows = await tx
+        .with('next', (db) =>
+          db
+            .selectFrom('mails')
+            .select('id')
+            .where('status', '=', 'queued')
+            .where('due_at', '<=', sql<Date>`clock_timestamp()`)
+            .orderBy('position')
+            .limit(limit)
+            .forUpdate()
+            .skipLocked(),
+        )
+        .updateTable('mails')
+        .set({ status: 'sending', owner: instanceId })
+        .from('next')
+        .whereRef('mails.id', '=', 'next.id')
+        .returning([
+          'mails.id',
+          'position',
+          'template',
+          'recipient',
+          'data',
+          'code_request_id as codeRequestId',
+          'message_id as messageId',
+          'correlation_id as correlationId',
+          'traceparent',
+          'failures',
+          'unknowns',
+          'deferrals',
+          sql<number>`extract(epoch from clock_timestamp() - created_at)::float8`.as('ageSeconds'),
+        ])
+        .execute();
+      if (rows.length === 0) return { mails: [], waitMs: await untilDue(tx), paced: false };
+
+      const { turn } = await tx
+        .updateTable('pacing')
+        .set({
+          next_at: sql<Date>`greatest(next_at, clock_timestamp() - ${GRACE_MS} * interval '1 ms') + ${rows.length * intervalMs} * interval '1 ms'`,
+          turn: sql<number>`turn + 1`,
+        })
+        .returning('turn')
+        .executeTakeFirstOrThrow();
+      rows.sort((one, other) => one.position - other.position);
+      return { mails: rows.map((row) => ({ ...row, template: row.template as TemplateName, turn: rows.length === 1 ? turn : undefined })), waitMs: 0, paced: false };
+    });
+}
+
+type Queryable = Pick<Database<MailerTables>['query'], 'selectFrom'>;
+
+async function untilDue(tx: Queryable): Promise<number> {
+  const { wait } = await tx
+    .selectFrom('mails')
+    .select(sql<number | null>`(extract(epoch from min(due_at) - clock_timestamp()) * 1000)::float8`.as('wait'))
+    .where('status', '=', 'queued')
+    .executeTakeFirstOrThrow();
+  return wait === null ? IDLE_MS : Math.min(Math.max(wait, 1), IDLE_MS);
+}

@@ -1,0 +1,52 @@
+import type { FailureClass } from '../transports/transport.ts';
+
+/** A person who waits for a code has long asked for another one. */
+const CODE_LIFETIME_SECONDS = 15 * 60;
+/** Tries that count; a code mail usually reaches its age first. */
+const MOST_FAILURES = 10;
+/** Times that a mail may be sent again although it may have arrived. */
+export const MOST_UNKNOWNS = 3;
+const FIRST_STEP_MS = 2_000;
+const LONGEST_STEP_MS = 15 * 60_000;
+/** How long everybody leaves a mail server alone that takes nothing. */
+export const PAUSE_MS = 10_000;
+const LONGEST_DEFERRAL_MS = PAUSE_MS;
+
+/** What is known of a mail whose try came to nothing; counts are before this try. */
+export interface Tried {
+  readonly failures: number;
+  readonly unknowns: number;
+  readonly deferrals: number;
+  readonly ageSeconds: number;
+}
+
+/** Where a mail goes after a try without success. `pause` also stops all other mails for `PAUSE_MS`. */
+export type Verdict =
+  | { readonly status: 'failed' | 'unknown' }
+  | { readonly status: 'queued'; readonly delayMs: number; readonly counts: 'failures' | 'unknowns' | 'deferrals'; readonly pause: boolean };
+
+/** @param random from 0 to 1: spreads the delays, so that mails that failed together do not come back together. */
+export function afterFailure(failure: FailureClass | 'no-code', mail: Tried, random = Math.random()): Verdict {
+  const jitter = 0.75 + random / 2;
+  switch (failure) {
+    case 'permanent':
+      return { status: 'failed' };
+    case 'unknown':
+      if (mail.unknowns + 1 >= MOST_UNKNOWNS) return { status: 'unknown' };
+      return retry(mail, 'unknowns', step(mail.failures + mail.unknowns, LONGEST_STEP_MS) * jitter);
+    case 'transient':
+      if (mail.failures + 1 >= MOST_FAILURES) return { status: 'failed' };
+      return retry(mail, 'failures', step(mail.failures + mail.unknowns, LONGEST_STEP_MS) * jitter);
+    case 'unavailable':
+      return retry(mail, 'deferrals', PAUSE_MS * jitter, true);
+    case 'no-code':
+      return retry(mail, 'deferrals', step(mail.deferrals, LONGEST_DEFERRAL_MS) * jitter);
+  }
+}
+
+const step = (count: number, longest: number): number => Math.min(FIRST_STEP_MS * 2 ** count, longest);
+
+function retry({ ageSeconds }: Tried, counts: 'failures' | 'unknowns' | 'deferrals', delayMs: number, pause = false): Verdict {
+  if (ageSeconds + delayMs / 1000 > CODE_LIFETIME_SECONDS) return { status: counts === 'unknowns' ? 'unknown' : 'failed' };
+  return { status: 'queued', delayMs: Math.round(delayMs), counts, pause };
+}

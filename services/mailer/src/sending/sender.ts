@@ -1,0 +1,102 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { HealthPart, Logger } from '@stoa/service';
+import type { ClaimedMail, ClaimMails } from './claim-mails.ts';
+import type { Deliver } from './deliver.ts';
+
+/** After an error, most likely of the database. */
+const RECOVER_MS = 1_000;
+/** The longest that a timer takes. */
+const FOREVER_MS = 2 ** 31 - 1;
+
+export interface SenderOptions {
+  readonly claim: ClaimMails;
+  readonly deliver: Deliver;
+  /** What to do with a mail whose delivery threw: it must not stay in our hands. */
+  readonly giveBack: (mail: ClaimedMail) => Promise<void>;
+  /** Most mails on their way at once. */
+  readonly concurrency: number;
+  readonly log: Logger;
+}
+
+export interface Sender {
+  /** There may be something to claim; `paceChanged`: perhaps before the time that the last claim was told. */
+  wake(paceChanged?: boolean): void;
+  /** Claims nothing more and resolves when nothing is in hand. */
+  stop(): Promise<void>;
+  health(): HealthPart;
+}
+
+/** Claims mails as the pace allows, and lets each go its way without waiting for it. */
+export function startSender({ claim, deliver, giveBack, concurrency, log }: SenderOptions): Sender {
+  const stopping = new AbortController();
+  const inHand = new Set<Promise<void>>();
+  let moreMails = new AbortController();
+  let newPace = new AbortController();
+  let trouble: string | undefined;
+
+  function wake(paceChanged = false): void {
+    moreMails.abort();
+    if (paceChanged) newPace.abort();
+  }
+
+  function take(mail: ClaimedMail): void {
+    const way = deliver(mail)
+      .then((status) => {
+        // It comes again sooner, perhaps, than the last claim could know.
+        if (status === 'queued') wake();
+      })
+      .catch(async (error) => {
+        log.error({ err: error, mail: mail.id }, 'delivery broke off');
+        await giveBack(mail);
+      })
+      .catch((error) => log.error({ err: error, mail: mail.id }, 'a mail could not be given back: the next start will find it'))
+      .finally(() => {
+        inHand.delete(way);
+        // A free hand matters only where all were full.
+        if (inHand.size === concurrency - 1) wake();
+      });
+    inHand.add(way);
+  }
+
+  /** One claim. @returns when to try again, and what may bring that forward. */
+  async function round(): Promise<{ waitMs: number; unless: AbortSignal }> {
+    const free = concurrency - inHand.size;
+    if (free === 0) return { waitMs: FOREVER_MS, unless: moreMails.signal };
+    const { mails, waitMs, paced } = await claim(free);
+    for (const mail of mails) take(mail);
+    // A queue that grows while the pace holds us back is no news.
+    return { waitMs, unless: paced ? newPace.signal : moreMails.signal };
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      moreMails = new AbortController();
+      newPace = new AbortController();
+      try {
+        const { waitMs, unless } = await round();
+        trouble = undefined;
+        if (waitMs > 0) await pause(waitMs, unless);
+      } catch (error) {
+        trouble = error instanceof Error ? error.message : String(error);
+        log.error({ err: error }, 'no mail could be claimed');
+        await pause(RECOVER_MS);
+      }
+    }
+  }
+
+  async function pause(milliseconds: number, unless?: AbortSignal): Promise<void> {
+    const signal = unless ? AbortSignal.any([unless, stopping.signal]) : stopping.signal;
+    await delay(milliseconds, undefined, { signal }).catch(() => {});
+  }
+
+  const ended = run();
+  return {
+    wake,
+    async stop() {
+      stopping.abort();
+      await ended;
+      await Promise.all(inHand);
+    },
+    health: () => ({ name: 'sender', ok: trouble === undefined, ...(trouble !== undefined && { detail: trouble }) }),
+  };
+}

@@ -1,0 +1,156 @@
+import { eventually } from '@stoa/service/testing';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { codeOf, sendingFixture } from '../testing/sending-fixture.ts';
+
+let house: Awaited<ReturnType<typeof sendingFixture>>;
+beforeAll(async () => {
+  house = await sendingFixture();
+});
+beforeEach(() => {
+  house.smtp.behave('accept');
+  house.users.state.away = false;
+});
+afterEach(() => house.stopAll());
+afterAll(() => house[Symbol.asyncDispose]());
+
+const statusOf = async (recipient: string) => (await house.mail(recipient)).status;
+const finished = (recipient: string, status: string) => eventually(async () => expect(await statusOf(recipient)).toBe(status));
+
+describe('a mail', () => {
+  test('leaves with its code, and what is stored of it shows the mask', async () => {
+    await house.startSender();
+    const [mail] = await house.queue(1, 'Ada');
+    const { recipient, codeRequestId } = mail as NonNullable<typeof mail>;
+    await finished(recipient, 'sent');
+    const [received] = house.receivedBy(recipient);
+    expect(received?.text?.split('\n')).toContain(codeOf(codeRequestId));
+    expect(await house.mail(recipient)).toMatchObject({ status: 'sent', owner: null, reason: null, content: expect.stringContaining('\n••••\n') });
+    expect(await house.attempts(recipient)).toMatchObject([{ number: 1, status: 'sent', transport: 'smtp', response: expect.stringMatching(/^250 /) }]);
+    expect((await house.mail(recipient)).message_id).toBe(received?.messageId);
+  });
+
+  test('an idle sender takes a mail at once, not at the next look', async () => {
+    await house.startSender({ ratePerSecond: 1 });
+    await house.queue(1);
+    const [mail] = await house.queue(1);
+    await eventually(() => expect(house.receivedBy(mail?.recipient ?? '')).toHaveLength(1), { timeoutMs: 2_500 });
+  });
+
+  test('superseded by the time it leaves is not sent, leaves no attempt and gives its turn away', async () => {
+    const [first, second] = await house.queue(2);
+    house.users.gone.add(first?.codeRequestId ?? '');
+    const startedAt = performance.now();
+    await house.startSender({ ratePerSecond: 0.1 });
+    await finished(second?.recipient ?? '', 'sent');
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    expect(await statusOf(first?.recipient ?? '')).toBe('superseded');
+    expect(await house.attempts(first?.recipient ?? '')).toEqual([]);
+    expect(house.receivedBy(first?.recipient ?? '')).toEqual([]);
+  });
+
+  test('waits while users is away, without an attempt, and leaves when users is back', async () => {
+    house.users.state.away = true;
+    await house.startSender();
+    const [mail] = await house.queue(1);
+    const recipient = mail?.recipient ?? '';
+    await eventually(async () => expect(await house.mail(recipient)).toMatchObject({ status: 'queued', deferrals: 1, failures: 0 }));
+    expect(await house.attempts(recipient)).toEqual([]);
+    house.users.state.away = false;
+    await finished(recipient, 'sent');
+    expect(house.receivedBy(recipient)).toHaveLength(1);
+  });
+});
+
+describe('a mail server that', () => {
+  test('refuses for good ends the mail: failed, with its answer', async () => {
+    house.smtp.behave({ refuse: 550, text: 'no such user' });
+    await house.startSender();
+    const [mail] = await house.queue(1);
+    await finished(mail?.recipient ?? '', 'failed');
+    expect(await house.mail(mail?.recipient ?? '')).toMatchObject({ reason: expect.stringContaining('no such user'), failures: 0 });
+    expect(await house.attempts(mail?.recipient ?? '')).toMatchObject([{ status: 'failed' }]);
+  });
+
+  test('refuses for now gets the mail again later, as a second attempt', async () => {
+    house.smtp.behave({ refuse: 451 });
+    await house.startSender();
+    const [mail] = await house.queue(1);
+    const recipient = mail?.recipient ?? '';
+    await eventually(async () => expect(await house.mail(recipient)).toMatchObject({ status: 'queued', failures: 1 }));
+    house.smtp.behave('accept');
+    await finished(recipient, 'sent');
+    expect((await house.attempts(recipient)).map(({ status }) => status)).toEqual(['failed', 'sent']);
+    expect(house.receivedBy(recipient)).toHaveLength(1);
+  });
+
+  test('takes the mail and never answers leaves an unknown attempt; the copy that follows has the same Message-ID', async () => {
+    house.smtp.behave('hang');
+    await house.startSender();
+    const [mail] = await house.queue(1);
+    const recipient = mail?.recipient ?? '';
+    await eventually(async () => expect(await house.mail(recipient)).toMatchObject({ status: 'queued', unknowns: 1 }));
+    house.smtp.behave('accept');
+    await finished(recipient, 'sent');
+    expect((await house.attempts(recipient)).map(({ status }) => status)).toEqual(['unknown', 'sent']);
+    expect(new Set(house.receivedBy(recipient).map(({ messageId }) => messageId)).size).toBe(1);
+  });
+
+  test('quotes the code in its answer does not bring it into the audit', async () => {
+    const [mail] = await house.queue(1);
+    const { recipient, codeRequestId } = mail as NonNullable<typeof mail>;
+    house.smtp.behave({ refuse: 550, text: `the text ${codeOf(codeRequestId)} looks like spam` });
+    await house.startSender();
+    await finished(recipient, 'failed');
+    expect(JSON.stringify([await house.mail(recipient), await house.attempts(recipient)])).toContain('the text •••• looks like spam');
+  });
+
+  test('is slow does not hold back the rate', async () => {
+    house.smtp.behave({ acceptAfterMs: 250 });
+    await house.startSender({ ratePerSecond: 40, connections: 20 });
+    const startedAt = performance.now();
+    const mails = await house.queue(40);
+    for (const { recipient } of mails) await finished(recipient, 'sent');
+    // One after the other they would take ten seconds.
+    expect(performance.now() - startedAt).toBeLessThan(4_000);
+  });
+});
+
+describe('the pace', () => {
+  test('of two senders together is the rate, and the order is that of the queue', async () => {
+    const mails = await house.queue(60);
+    await Promise.all([house.startSender({ ratePerSecond: 20 }), house.startSender({ ratePerSecond: 20 })]);
+    for (const { recipient } of mails) await finished(recipient, 'sent');
+    const attempts = await house.database.query
+      .selectFrom('attempts')
+      .innerJoin('mails', 'mails.id', 'attempts.mail_id')
+      .select(['instance_id', 'started_at', 'position'])
+      .where('recipient', 'in', mails.map(({ recipient }) => recipient))
+      .orderBy('position')
+      .execute();
+    expect(new Set(attempts.map(({ instance_id }) => instance_id)).size).toBe(2);
+    const times = attempts.map(({ started_at }) => started_at.getTime());
+    const seconds = ((times.at(-1) as number) - (times[0] as number)) / 1_000;
+    const rate = (times.length - 1) / seconds;
+    expect(rate).toBeGreaterThan(20 * 0.8);
+    expect(rate).toBeLessThan(20 * 1.05);
+    expect(times).toEqual(times.toSorted((one, other) => one - other));
+    // No second, wherever it begins, sees more than the rate allows.
+    for (const [index, begin] of times.entries()) {
+      expect(times.slice(index).filter((time) => time < begin + 1_000).length).toBeLessThanOrEqual(21);
+    }
+  });
+
+  test('of 1000 a second carries far more than 100', async () => {
+    const mails = await house.queue(300);
+    await house.startSender({ connections: 20 });
+    await finished(mails.at(-1)?.recipient ?? '', 'sent');
+    const { seconds } = await house.database.query
+      .selectFrom('mails')
+      .innerJoin('attempts', 'attempts.mail_id', 'mails.id')
+      .select((db) => db.fn<number>('date_part', [db.val('epoch'), db(db.fn.max('ended_at'), '-', db.fn.min('started_at'))]).as('seconds'))
+      .where('recipient', 'in', mails.map(({ recipient }) => recipient))
+      .executeTakeFirstOrThrow();
+    console.log({ mailsPerSecond: Math.round(300 / seconds) });
+    expect(300 / seconds).toBeGreaterThan(100);
+  });
+});

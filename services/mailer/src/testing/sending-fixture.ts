@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import { messagingMigrations } from '@stoa/messaging';
+import { createDatabase } from '@stoa/postgres';
+import { testDatabase } from '@stoa/postgres/testing';
+import { createContext, createLog, createMetrics, uuidv7 } from '@stoa/service';
+import type { ActivationCodes } from '../activation-codes.ts';
+import { createMailerMetrics } from '../metrics.ts';
+import { queueMail } from '../queue-mail.ts';
+import { createRenderer } from '../render.ts';
+import { type Sending, startSending } from '../sending/start-sending.ts';
+import type { MailerTables } from '../tables.ts';
+import { createSmtpTransport } from '../transports/smtp-transport.ts';
+import { createScriptedSmtp } from './scripted-smtp.ts';
+
+const log = createLog({ level: 'silent' });
+const render = createRenderer();
+export const mailerSources = [
+  { name: 'messaging', directory: messagingMigrations },
+  { name: 'mailer', directory: new URL('../../migrations/', import.meta.url) },
+];
+
+/** Codes as users makes them: the same for the same request; `answers` says who is gone, `away` that nobody answers. */
+export function fakeCodes() {
+  const gone = new Set<string>();
+  const state = { away: false, asked: [] as string[] };
+  const codes: ActivationCodes = {
+    async mint(requestId) {
+      state.asked.push(requestId);
+      if (state.away) throw new Error('users is away');
+      return gone.has(requestId) ? 'gone' : { code: codeOf(requestId), expiresInSeconds: 60 };
+    },
+  };
+  return { codes, gone, state };
+}
+
+export const codeOf = (requestId: string): string => String(Number.parseInt(requestId.replaceAll('-', '').slice(-8), 16) % 10_000).padStart(4, '0');
+
+/** A mailer's database with a scripted mail server behind it, and as many senders as a test starts. */
+export async function sendingFixture() {
+  const { database, url, ...rest } = await testDatabase<MailerTables>({ sources: mailerSources });
+  const dispose = rest[Symbol.asyncDispose];
+  const smtp = await createScriptedSmtp();
+  const users = fakeCodes();
+  const running = new Set<() => Promise<void>>();
+
+  return {
+    database,
+    url,
+    smtp,
+    users,
+    /** Queues mails in the given order, each in its own transaction. @returns their recipients and requests. */
+    async queue(count: number, name: string | null = null) {
+      const mails = Array.from({ length: count }, () => ({ recipient: `${randomUUID()}@example.com`, codeRequestId: randomUUID() }));
+      for (const mail of mails) {
+        const request = { template: 'welcome', data: { name }, cause: { id: uuidv7(), ...createContext() }, ...mail } as const;
+        await database.transaction((tx) => queueMail(tx, request, { render, domain: 'stoa.test' }));
+      }
+      return mails;
+    },
+    /** One process of its own: its own connections, its own id. */
+    async startSender(settings: { ratePerSecond?: number; connections?: number; instanceId?: string } = {}): Promise<Sending> {
+      const { ratePerSecond = 1_000, connections = 10, instanceId = uuidv7() } = settings;
+      const metrics = createMetrics();
+      const own = createDatabase<MailerTables>({ url, name: 'mailer', log, metrics });
+      const transport = createSmtpTransport({ url: smtp.url, from: 'Stoa <no-reply@stoa.test>', connections, timeouts: { connectMs: 2_000, silenceMs: 300 } });
+      const options = { database: own, transport, codes: users.codes, render, log, instanceId, ratePerSecond, connections };
+      const sending = await startSending({ ...options, metrics: createMailerMetrics(metrics, own) });
+      const stop = async () => {
+        running.delete(stop);
+        await sending.stop();
+        await transport.close();
+        await own.close();
+      };
+      running.add(stop);
+      return { health: sending.health, stop };
+    },
+    mail: (recipient: string) => database.query.selectFrom('mails').selectAll().where('recipient', '=', recipient).executeTakeFirstOrThrow(),
+    attempts: (recipient: string) =>
+      database.query
+        .selectFrom('attempts')
+        .innerJoin('mails', 'mails.id', 'attempts.mail_id')
+        .selectAll('attempts')
+        .where('mails.recipient', '=', recipient)
+        .orderBy('number')
+        .execute(),
+    receivedBy: (recipient: string) => smtp.received.filter(({ envelopeTo }) => envelopeTo.includes(recipient)),
+    async stopAll() {
+      await Promise.all([...running].map((stop) => stop()));
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...running].map((stop) => stop()));
+      await smtp[Symbol.asyncDispose]();
+      await dispose.call(rest);
+    },
+  };
+}
