@@ -31,8 +31,9 @@ export async function choosePlace(directory: string, systemFolder: string, say: 
       `Allow it with "chmod o+x ${blocked}", or move the data folder to a place that others may enter.`,
     );
   }
-  const elsewhere = join(systemFolder, `${basename(dirname(directory)).replace(/^\.+/, '')}-${randomBytes(4).toString('hex')}`, 'postgres');
-  await mkdir(dirname(elsewhere), { recursive: true, mode: 0o711 });
+  const folder = join(systemFolder, `${basename(dirname(directory)).replace(/^\.+/, '')}-${randomBytes(4).toString('hex')}`);
+  await mkdir(folder, { recursive: true, mode: 0o711 });
+  const elsewhere = join(await realpath(folder), 'postgres');
   say(`Postgres, which does not run as root, cannot enter ${blocked}: its data lives in ${elsewhere}.`);
   return {
     path: elsewhere,
