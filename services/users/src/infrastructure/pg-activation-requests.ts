@@ -1,0 +1,29 @@
+import type { Kysely, Selectable, Transaction } from 'kysely';
+import type { ActivationRequests } from '../application/ports.ts';
+import { type ActivationRequest, REQUESTS_THAT_COUNT } from '../domain/activation.ts';
+import type { UsersSchema } from './tables.ts';
+
+export const createPgActivationRequests = (tx: Transaction<UsersSchema>): ActivationRequests => ({
+  recent: (userId) => recentRequests(tx, userId),
+  async add({ id, userId, number, requestedAt }) {
+    await tx.insertInto('activation_requests').values({ id, user_id: userId, number, requested_at: requestedAt }).execute();
+  },
+});
+
+export async function recentRequests(db: Kysely<UsersSchema>, userId: string): Promise<readonly ActivationRequest[]> {
+  const rows = await db
+    .selectFrom('activation_requests')
+    .select(['id', 'user_id', 'number', 'requested_at'])
+    .where('user_id', '=', userId)
+    .orderBy('number', 'desc')
+    .limit(REQUESTS_THAT_COUNT)
+    .execute();
+  return rows.map(toRequest);
+}
+
+export const toRequest = (row: Selectable<UsersSchema['activation_requests']>): ActivationRequest => ({
+  id: row.id,
+  userId: row.user_id,
+  number: row.number,
+  requestedAt: row.requested_at,
+});

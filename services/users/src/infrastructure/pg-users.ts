@@ -1,0 +1,125 @@
+import { uniqueViolation } from '@stoa/postgres';
+import type { Kysely, Selectable, Transaction } from 'kysely';
+import { UNIQUE_FIELDS, type UniqueField, type UserReader, type UserWriter } from '../application/ports.ts';
+import type { User } from '../domain/user.ts';
+import { taken } from '../errors.ts';
+import { recentRequests, toRequest } from './pg-activation-requests.ts';
+import type { UsersSchema } from './tables.ts';
+
+type UserRow = Selectable<Omit<UsersSchema['users'], 'password_hash'>>;
+
+const COLUMNS = [
+  'users.id',
+  'users.email',
+  'users.login',
+  'users.phone',
+  'users.full_name',
+  'users.status',
+  'users.roles',
+  'users.code_requested_at',
+  'users.version',
+  'users.created_at',
+  'users.updated_at',
+] as const;
+
+export function createPgUserReader(db: Kysely<UsersSchema>): UserReader {
+  return {
+    async find(id) {
+      const row = await db.selectFrom('users').select(COLUMNS).where('id', '=', id).executeTakeFirst();
+      return row && toUser(row);
+    },
+    async findWithPassword(email) {
+      const row = await db.selectFrom('users').select([...COLUMNS, 'password_hash']).where('email', '=', email).executeTakeFirst();
+      return row && { user: toUser(row), passwordHash: row.password_hash };
+    },
+    async findTaken(values) {
+      const rows = await db
+        .selectFrom('users')
+        .select(UNIQUE_FIELDS)
+        .where((is) => is.or(UNIQUE_FIELDS.map((field) => is(field, '=', values[field]))))
+        .execute();
+      return UNIQUE_FIELDS.find((field) => values[field] !== null && rows.some((row) => row[field] === values[field]));
+    },
+    async findRequest(id) {
+      const row = await db
+        .selectFrom('activation_requests as request')
+        .innerJoin('users', 'users.id', 'request.user_id')
+        .select(['request.id as request_id', 'request.number', 'request.requested_at', ...COLUMNS])
+        .where('request.id', '=', id)
+        .executeTakeFirst();
+      if (row === undefined) return undefined;
+      const request = toRequest({ id: row.request_id, user_id: row.id, number: row.number, requested_at: row.requested_at });
+      const [newest = request] = await recentRequests(db, row.id);
+      return { request, newest, user: toUser(row) };
+    },
+    recentRequests: (userId) => recentRequests(db, userId),
+  };
+}
+
+export function createPgUserWriter(tx: Transaction<UsersSchema>): UserWriter {
+  return {
+    async insert(user, passwordHash) {
+      try {
+        await tx.insertInto('users').values({ id: user.id, password_hash: passwordHash, created_at: user.createdAt, ...toColumns(user) }).execute();
+      } catch (error) {
+        const constraint = uniqueViolation(error);
+        const field = UNIQUE_FIELDS.find((unique) => constraint === `users_${unique}_key`);
+        throw field === undefined ? error : taken(field);
+      }
+    },
+    async lock(id) {
+      const row = await tx.selectFrom('users').select(COLUMNS).where('id', '=', id).forUpdate().executeTakeFirst();
+      return row && toUser(row);
+    },
+    async save(user) {
+      await tx.updateTable('users').set(toColumns(user)).where('id', '=', user.id).execute();
+    },
+    async removePending(before, limit) {
+      const rows = await tx
+        .with('oldest', (db) =>
+          db
+            .selectFrom('users')
+            .select('id')
+            .where('status', '=', 'pending')
+            .where('code_requested_at', '<', before)
+            .orderBy('code_requested_at')
+            .orderBy('id')
+            .limit(limit)
+            .forUpdate()
+            .skipLocked(),
+        )
+        .deleteFrom('users')
+        .using('oldest')
+        .whereRef('users.id', '=', 'oldest.id')
+        .returning('users.id')
+        .execute();
+      return rows.map(({ id }) => id);
+    },
+  };
+}
+
+const toUser = (row: UserRow): User => ({
+  id: row.id,
+  email: row.email,
+  login: row.login,
+  phone: row.phone,
+  fullName: row.full_name,
+  status: row.status,
+  roles: row.roles,
+  codeRequestedAt: row.code_requested_at,
+  version: row.version,
+  createdAt: row.created_at,
+  updatedAt: row.updated_at,
+});
+
+const toColumns = (user: User) => ({
+  email: user.email,
+  login: user.login,
+  phone: user.phone,
+  full_name: user.fullName,
+  status: user.status,
+  roles: user.roles,
+  code_requested_at: user.codeRequestedAt,
+  version: user.version,
+  updated_at: user.updatedAt,
+});
