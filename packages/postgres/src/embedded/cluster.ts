@@ -58,7 +58,7 @@ export async function initialise(directory: string, { initdb }: Binaries, user: 
   await mkdir(draft, { mode: 0o700 });
   await writeFile(passwordFile, randomBytes(24).toString('base64url'), { mode: 0o600 });
   if (user) for (const path of [draft, passwordFile]) await chown(path, user.uid, user.gid);
-  await runProgram(initdb, [...initdbOptions(), `--pgdata=${data}`, `--pwfile=${passwordFile}`], user);
+  await runProgram(initdb, [...INITDB_OPTIONS, `--pgdata=${data}`, `--pwfile=${passwordFile}`], user);
   await rename(passwordFile, join(data, PASSWORD_FILE));
   await flush(join(data, PASSWORD_FILE));
   await flush(data);
@@ -70,9 +70,9 @@ export async function initialise(directory: string, { initdb }: Binaries, user: 
 
 /**
  * Collation by code point with Unicode's upper and lower case, built into Postgres: the same order on every machine,
- * whatever its C library or ICU. `syncfs` brings all to the disk in one call instead of one per file.
+ * whatever its C library or ICU. Its files are synced one by one (the default): `syncfs` would wait for what npm has just written too.
  */
-const initdbOptions = (): string[] => [
+const INITDB_OPTIONS = [
   `--username=${SUPERUSER}`,
   '--auth-local=scram-sha-256',
   '--auth-host=scram-sha-256',
@@ -81,7 +81,6 @@ const initdbOptions = (): string[] => [
   '--locale-provider=builtin',
   '--builtin-locale=C.UTF-8',
   '--no-instructions',
-  ...(process.platform === 'linux' ? ['--sync-method=syncfs'] : []),
   ...Object.entries(INITIAL_SETTINGS).map(([name, value]) => `--set=${name}=${value}`),
 ];
 
