@@ -1,0 +1,77 @@
+import { defineErrors } from '@stoa/service';
+
+/** Errors of HTTP itself, the same on every service. */
+export const httpErrors = defineErrors({
+  validation_failed: {
+    kind: 'invalid',
+    title: 'The request does not have the required form.',
+    cause: 'A field is missing, unknown, of the wrong type, or breaks a rule. The list `errors` names each one: `path` is a JSON pointer into the body, or the name of a parameter.',
+    fix: 'Correct the named fields. The form of every request is at /docs.',
+  },
+  malformed_request: {
+    kind: 'invalid',
+    title: 'The request cannot be read.',
+    cause: 'The request line, a header, the path or its encoding is malformed.',
+    fix: 'Send a request by HTTP/1.1, with a path in percent-encoded UTF-8.',
+  },
+  malformed_json: {
+    kind: 'invalid',
+    title: 'The body is not valid JSON.',
+    cause: 'The body is empty, is not UTF-8, is not JSON, is nested deeper than 32 levels, or has a key like `__proto__`.',
+    fix: 'Send one JSON document in UTF-8 with `Content-Type: application/json`.',
+  },
+  not_found: {
+    kind: 'not-found',
+    title: 'There is nothing at this path.',
+    cause: 'No route has this path, or what it named does not exist.',
+    fix: 'Check the path and the id. All routes are at /docs.',
+  },
+  method_not_allowed: {
+    kind: 'method-not-allowed',
+    title: 'This path does not take this method.',
+    cause: 'The path exists, with other methods. The header `Allow` names them.',
+    fix: 'Use one of the methods in `Allow`.',
+  },
+  request_timeout: {
+    kind: 'timeout',
+    title: 'The request took too long to arrive.',
+    cause: 'The headers or the body did not arrive completely in time.',
+    fix: 'Send the request again, without pauses.',
+  },
+  payload_too_large: {
+    kind: 'too-large',
+    title: 'The body is too large.',
+    cause: 'A body may have 1 MiB at most.',
+    fix: 'Send less at once.',
+  },
+  unsupported_media_type: {
+    kind: 'unsupported-media-type',
+    title: 'The body has a type that is not understood here.',
+    cause: 'Bodies are JSON.',
+    fix: 'Send `Content-Type: application/json`.',
+  },
+  headers_too_large: {
+    kind: 'headers-too-large',
+    title: 'The headers are too large.',
+    cause: 'All headers together may have 16 KiB at most.',
+    fix: 'Send fewer or shorter headers; cookies are not needed here.',
+  },
+  rate_limited: {
+    kind: 'too-many',
+    title: 'Too many requests from this address.',
+    cause: 'The header `RateLimit-Policy` says how many are allowed in how many seconds.',
+    fix: 'Wait for the seconds in `Retry-After`.',
+  },
+  internal_error: {
+    kind: 'internal',
+    title: 'Something went wrong on our side.',
+    cause: 'An error that was not foreseen. Its details are in the log under the `requestId`.',
+    fix: 'Try again later; if it stays, report the `requestId`.',
+  },
+  service_unavailable: {
+    kind: 'unavailable',
+    title: 'This part is not available at the moment.',
+    cause: 'A service or something that it needs is away, starting or stopping.',
+    fix: 'Repeat the request after the seconds in `Retry-After`.',
+  },
+});

@@ -1,0 +1,11 @@
+export { addressKey } from './address.ts';
+export { type Call, type CallAnswer, type Caller, type CallerOptions, createCaller, type Locate } from './call.ts';
+export { createHttp, type Http, type HttpOptions } from './create-http.ts';
+export { type Edge, edgeOf } from './edge.ts';
+export { httpErrors } from './http-errors.ts';
+export { createMemoryRateLimiter } from './memory-rate-limiter.ts';
+export { Problem, PROBLEM_TYPE, problems, statusOf, toProblem } from './problem.ts';
+export { limitByAddress, type RateLimiter, type RatePolicy, type RateState } from './rate-limit.ts';
+export { sendProblem } from './refusals.ts';
+export { PAGE_CSP } from './security-headers.ts';
+export { Text, type TextOptions } from './text.ts';

@@ -1,0 +1,29 @@
+import type { HealthPart, Metrics } from '@stoa/service';
+import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
+
+const Part = Type.Object({ name: Type.String(), ok: Type.Boolean(), detail: Type.Optional(Type.String()) });
+const Readiness = Type.Object({ status: Type.Union([Type.Literal('ready'), Type.Literal('not ready')]), parts: Type.Array(Part) });
+
+/** `/health/live`, `/health/ready` and `/metrics`: every instance answers them for itself; the gateway never routes them on. */
+export function installOperations(http: FastifyInstance, health: () => Promise<readonly HealthPart[]>, metrics: Metrics): void {
+  http.get(
+    '/health/live',
+    { schema: { tags: ['operations'], summary: 'Whether the process runs', operationId: 'live', response: { 200: Type.Object({ status: Type.Literal('live') }) } } },
+    async () => ({ status: 'live' as const }),
+  );
+  http.get(
+    '/health/ready',
+    { schema: { tags: ['operations'], summary: 'Whether everything that is needed to serve is there, part by part', operationId: 'ready', response: { 200: Readiness, 503: Readiness } } },
+    async (_request, reply) => {
+      const parts = await health();
+      const isReady = parts.every(({ ok }) => ok);
+      if (!isReady) void reply.code(503).header('retry-after', '1');
+      return { status: isReady ? ('ready' as const) : ('not ready' as const), parts: [...parts] };
+    },
+  );
+  http.get('/metrics', { schema: { tags: ['operations'], summary: 'Metrics in the format of Prometheus', operationId: 'metrics' } }, async (_request, reply) => {
+    void reply.type(metrics.contentType);
+    return metrics.metrics();
+  });
+}

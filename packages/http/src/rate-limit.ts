@@ -1,0 +1,41 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { addressKey } from './address.ts';
+import { httpErrors } from './http-errors.ts';
+
+/** So many of one thing, in so many seconds. A limit of 0 is none. */
+export interface RatePolicy {
+  /** Short and stable: part of the key, and the name in `RateLimit-Policy`. */
+  readonly name: string;
+  readonly limit: number;
+  readonly windowSeconds: number;
+}
+
+export interface RateState {
+  readonly allowed: boolean;
+  readonly remaining: number;
+  /** Whole seconds until the window ends. */
+  readonly resetSeconds: number;
+}
+
+/** Counts by key in windows that begin with their first request. Exact over everything that shares the store. */
+export interface RateLimiter {
+  consume(policy: RatePolicy, key: string): Promise<RateState>;
+  /** Takes one `consume` back, for limits on failures: reserved before, given back after a success. */
+  refund(policy: RatePolicy, key: string): Promise<void>;
+}
+
+/**
+ * Counts the request against the policy for its address and sets `RateLimit` and `RateLimit-Policy`
+ * (draft-ietf-httpapi-ratelimit-headers-10).
+ * @returns a function that takes it back.
+ * @throws 429 `rate_limited` with `Retry-After`.
+ */
+export async function limitByAddress(limiter: RateLimiter, policy: RatePolicy, request: FastifyRequest, reply: FastifyReply): Promise<() => Promise<void>> {
+  if (policy.limit === 0) return async () => {};
+  const key = addressKey(request.clientAddress);
+  const { allowed, remaining, resetSeconds } = await limiter.consume(policy, key);
+  void reply.header('ratelimit-policy', `"${policy.name}";q=${policy.limit};w=${policy.windowSeconds}`);
+  void reply.header('ratelimit', `"${policy.name}";r=${remaining};t=${resetSeconds}`);
+  if (!allowed) throw httpErrors.rate_limited({ retryAfterSeconds: resetSeconds });
+  return () => limiter.refund(policy, key);
+}

@@ -1,0 +1,53 @@
+import type { FieldError } from '@stoa/service';
+import { Type, type TString } from 'typebox';
+
+export interface TextOptions {
+  readonly minLength?: number;
+  readonly maxLength: number;
+  /** Line breaks and tabs are allowed. */
+  readonly multiline?: boolean;
+  readonly description?: string;
+  readonly examples?: string[];
+}
+
+/** Text that people write: NFC, well-formed, without control characters; lengths in code points. */
+export const Text = ({ multiline = false, ...options }: TextOptions): TString => Type.String({ ...options, ...(multiline ? { 'x-multiline': true } : { singleLine: true }) });
+
+/** The keyword behind `Text`: a single line has no line breaks and no tabs. */
+export const singleLineKeyword = {
+  keyword: 'singleLine',
+  type: 'string',
+  schemaType: 'boolean',
+  error: { message: 'must be a single line without tabs' },
+  validate: (_schema: boolean, text: string) => !/[\t\n\r\u2028\u2029]/.test(text),
+} as const;
+
+const MAX_DEPTH = 32;
+/** C0 but tab, line feed and carriage return; DEL; C1. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/;
+
+export class TooDeep extends Error {}
+
+/**
+ * Checks every string of a parsed body and brings it into Unicode's normal form C, in place.
+ * @returns the fields that no part of the house may store: ill-formed UTF-16 or control characters.
+ * @throws TooDeep beyond 32 levels.
+ */
+export function normaliseTexts(body: unknown): FieldError[] {
+  const faults: FieldError[] = [];
+  const visit = (value: unknown, path: string, depth: number): unknown => {
+    if (typeof value === 'string') {
+      if (!value.isWellFormed()) faults.push({ path: path || '/', message: 'is not well-formed Unicode text' });
+      else if (CONTROL.test(value)) faults.push({ path: path || '/', message: 'must not contain control characters' });
+      else return value.normalize('NFC');
+    } else if (typeof value === 'object' && value !== null) {
+      if (depth === MAX_DEPTH) throw new TooDeep();
+      const container = value as Record<string, unknown>;
+      for (const key of Object.keys(container)) container[key] = visit(container[key], `${path}/${key.slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1')}`, depth + 1);
+    }
+    return value;
+  };
+  visit(body, '', 0);
+  return faults;
+}

@@ -1,0 +1,40 @@
+import { Ajv, type ValidateFunction } from 'ajv';
+import addFormats from 'ajv-formats';
+import type { FastifyInstance, FastifySchemaCompiler, FastifyTypeProvider, RouteOptions } from 'fastify';
+import type { Static, TSchema } from 'typebox';
+import { singleLineKeyword } from './text.ts';
+
+/** Lets a handler see its body, query and params with the types of their schemas. */
+export interface TypeBoxProvider extends FastifyTypeProvider {
+  validator: this['schema'] extends TSchema ? Static<this['schema']> : unknown;
+  serializer: this['schema'] extends TSchema ? Static<this['schema']> : unknown;
+}
+
+/**
+ * Two validators: bodies are taken as they are, while queries, params and headers, which are text, are coerced. Nothing is
+ * removed, unknown properties are refused.
+ */
+export function createValidatorCompiler(): FastifySchemaCompiler<TSchema> {
+  const strict = createAjv(false);
+  const coercing = createAjv('array');
+  return ({ schema, httpPart }) => (httpPart === 'body' ? strict : coercing).compile(schema) as ValidateFunction;
+}
+
+function createAjv(coerceTypes: boolean | 'array') {
+  const ajv = new Ajv({ coerceTypes, useDefaults: true, allErrors: true, strict: false, validateFormats: true });
+  addFormats.default(ajv);
+  ajv.addKeyword(singleLineKeyword);
+  return ajv;
+}
+
+/** A schema that forgets to refuse unknown properties does not start. */
+export function refuseOpenSchemas(http: FastifyInstance): void {
+  http.addHook('onRoute', ({ url, schema }: RouteOptions) => {
+    for (const part of ['body', 'querystring', 'params'] as const) {
+      const shape = schema?.[part] as { type?: string; additionalProperties?: unknown } | undefined;
+      if (shape?.type === 'object' && shape.additionalProperties !== false && part !== 'params') {
+        throw new Error(`${url}: the schema of its ${part} must say additionalProperties: false`);
+      }
+    }
+  });
+}
