@@ -1,6 +1,7 @@
 import type { Database } from '@stoa/postgres';
 import type { HealthPart, Logger, Metrics } from '@stoa/service';
 import type { Transaction } from 'kysely';
+import { exposeBacklog, readBacklog } from './backlog.ts';
 import type { Broker } from './broker.ts';
 import { findFault } from './check.ts';
 import { declareCrons, runCrons } from './cron.ts';
@@ -51,18 +52,21 @@ export const messagingMigrations = new URL('../migrations/', import.meta.url);
 
 /** @throws TypeError or RangeError when the declarations or settings contradict each other. */
 export function createMessaging<Schema>(options: MessagingOptions<Schema>): Messaging<Schema> {
-  const { service, database, broker, log, consumers, jobs, crons, instanceId } = options;
+  const { service, database, broker, log, metrics, consumers, jobs, crons, instanceId } = options;
   const settings = checkSettings({ ...defaultSettings, ...options.settings });
   checkCrons(crons, jobs);
-  const observe = createObserve(options.metrics, service);
+  const observe = createObserve(metrics, service);
   const inbox = createInbox(database.query, consumers, log);
   const handlers = createHandlers(consumers, jobs, inbox);
+  const names = handlers.map(({ name }) => name);
   const relay = createRelay({ service, database, broker, log, instanceId, settings, published: observe.published });
   const stops: (() => Promise<void>)[] = [];
 
   async function start(): Promise<void> {
     const permits = createPermits(settings.workers);
     const workers = new Map<string, Loop>();
+    const hideBacklog = exposeBacklog(metrics, service, () => readBacklog(database.query, names));
+    stops.push(async () => hideBacklog());
     stops.push(
       await database.listen('inbox', (name) => {
         // Without a name after a reconnect, when anything may have been missed.
@@ -100,7 +104,7 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
     async stop() {
       for (const stop of stops.splice(0).reverse()) await stop();
     },
-    health: () => checkHealth(database.query, relay),
+    health: () => checkHealth(database.query, names, relay),
     deadLetters: createDeadLetters({ database, log, longestReplayHours: settings.longestReplayHours }),
   };
 }

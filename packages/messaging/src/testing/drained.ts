@@ -1,6 +1,5 @@
-import type { Database } from '@stoa/postgres';
 import { eventually } from '@stoa/service/testing';
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 
 interface Left {
   readonly box: string;
@@ -10,22 +9,27 @@ interface Left {
   readonly reason: string | null;
 }
 
-/**
- * For the end of a test: resolves when nothing is left to do for the messaging of these databases. Jobs that are meant for later may stay.
- * @throws Error after `timeoutMs`, telling what is left: unsent, parked, pending or dead.
- */
-export async function drained(databases: readonly Pick<Database<unknown>, 'query'>[], { timeoutMs = 5_000 } = {}): Promise<void> {
-  await eventually(
-    async () => {
-      const left = (await Promise.all(databases.map(findLeft))).flat();
-      if (left.length === 0) return;
-      throw new Error(`messages are left:\n${left.map(({ box, who, state, count, reason }) => `  ${box} ${who}: ${count} ${state}${reason ? ` (${reason})` : ''}`).join('\n')}`);
-    },
-    { timeoutMs },
-  );
+/** A `Database` of any schema. */
+interface Queryable {
+  // biome-ignore lint/suspicious/noExplicitAny: Kysely is invariant in its schema
+  readonly query: Kysely<any>;
 }
 
-async function findLeft({ query }: Pick<Database<unknown>, 'query'>): Promise<Left[]> {
+/**
+ * For the end of a test: resolves when nothing is left to do for the messaging of these databases. Jobs that are meant for later
+ * may stay. What a bus holds between its databases is not seen: the local broker holds nothing.
+ * @throws Error after 5 s, telling what is left: unsent, parked, pending or dead.
+ */
+export async function drained(...databases: readonly Queryable[]): Promise<void> {
+  const probe = async (): Promise<void> => {
+    const left = (await Promise.all(databases.map(findLeft))).flat();
+    const lines = left.map(({ box, who, state, count, reason }) => `  ${box} ${who}: ${count} ${state}${reason ? ` (${reason})` : ''}`);
+    if (lines.length > 0) throw new Error(`messages are left:\n${lines.join('\n')}`);
+  };
+  await eventually(probe, { timeoutMs: 5_000 });
+}
+
+async function findLeft({ query }: Queryable): Promise<Left[]> {
   const { rows } = await sql<Left>`
     select 'outbox' as box, type as who, case when parked_at is null then 'unsent' else 'parked' end as state, count(*)::integer as count, max(reason) as reason
     from outbox where sent_at is null group by 1, 2, 3

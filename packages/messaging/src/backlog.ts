@@ -1,0 +1,86 @@
+import type { Metrics } from '@stoa/service';
+import { type Kysely, sql } from 'kysely';
+import { Gauge } from 'prom-client';
+
+/** Counting stops here: whether ten thousand wait or a million, the age tells how bad it is. */
+const MOST_COUNTED = 10_000;
+/** The gauges of one scrape share one look at the database. */
+const SAMPLE_MS = 500;
+
+/** What waits in one service's outbox and inbox. */
+export interface Backlog {
+  readonly unsent: number;
+  readonly oldestUnsentSeconds: number;
+  readonly inbox: readonly { readonly consumer: string; readonly pending: number; readonly dead: number }[];
+}
+
+export async function readBacklog<Schema>(db: Kysely<Schema>, consumers: readonly string[]): Promise<Backlog> {
+  const { rows } = await sql<Backlog>`
+    select
+      (select count(*) from (select from outbox where sent_at is null and parked_at is null limit ${MOST_COUNTED}) as capped)::integer as unsent,
+      ${oldestUnsentSeconds} as "oldestUnsentSeconds",
+      (select coalesce(json_agg(json_build_object('consumer', name,
+          'pending', (select count(*) from (select from inbox where consumer = name and status = 'pending' limit ${MOST_COUNTED}) as capped),
+          'dead', (select count(*) from (select from inbox where consumer = name and status = 'dead' limit ${MOST_COUNTED}) as capped))), '[]')
+        from unnest(${consumers}::text[]) as name) as inbox`.execute(db);
+  return rows[0] as Backlog;
+}
+
+/** How long the oldest row of the outbox waits to leave. */
+export const oldestUnsentSeconds = sql<number>`
+  coalesce(extract(epoch from now() - least(
+    (select occurred_at from outbox where sent_at is null and parked_at is null and retry_at is null order by id limit 1),
+    (select min(occurred_at) from outbox where sent_at is null and parked_at is null and retry_at is not null))), 0)::float8`;
+
+type Sample = () => Promise<Backlog | undefined>;
+const samples = new WeakMap<Metrics, Map<string, Sample>>();
+
+/** Shows the backlog of `service` with each scrape. @returns a function that ends it. */
+export function exposeBacklog(metrics: Metrics, service: string, read: () => Promise<Backlog>): () => void {
+  const sources = samples.get(metrics) ?? createGauges(metrics);
+  const sample = shared(read);
+  sources.set(service, sample);
+  return () => {
+    if (sources.get(service) === sample) sources.delete(service);
+  };
+}
+
+/** A database that does not answer must not take the other metrics away: its values are left out. */
+function shared(read: () => Promise<Backlog>): Sample {
+  let latest: ReturnType<Sample> | undefined;
+  let until = 0;
+  return () => {
+    if (latest === undefined || performance.now() > until) {
+      latest = read().catch(() => undefined);
+      until = performance.now() + SAMPLE_MS;
+    }
+    return latest;
+  };
+}
+
+function createGauges(metrics: Metrics): Map<string, Sample> {
+  const sources = new Map<string, Sample>();
+  samples.set(metrics, sources);
+  const gauge = (name: string, help: string, labelNames: string[], show: (gauge: Gauge, service: string, backlog: Backlog) => void) =>
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers: [metrics],
+      async collect() {
+        const read = await Promise.all([...sources].map(async ([service, sample]) => ({ service, backlog: await sample() })));
+        this.reset();
+        for (const { service, backlog } of read) if (backlog) show(this, service, backlog);
+      },
+    });
+  gauge('stoa_outbox_unsent', `Messages that wait to leave; counted up to ${MOST_COUNTED}.`, ['service'], (to, service, { unsent }) => to.set({ service }, unsent));
+  gauge('stoa_outbox_oldest_unsent_seconds', 'Age of the oldest message that waits to leave.', ['service'], (to, service, { oldestUnsentSeconds: age }) =>
+    to.set({ service }, age),
+  );
+  for (const state of ['pending', 'dead'] as const) {
+    gauge(`stoa_inbox_${state}`, `Messages and jobs that are ${state}; counted up to ${MOST_COUNTED}.`, ['service', 'consumer'], (to, service, { inbox }) => {
+      for (const row of inbox) to.set({ service, consumer: row.consumer }, row[state]);
+    });
+  }
+  return sources;
+}

@@ -1,0 +1,18 @@
+import type { Broker } from './broker.ts';
+import { createLocalBroker } from './local-broker.ts';
+import { brokerConformance } from './testing/index.ts';
+import { silent } from './testing/pipeline.ts';
+
+brokerConformance(
+  'the local broker',
+  () => {
+    let broker: Broker | undefined;
+    return {
+      async connect() {
+        if (!broker || !(await broker.health()).ok) broker = createLocalBroker({ log: silent });
+        return broker;
+      },
+    };
+  },
+  { outages: false },
+);

@@ -1,0 +1,249 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { runInContext } from '@stoa/service';
+import { eventually } from '@stoa/service/testing';
+import { sql } from 'kysely';
+import { describe, expect, test } from 'vitest';
+import type { Broker } from '../broker.ts';
+import { type Happening, openPipeline, type Pipeline } from './pipeline.ts';
+
+/** A bus as the suite sees it. */
+export interface BusUnderTest {
+  /** One client, as each process has one. A bus within one process gives the same one to all, until it is closed. */
+  connect(): Broker | Promise<Broker>;
+  /** Takes the bus away under its clients; the returned function brings it back with all that it took. */
+  outage?(): Promise<() => Promise<void>>;
+  close?(): Promise<void>;
+}
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
+const happenings = (count: number, keys: number): Happening[] => range(count).map((n) => ({ key: `key ${n % keys}`, n }));
+const CONSUMERS = ['any-order', 'in-order'];
+const once = (items: readonly Happening[]) => CONSUMERS.flatMap((consumer) => items.map(({ n }) => `${consumer} ${n}`)).sort();
+
+/**
+ * What every adapter must do, proven over the whole way: the outbox of one service on a real Postgres, the bus, the inbox of another.
+ * `outages: false` for a bus that cannot go away without its clients.
+ */
+export function brokerConformance(name: string, openBus: () => BusUnderTest | Promise<BusUnderTest>, { outages }: { readonly outages: boolean }): void {
+  const scenario = (title: string, run: (pipeline: Pipeline, bus: BusUnderTest) => Promise<void>) =>
+    test(title, async () => {
+      const bus = await openBus();
+      {
+        await using pipeline = await openPipeline();
+        await run(pipeline, bus);
+      }
+      await bus.close?.();
+    });
+
+  const effectsOf = async (pipeline: Pipeline) => (await pipeline.effects()).map(({ consumer, n }) => `${consumer} ${n}`).sort();
+  const expectOnce = async (pipeline: Pipeline, items: readonly Happening[]) => {
+    await eventually(async () => expect((await pipeline.effects()).length).toBeGreaterThanOrEqual(2 * items.length));
+    await pipeline.drained();
+    expect(await effectsOf(pipeline)).toEqual(once(items));
+  };
+
+  describe(name, () => {
+    scenario('each event has its effect once in each consumer, with the data and the correlation id it was appended with', async (pipeline, bus) => {
+      await pipeline.startReceiver(await bus.connect());
+      await pipeline.startSender(await bus.connect());
+      const items = happenings(100, 30);
+      await runInContext({ correlationId: 'of-the-request', traceparent: '' }, () => pipeline.append(...items));
+      await expectOnce(pipeline, items);
+      expect(new Set((await pipeline.effects()).map((effect) => effect.correlation_id))).toEqual(new Set(['of-the-request']));
+    });
+
+    scenario('a message of 512 KiB arrives whole', async (pipeline, bus) => {
+      let received = '';
+      await pipeline.startReceiver(await bus.connect(), ({ text = '' }) => {
+        received = text;
+      });
+      await pipeline.startSender(await bus.connect());
+      const text = '“ü\\\u{1F3DB}"\n'.repeat(512 * 1024).slice(0, 512 * 1024);
+      await pipeline.append({ key: 'large', n: 1, text });
+      await eventually(() => expect(received.length).toBe(text.length));
+      expect(received === text).toBe(true);
+    });
+
+    scenario('nobody there: messages wait without being counted, health says who lacks, and they arrive when he comes', async (pipeline, bus) => {
+      const sender = await pipeline.startSender(await bus.connect());
+      const items = happenings(20, 20);
+      await pipeline.append(...items);
+      await eventually(async () => expect((await sender.health())[0]?.detail).toMatch(/happened waits: .*receiver/));
+      const { rows } = await sql`select distinct attempts, sent_at, parked_at from outbox`.execute(pipeline.sender.database.query);
+      expect(rows).toEqual([{ attempts: 0, sent_at: null, parked_at: null }]);
+      await pipeline.startReceiver(await bus.connect());
+      await expectOnce(pipeline, items);
+      expect(await sender.health()).toEqual([
+        { name: 'relay', ok: true },
+        { name: 'inbox', ok: true },
+      ]);
+    });
+
+    scenario('a slow consumer does not hold up the sender', async (pipeline, bus) => {
+      const { promise: free, resolve: release } = Promise.withResolvers<void>();
+      await pipeline.startReceiver(await bus.connect(), () => free);
+      await pipeline.startSender(await bus.connect());
+      const items = happenings(200, 50);
+      await pipeline.append(...items);
+      await eventually(async () => {
+        const { rows } = await sql`select from outbox where sent_at is null`.execute(pipeline.sender.database.query);
+        expect(rows).toEqual([]);
+      });
+      expect(await pipeline.effects()).toEqual([]);
+      release();
+      await expectOnce(pipeline, items);
+    });
+
+    scenario('per key the order is kept for who asks, whatever fails on the way', async (pipeline, bus) => {
+      const failed = new Set<number>();
+      await pipeline.startReceiver(await bus.connect(), ({ n }, consumer) => {
+        if (consumer !== 'in-order' || n % 7 !== 0 || failed.has(n)) return;
+        failed.add(n);
+        throw new Error('fails the first time');
+      });
+      await pipeline.startSender(await bus.connect());
+      const items = happenings(120, 6);
+      for (const part of [items.slice(0, 40), items.slice(40, 41), items.slice(41)]) await pipeline.append(...part);
+      await expectOnce(pipeline, items);
+      for (const [, effects] of Map.groupBy(await pipeline.effects('in-order'), ({ key }) => key)) {
+        const order = effects.map(({ n }) => n);
+        expect(order).toEqual(order.toSorted((a, b) => a - b));
+      }
+      expect(failed.size).toBeGreaterThan(10);
+    });
+
+    scenario('a failure is tried again with growing gaps, until it works', async (pipeline, bus) => {
+      const tries: number[] = [];
+      await pipeline.startReceiver(
+        await bus.connect(),
+        (_, consumer) => {
+          if (consumer !== 'any-order') return;
+          tries.push(performance.now());
+          if (tries.length < 4) throw new Error('not yet');
+        },
+        { backoff: { firstMs: 60, longestMs: 1_000 } },
+      );
+      await pipeline.startSender(await bus.connect());
+      await pipeline.append({ key: 'a', n: 1 });
+      await expectOnce(pipeline, [{ key: 'a', n: 1 }]);
+      const gaps = tries.slice(1).map((time, index) => time - (tries[index] as number));
+      expect(gaps).toHaveLength(3);
+      gaps.forEach((gap, index) => expect(gap).toBeGreaterThanOrEqual(30 * 2 ** index - 2));
+    });
+
+    scenario('what fails for good is dead with its reason, hurts no other, and works after a replay', async (pipeline, bus) => {
+      let broken = true;
+      const receiver = await pipeline.startReceiver(await bus.connect(), ({ n }) => {
+        if (broken && n === 13) throw new Error('thirteen is not handled');
+      });
+      await pipeline.startSender(await bus.connect());
+      const items = happenings(30, 5);
+      await pipeline.append(...items);
+      await eventually(async () => expect((await receiver.deadLetters.list()).items).toHaveLength(2));
+      const { items: dead } = await receiver.deadLetters.list({ consumer: 'any-order' });
+      expect(dead).toMatchObject([{ box: 'inbox', type: 'happened', attempts: 4, reason: 'Error: thirteen is not handled', replays: 0 }]);
+      await eventually(async () => expect(await effectsOf(pipeline)).toEqual(once(items.filter(({ n }) => n !== 13))));
+      broken = false;
+      expect(await receiver.deadLetters.replayAll({ type: 'happened' })).toBe(2);
+      await expectOnce(pipeline, items);
+    });
+
+    scenario('what was accepted and comes again has no second effect', async (pipeline, bus) => {
+      const broker = await bus.connect();
+      let lost = 0;
+      await pipeline.startReceiver({
+        ...broker,
+        subscribe: (subscriber, types, accept) =>
+          broker.subscribe(subscriber, types, async (received) => {
+            await accept(received);
+            if (lost++ < 3) throw new Error('the answer got lost');
+          }),
+      });
+      await pipeline.startSender(await bus.connect());
+      const items = happenings(50, 10);
+      await pipeline.append(...items);
+      await expectOnce(pipeline, items);
+      expect(lost).toBeGreaterThan(3);
+    });
+
+    scenario('what was published and not marked goes out again, and has no second effect', async (pipeline, bus) => {
+      const broker = await bus.connect();
+      let published = 0;
+      await pipeline.startReceiver(await bus.connect());
+      await pipeline.startSender({
+        ...broker,
+        async publish(outgoing) {
+          const rejections = await broker.publish(outgoing);
+          if (published++ < 2) throw new Error('the confirmation got lost');
+          return rejections;
+        },
+      });
+      const items = happenings(50, 10);
+      await pipeline.append(...items);
+      await expectOnce(pipeline, items);
+      expect(published).toBeGreaterThan(2);
+    });
+
+    scenario('copies of a service share the work: each effect once', async (pipeline, bus) => {
+      for (const _ of range(2)) await pipeline.startReceiver(await bus.connect());
+      for (const _ of range(2)) await pipeline.startSender(await bus.connect());
+      const items = happenings(300, 40);
+      for (const n of range(6)) await pipeline.append(...items.slice(n * 50, (n + 1) * 50));
+      await expectOnce(pipeline, items);
+    });
+
+    scenario('a stop ends after what is in hand; the next start does the rest', async (pipeline, bus) => {
+      let running = 0;
+      let calls = 0;
+      const first = await pipeline.startReceiver(await bus.connect(), async () => {
+        running += 1;
+        calls += 1;
+        await delay(10);
+        running -= 1;
+      });
+      await pipeline.startSender(await bus.connect());
+      const items = happenings(60, 12);
+      await pipeline.append(...items);
+      await eventually(() => expect(calls).toBeGreaterThan(5));
+      await first.stop();
+      const { length: done } = await pipeline.effects();
+      expect(running).toBe(0);
+      expect(done).toBe(calls);
+      expect(done).toBeLessThan(120);
+      await pipeline.startReceiver(await bus.connect());
+      await expectOnce(pipeline, items);
+    });
+
+    scenario('after a restart of everything, what was appended meanwhile goes on', async (pipeline, bus) => {
+      const items = happenings(40, 8);
+      const life = async (part: readonly Happening[]) => {
+        const brokers = [await bus.connect(), await bus.connect()] as const;
+        const services = [await pipeline.startReceiver(brokers[0]), await pipeline.startSender(brokers[1])];
+        await pipeline.append(...part);
+        await eventually(async () => expect(await pipeline.effects()).not.toEqual([]));
+        for (const part of [...services, ...brokers]) await ('stop' in part ? part.stop() : part.close());
+      };
+      await life(items.slice(0, 20));
+      await pipeline.append(...items.slice(20, 30));
+      await life(items.slice(30));
+      await pipeline.startReceiver(await bus.connect());
+      await pipeline.startSender(await bus.connect());
+      await expectOnce(pipeline, items);
+    });
+
+    if (outages) {
+      scenario('while the bus is away messages wait without being counted, and flow when it is back', async (pipeline, bus) => {
+        const sender = await pipeline.startSender(await bus.connect());
+        await pipeline.startReceiver(await bus.connect());
+        const back = await bus.outage?.();
+        const items = happenings(50, 10);
+        await pipeline.append(...items);
+        await eventually(async () => expect((await sender.health())[0]?.detail).toBeDefined());
+        const { rows } = await sql`select distinct attempts, sent_at, parked_at from outbox`.execute(pipeline.sender.database.query);
+        expect(rows).toEqual([{ attempts: 0, sent_at: null, parked_at: null }]);
+        await back?.();
+        await expectOnce(pipeline, items);
+      });
+    }
+  });
+}
