@@ -51,8 +51,7 @@ export async function wire({ chosen, environment, derive, log, databaseUrl }: Wi
   const services = [...made.values()];
   let front = services[0] as Service;
   if (chosen.includes('gateway')) {
-    const [config] = loadConfigs([gateway.config], environment);
-    front = await gateway.create({ ...shared, config, log: log.child({ service: 'gateway' }), services, asyncApi: asyncApi() });
+    front = await gateway.create({ metrics, log, services, asyncApi: asyncApi() });
   }
   await Promise.all([...services, front].map((service) => service.http.ready()));
   return {

@@ -30,7 +30,14 @@ declare module 'fastify' {
     /** The errors that the routes of this instance can answer with, the house's not counted. */
     readonly errorCatalogue: ErrorCatalogue;
     readonly serviceName: string;
+    /** Every route of this instance, in the order of declaration. */
+    readonly declaredRoutes: readonly DeclaredRoute[];
   }
+}
+
+export interface DeclaredRoute {
+  readonly method: string;
+  readonly url: string;
 }
 
 /** Limits of one request. A slow or endless client is cut off before it holds anything. */
@@ -54,6 +61,9 @@ export async function createHttp({ name, title, description, version, log, metri
   }).withTypeProvider<TypeBoxProvider>();
   http.decorate('errorCatalogue', errors);
   http.decorate('serviceName', name);
+  const declaredRoutes: DeclaredRoute[] = [];
+  http.decorate('declaredRoutes', declaredRoutes);
+  http.addHook('onRoute', ({ url, method }) => void declaredRoutes.push(...[method].flat().map((each) => ({ method: each, url }))));
   http.setValidatorCompiler(createValidatorCompiler());
   installEdge(http, name);
   installRequestLog(http, log, metrics);

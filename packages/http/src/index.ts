@@ -1,6 +1,6 @@
 export { addressKey } from './address.ts';
 export { type Call, type CallAnswer, type Caller, type CallerOptions, createCaller, type Locate } from './call.ts';
-export { createHttp, type Http, type HttpOptions } from './create-http.ts';
+export { createHttp, type DeclaredRoute, type Http, type HttpOptions } from './create-http.ts';
 export { type Edge, edgeOf } from './edge.ts';
 export { httpErrors } from './http-errors.ts';
 export { createMemoryRateLimiter } from './memory-rate-limiter.ts';

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { type AppError, createContext, type Logger } from '@stoa/service';
-import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { edgeOf } from './edge.ts';
 import { httpErrors } from './http-errors.ts';
 import { PROBLEM_TYPE, problemHeaders, statusOf, toProblem } from './problem.ts';
@@ -10,9 +10,8 @@ import { toAppError } from './to-app-error.ts';
 /** Every error of an instance, from wherever it comes, leaves as a problem. */
 export function installRefusals(http: FastifyInstance, log: Logger): void {
   http.setErrorHandler((error, request, reply) => sendProblem(request, reply, toAppError(error), log));
-  const methodsOf = collectRoutes(http);
   http.setNotFoundHandler((request, reply) => {
-    const allowed = methodsOf(request.url);
+    const allowed = methodsOf(http, request.url);
     const error = allowed.length > 0 ? httpErrors.method_not_allowed({ headers: { allow: allowed.join(', ') } }) : httpErrors.not_found();
     return sendProblem(request, reply, error, log);
   });
@@ -46,16 +45,11 @@ function refusalOf(code: string | undefined): AppError {
   return httpErrors.malformed_request();
 }
 
-/** Remembers the routes as patterns: which methods a path has is asked only when it had not the one that came. */
-export function collectRoutes(http: FastifyInstance): (url: string) => string[] {
-  const routes: { pattern: RegExp; methods: string[] }[] = [];
-  http.addHook('onRoute', ({ url, method }: RouteOptions) => {
-    routes.push({ pattern: patternOf(url), methods: [method].flat() });
-  });
-  return (url) => {
-    const path = url.split('?', 1)[0] as string;
-    return [...new Set(routes.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => methods))].sort();
-  };
+/** Which methods a path has: asked only when it had not the one that came. */
+function methodsOf(http: FastifyInstance, url: string): string[] {
+  const path = url.split('?', 1)[0] as string;
+  const matching = http.declaredRoutes.filter((route) => patternOf(route.url).test(path));
+  return [...new Set(matching.map(({ method }) => method))].sort();
 }
 
 const patternOf = (url: string) => {

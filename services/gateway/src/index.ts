@@ -1,0 +1,56 @@
+import { createHttp, httpErrors, type Http } from '@stoa/http';
+import type { ErrorCatalogue, HealthPart, Logger, Metrics, Service, ServiceDefinition } from '@stoa/service';
+import { Type } from 'typebox';
+import { dispatchTo, dropForgedHeaders } from './dispatch.ts';
+import { serveDocs } from './docs.ts';
+import { mergeOpenApi } from './open-api.ts';
+import { serveAssets } from './pages/assets.ts';
+import { serveLanding } from './pages/landing.ts';
+import { serveProblems } from './problems.ts';
+
+export const gatewayConfig = Type.Object({});
+
+export interface GatewayDeps {
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** The services behind it, all in this process so far. */
+  readonly services: readonly Service[];
+  /** The document that `/asyncapi.json` serves. */
+  readonly asyncApi: object;
+}
+
+export const gateway: ServiceDefinition<GatewayDeps, typeof gatewayConfig> = { name: 'gateway', config: gatewayConfig, create: createGateway };
+
+/** The one entry: operations, documents and pages of its own, and every route that a service behind it declares. */
+async function createGateway({ log, metrics, services, asyncApi }: GatewayDeps): Promise<Service> {
+  const health = () => healthOf(services);
+  const http = await createHttp({
+    name: 'gateway',
+    title: 'Stoa',
+    description: 'Accounts and e-mail behind one gateway. Errors are problems by RFC 9457; the `type` of each is a page on this server.',
+    version: '1.0.0',
+    log,
+    metrics,
+    errors: {},
+    health,
+  });
+  dropForgedHeaders(http);
+  serveAssets(http);
+  serveLanding(http, services);
+  serveProblems(http, catalogueOf(services));
+  serveDocs(http);
+  for (const service of services) dispatchTo(http, service);
+  http.get('/openapi.json', { schema: { hide: true } }, async () => mergeOpenApi(http, services));
+  http.get('/asyncapi.json', { schema: { hide: true } }, async () => asyncApi);
+  return { name: 'gateway', http: http as unknown as Service['http'], start: async () => {}, stop: async () => {}, health };
+}
+
+async function healthOf(services: readonly Service[]): Promise<HealthPart[]> {
+  const parts = await Promise.all(services.map(async (service) => (await service.health()).map((part) => ({ ...part, name: `${service.name}: ${part.name}` }))));
+  return parts.flat();
+}
+
+/** All errors of the house. A code means the same wherever it is answered. */
+function catalogueOf(services: readonly Service[]): ErrorCatalogue {
+  return Object.assign({}, httpErrors.catalogue, ...services.map(({ http }) => (http as Http).errorCatalogue));
+}

@@ -1,0 +1,78 @@
+import { STATUS_CODES } from 'node:http';
+import { type Http, httpErrors, PAGE_CSP, problems, statusOf, toProblem } from '@stoa/http';
+import { AppError, type ErrorCatalogue, type ErrorDefinition } from '@stoa/service';
+import type { FastifyReply } from 'fastify';
+import { Type } from 'typebox';
+import { escape, page, prose } from './pages/page.ts';
+
+const Explanation = Type.Object({
+  code: Type.String(),
+  status: Type.Integer(),
+  title: Type.String(),
+  cause: Type.String(),
+  fix: Type.String(),
+  example: Type.Any({ description: 'An answer as a client gets it.' }),
+});
+
+/** The pages that the `type` of every problem leads to: for people as HTML, for programs as JSON. */
+export function serveProblems(http: Http, catalogue: ErrorCatalogue): void {
+  const codes = Object.keys(catalogue).sort();
+  http.get('/problems', { schema: { tags: ['operations'], summary: 'All errors', operationId: 'listProblems' } }, async (request, reply) =>
+    wantsHtml(request.headers.accept) ? sendPage(reply, listPage(codes, catalogue)) : { items: codes.map((code) => explain(code, catalogue[code] as ErrorDefinition)) },
+  );
+  http.get(
+    '/problems/:code',
+    {
+      schema: {
+        tags: ['operations'],
+        summary: 'What an error means, why it happens and how to mend it',
+        operationId: 'explainProblem',
+        params: Type.Object({ code: Type.String() }),
+        response: { 200: Explanation, ...problems(httpErrors.catalogue, 'not_found') },
+      },
+    },
+    async (request, reply) => {
+      const { code } = request.params;
+      const definition = Object.hasOwn(catalogue, code) ? catalogue[code] : undefined;
+      if (definition === undefined) throw httpErrors.not_found();
+      return wantsHtml(request.headers.accept) ? sendPage(reply, detailPage(code, definition)) : explain(code, definition);
+    },
+  );
+}
+
+/** Browsers name HTML first; curl and fetch take anything, and get JSON. */
+const wantsHtml = (accept = '') => /\btext\/html\b/.test(accept);
+
+const sendPage = (reply: FastifyReply, html: string) => reply.type('text/html; charset=utf-8').header('content-security-policy', PAGE_CSP).serializer(String).send(html) as never;
+
+function explain(code: string, { kind, title, cause, fix }: ErrorDefinition) {
+  const example = toProblem(new AppError(kind, code, { message: title }), '4bf92f3577b34da6a3ce929d0e0e4736');
+  return { code, status: statusOf[kind], title, cause, fix, example };
+}
+
+function listPage(codes: readonly string[], catalogue: ErrorCatalogue): string {
+  const rows = codes.map((code) => {
+    const { kind, title } = catalogue[code] as ErrorDefinition;
+    return `<tr><td><a href="/problems/${code}"><code>${code}</code></a></td><td>${statusOf[kind]}</td><td>${escape(title)}</td></tr>`;
+  });
+  return page({
+    title: 'Errors',
+    body: `<p class="lead">Every error answer is a problem by RFC 9457. Its <code>code</code> is stable; its <code>type</code> leads here.</p>
+<table><thead><tr><th>Code</th><th>Status</th><th>Meaning</th></tr></thead><tbody>${rows.join('\n')}</tbody></table>`,
+  });
+}
+
+function detailPage(code: string, definition: ErrorDefinition): string {
+  const { status, example } = explain(code, definition);
+  return page({
+    title: code,
+    body: `<p class="lead">${prose(definition.title)} <span class="badge">${status} ${STATUS_CODES[status]}</span></p>
+<h2>Why it happens</h2><p>${prose(definition.cause)}</p>
+<h2>What to do</h2><p>${prose(definition.fix)}</p>
+<h2>The answer</h2><pre><code>HTTP/1.1 ${status} ${STATUS_CODES[status]}
+content-type: application/problem+json; charset=utf-8
+
+${escape(JSON.stringify(example, null, 2))}</code></pre>
+<p><a href="/problems">All errors</a></p>`,
+  });
+}
