@@ -1,22 +1,37 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
-/** A test's suffix is its tier, and each tier is a project: `npx vitest run --project db`. */
-const everywhere = (suffix: string) => [`{apps,contracts,packages,scripts,services,test}/**/*.${suffix}.ts`];
-const tiers = ['db', 'api', 'e2e', 'machine', 'services', 'browser'] as const;
-const database = { globalSetup: ['test/support/test-database-server.ts'], testTimeout: 30_000, hookTimeout: 60_000 };
-/** Whole processes, with their own servers: one file at a time, so that what is timed is not slowed by a neighbour. */
-const processes = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 60_000 };
+/** A test's suffix is its tier, and each tier is a project: `npx vitest run --project=db`. */
+const tiers = ['db', 'api', 'e2e', 'machine', 'browser'] as const;
+const files = (suffix: string) => [`{apps,contracts,packages,scripts,services,test}/**/*.${suffix}.ts`];
+const exclude = [...configDefaults.exclude, 'test/architecture/fixtures'];
+
+/** One Postgres for the run, in which each test file makes databases of its own. */
+const withDatabase = {
+  exclude,
+  globalSetup: ['test/support/database-server.ts'],
+  setupFiles: ['test/support/leave-nothing-behind.ts'],
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+};
+/** Whole processes with servers of their own: one file at a time and alone, so that what is timed is not slowed by a neighbour. */
+const withProcesses = (groupOrder: number) => ({
+  exclude,
+  fileParallelism: false,
+  sequence: { groupOrder },
+  testTimeout: 120_000,
+  hookTimeout: 60_000,
+});
 
 export default defineConfig({
   test: {
     allowOnly: false,
     projects: [
-      { test: { name: 'unit', include: everywhere('test'), exclude: ['**/node_modules/**', ...tiers.flatMap((tier) => everywhere(`${tier}.test`))] } },
-      { test: { name: 'db', include: everywhere('db.test'), ...database } },
-      { test: { name: 'api', include: everywhere('api.test'), ...database } },
-      { test: { name: 'e2e', include: everywhere('e2e.test'), ...processes } },
-      { test: { name: 'machine', include: everywhere('machine.test'), ...processes } },
-      { test: { name: 'browser', include: everywhere('browser.test'), ...database, ...processes } },
+      { test: { name: 'unit', include: files('test'), exclude: [...exclude, ...tiers.flatMap((tier) => files(`${tier}.test`))] } },
+      { test: { name: 'db', include: files('db.test'), ...withDatabase } },
+      { test: { name: 'api', include: files('api.test'), ...withDatabase } },
+      { test: { name: 'e2e', include: files('e2e.test'), ...withProcesses(1) } },
+      { test: { name: 'machine', include: files('machine.test'), ...withProcesses(2) } },
+      { test: { name: 'browser', include: files('browser.test'), ...withProcesses(3) } },
     ],
   },
 });

@@ -1,8 +1,8 @@
 // Runs before every npm script that needs the packages: installs what the lock file says and is not there yet, the
 // repository's own Node included. Plain JavaScript, as the Node that runs it may be as old as 20.
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +16,11 @@ const installing = join(root, '.installing');
 const STALE_MS = 20_000;
 
 const major = Number(process.versions.node.split('.')[0]);
-if (major < 20) fail(`Stoa needs Node 20 or newer to begin with; this is ${process.version}.`, 'Install a newer Node from your system or https://nodejs.org');
+if (major < 20)
+  fail(
+    `Stoa needs Node 20 or newer to begin with; this is ${process.version}.`,
+    'Install a newer Node from your system or https://nodejs.org',
+  );
 
 if (!isInstalled()) {
   await enter();
@@ -32,7 +36,9 @@ function isInstalled() {
 }
 
 function fingerprint() {
-  return createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  return createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
 }
 
 /** Two starts at once: the second waits until the first has installed. */
@@ -44,7 +50,8 @@ async function enter() {
     } catch (error) {
       if (error.code !== 'EEXIST') fail(`${root} cannot be written to (${error.code}).`, 'Run this as the user who owns the folder.');
     }
-    if (Date.now() - statSync(installing, { throwIfNoEntry: false })?.mtimeMs > STALE_MS) rmSync(installing, { recursive: true, force: true });
+    if (Date.now() - statSync(installing, { throwIfNoEntry: false })?.mtimeMs > STALE_MS)
+      rmSync(installing, { recursive: true, force: true });
     else await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
@@ -54,7 +61,8 @@ async function install() {
   const begun = Date.now();
   const result = await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], root);
   if (result === 'ENOENT') fail('npm was not found.', 'Install npm; Debian: apt-get install npm');
-  if (result !== 0) fail('"npm ci" failed.', 'See its lines above: no network, no space left and a lock file that does not fit are the usual causes.');
+  if (result !== 0)
+    fail('"npm ci" failed.', 'See its lines above: no network, no space left and a lock file that does not fit are the usual causes.');
   // The package `node` fetches the binary of this platform in an install script, which a strict npm does not run.
   if (!existsSync(node)) await run(process.execPath, ['installArchSpecificPackage'], nodePackage);
   if (!existsSync(node)) fail('Node 26 could not be installed.', 'See the lines above; "npm ci" in the repository shows more.');

@@ -26,8 +26,18 @@ describe('a start that cannot go on', () => {
     { title: 'a port that is no number', env: { PORT: 'http' }, exitCode: 78, says: ['PORT=http', 'a whole number from 0 to 65535'] },
     { title: 'a flag that does not exist', args: ['--prot', '4000'], exitCode: 64, says: ["'--prot'", 'Usage: stoa start'] },
     { title: 'a word too many', args: ['now'], exitCode: 64, says: ['"now"', 'Usage: stoa start'] },
-    { title: 'a service that does not exist', args: ['--services', 'gateway,posst'], exitCode: 78, says: ['"posst"', 'Choose from gateway, users, mailer'] },
-    { title: 'two services without the gateway', args: ['--services', 'users,mailer'], exitCode: 78, says: ['--services gateway,users,mailer'] },
+    {
+      title: 'a service that does not exist',
+      args: ['--services', 'gateway,posst'],
+      exitCode: 78,
+      says: ['"posst"', 'Choose from gateway, users, mailer'],
+    },
+    {
+      title: 'two services without the gateway',
+      args: ['--services', 'users,mailer'],
+      exitCode: 78,
+      says: ['--services gateway,users,mailer'],
+    },
     { title: 'a hash cost that is too weak', env: { BCRYPT_COST: '4' }, exitCode: 78, says: ['BCRYPT_COST=4'] },
     {
       title: 'several wrong values, all of them at once',
@@ -37,15 +47,34 @@ describe('a start that cannot go on', () => {
     },
     { title: 'a mail address of unknown kind', env: { MAIL_URL: 'pigeon://roof' }, exitCode: 78, says: ['MAIL_URL', 'smtp://'] },
     { title: 'a broker of unknown kind', env: { BROKER_URL: 'carrier:' }, exitCode: 78, says: ['BROKER_URL=carrier:', 'local:'] },
-    { title: 'an external database without the secret', env: { DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/x' }, exitCode: 78, says: ['STOA_SECRET is not set', 'MAIL_URL is not set'] },
-    { title: 'a secret of the wrong length', env: { STOA_SECRET: `${'A'.repeat(48)}` }, exitCode: 78, says: ['STOA_SECRET', 'npx stoa secret'] },
+    {
+      title: 'an external database without the secret',
+      env: { DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/x' },
+      exitCode: 78,
+      says: ['STOA_SECRET is not set', 'MAIL_URL is not set'],
+    },
+    {
+      title: 'a secret of the wrong length',
+      env: { STOA_SECRET: `${'A'.repeat(48)}` },
+      exitCode: 78,
+      says: ['STOA_SECRET', 'npx stoa secret'],
+    },
     {
       title: 'an external database that is not there',
-      env: { DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/x', STOA_SECRET: Buffer.alloc(32, 1).toString('base64'), MAIL_URL: 'mailbox:' },
+      env: {
+        DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/x',
+        STOA_SECRET: Buffer.alloc(32, 1).toString('base64'),
+        MAIL_URL: 'mailbox:',
+      },
       exitCode: 69,
       says: ['127.0.0.1:1', 'DATABASE_URL'],
     },
-    { title: 'an address that this machine does not have', env: { HOST: '192.0.2.1' }, exitCode: 78, says: ['HOST=192.0.2.1', '127.0.0.1'] },
+    {
+      title: 'an address that this machine does not have',
+      env: { HOST: '192.0.2.1' },
+      exitCode: 78,
+      says: ['HOST=192.0.2.1', '127.0.0.1'],
+    },
   ];
 
   test.for(broken)('$title', async ({ env = {}, args = [], exitCode, says }) => {
@@ -105,7 +134,8 @@ describe('a start that cannot go on', () => {
 });
 
 function expectClearProblem(output: string, says: readonly (string | RegExp)[]) {
-  for (const phrase of says) expect(output).toMatch(typeof phrase === 'string' ? new RegExp(phrase.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')) : phrase);
+  for (const phrase of says)
+    expect(output).toMatch(typeof phrase === 'string' ? new RegExp(phrase.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')) : phrase);
   expect(output).toMatch(/^Fix: \S/m);
   expect(output, 'no stack trace').not.toMatch(/^\s+at /m);
   expect(output.trim().split('\n').length).toBeLessThanOrEqual(6);

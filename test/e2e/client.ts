@@ -11,9 +11,11 @@ export function somebody(): Person {
   return { email: `${name}@example.com`, password: `pass phrase ${name}` };
 }
 
-export const register = (url: string, person: Person & { login?: string; phone?: string; fullName?: string }) => post(`${url}/v1/users`, person);
+export const register = (url: string, person: Person & { login?: string; phone?: string; fullName?: string }) =>
+  post(`${url}/v1/users`, person);
 
-export const activate = (url: string, person: Person, code: string) => post(`${url}/v1/users/activation`, { code }, { authorization: basic(person) });
+export const activate = (url: string, person: Person, code: string) =>
+  post(`${url}/v1/users/activation`, { code }, { authorization: basic(person) });
 
 export const resend = (url: string, person: Person) => post(`${url}/v1/users/activation/code`, undefined, { authorization: basic(person) });
 

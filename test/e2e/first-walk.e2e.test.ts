@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { activate, latestMail, mailsTo, register, resend, somebody } from './client.ts';
-import { dataFolder, startStoa, type StoaProcess } from './stoa-process.ts';
+import { dataFolder, type StoaProcess, startStoa } from './stoa-process.ts';
 
 describe('a person registers, gets the code by mail, activates', () => {
   let folder: Awaited<ReturnType<typeof dataFolder>>;

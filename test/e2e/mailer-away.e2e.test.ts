@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
 import { eventually } from '@stoa/service/testing';
+import { expect, test } from 'vitest';
 import { latestMail, mailsTo, register, somebody } from './client.ts';
 import { dataFolder, startStoa } from './stoa-process.ts';
 

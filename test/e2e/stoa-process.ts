@@ -57,7 +57,15 @@ export function spawnStoa({ dataDirectory, port, env, args = [], command, detach
   const child = spawn(program as string, [...words, ...args], {
     cwd: root,
     detached,
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], DATA_DIR: dataDirectory, PORT: String(port ?? 0), LOG_LEVEL: 'warn', BCRYPT_COST: '10', ...env },
+    env: {
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      DATA_DIR: dataDirectory,
+      PORT: String(port ?? 0),
+      LOG_LEVEL: 'warn',
+      BCRYPT_COST: '10',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { eventually } from '@stoa/service/testing';
 import { describe, expect, test } from 'vitest';
 import { register, somebody } from './client.ts';
-import { dataFolder, freePort, startStoa, type StoaProcess } from './stoa-process.ts';
+import { dataFolder, freePort, type StoaProcess, startStoa } from './stoa-process.ts';
 
 describe('one signal, however it comes, is one clean stop', () => {
   const ways: [string, NodeJS.Signals, (stoa: StoaProcess, signal: NodeJS.Signals) => void][] = [
@@ -100,24 +100,32 @@ test('data and secret survive a clean stop, and the files are private', async ()
   await second.stop();
 });
 
-test.runIf(process.getuid?.() === 0)('as root under a folder that only root may enter, it works and says where the database is', async () => {
-  await using folder = await dataFolder();
-  const closed = join(folder.path, 'closed');
-  await mkdir(closed, { recursive: true });
-  await chmod(closed, 0o700);
-  const stoa = await startStoa({ dataDirectory: join(closed, 'data') });
-  const person = somebody();
-  expect((await register(stoa.url, person)).status).toBe(201);
-  expect(stoa.output()).toContain('/var/lib/stoa');
-  await stoa.stop();
-  const again = await startStoa({ dataDirectory: join(closed, 'data') });
-  expect((await register(again.url, person)).status).toBe(409);
-  await again.stop();
-});
+test.runIf(process.getuid?.() === 0)(
+  'as root under a folder that only root may enter, it works and says where the database is',
+  async () => {
+    await using folder = await dataFolder();
+    const closed = join(folder.path, 'closed');
+    await mkdir(closed, { recursive: true });
+    await chmod(closed, 0o700);
+    const stoa = await startStoa({ dataDirectory: join(closed, 'data') });
+    const person = somebody();
+    expect((await register(stoa.url, person)).status).toBe(201);
+    expect(stoa.output()).toContain('/var/lib/stoa');
+    await stoa.stop();
+    const again = await startStoa({ dataDirectory: join(closed, 'data') });
+    expect((await register(again.url, person)).status).toBe(409);
+    await again.stop();
+  },
+);
 
 async function startByNpm(dataDirectory: string) {
   const port = await freePort();
-  return startStoa({ dataDirectory, port, command: ['npm', 'start', '--', '--port', String(port), '--data', dataDirectory], detached: true });
+  return startStoa({
+    dataDirectory,
+    port,
+    command: ['npm', 'start', '--', '--port', String(port), '--data', dataDirectory],
+    detached: true,
+  });
 }
 
 const lockHolder = (stoa: StoaProcess) => (JSON.parse(readFileSync(join(stoa.dataDirectory, 'lock'), 'utf8')) as { pid: number }).pid;

@@ -1,2 +1,2 @@
-export { testDatabase, type TestDatabase, type TestDatabaseOptions } from './test-database.ts';
+export { beforeDrop, type TestDatabase, type TestDatabaseOptions, testDatabase } from './test-database.ts';
 export { startTestServer } from './test-server.ts';

@@ -4,13 +4,15 @@ import pg from 'pg';
 import { Registry } from 'prom-client';
 import { createDatabase } from '../create-database.ts';
 import type { Database } from '../database.ts';
-import { migrate, type MigrationSource, readMigrations } from '../migrate.ts';
+import { type MigrationSource, migrate, readMigrations } from '../migrate.ts';
 import { startTestServer } from './test-server.ts';
 
 export interface TestDatabaseOptions {
   /** As for `migrate`; none gives an empty database. */
   readonly sources?: readonly MigrationSource[];
   readonly maxConnections?: number;
+  /** Why the checks of `beforeDrop` are left out: what the test means to leave behind. */
+  readonly leftoversExpected?: string;
 }
 
 export interface TestDatabase<Schema> extends AsyncDisposable {
@@ -19,12 +21,23 @@ export interface TestDatabase<Schema> extends AsyncDisposable {
 }
 
 const log = createLog({ level: 'silent' });
+type Check = (database: Database<unknown>) => Promise<void>;
+const checks: Check[] = [];
+
+/** For Vitest's set-up: `check` looks at each test database before it is dropped, and its failure is the test's. */
+export function beforeDrop(check: Check): void {
+  checks.push(check);
+}
 
 /**
  * A fresh database for one test file: cloned from a template that is migrated once per server and set of migrations.
  * Disposing closes and drops it.
  */
-export async function testDatabase<Schema>({ sources = [], maxConnections = 10 }: TestDatabaseOptions = {}): Promise<TestDatabase<Schema>> {
+export async function testDatabase<Schema>({
+  sources = [],
+  maxConnections = 10,
+  leftoversExpected,
+}: TestDatabaseOptions = {}): Promise<TestDatabase<Schema>> {
   const { url: server, leave } = await enterServer();
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   await onServer(server, async (admin) => {
@@ -37,9 +50,13 @@ export async function testDatabase<Schema>({ sources = [], maxConnections = 10 }
     database,
     url,
     async [Symbol.asyncDispose]() {
-      await database.close();
-      await onServer(server, (admin) => admin.query(`drop database if exists ${name} with (force)`));
-      await leave();
+      try {
+        if (leftoversExpected === undefined) for (const check of checks) await check(database as Database<unknown>);
+      } finally {
+        await database.close();
+        await onServer(server, (admin) => admin.query(`drop database if exists ${name} with (force)`));
+        await leave();
+      }
     },
   };
 }
@@ -66,7 +83,8 @@ async function enterServer(): Promise<{ url: string; leave(): Promise<void> }> {
 /** Migrated under another name first, so that a run that is killed half way leaves no half-made template. */
 async function ensureTemplate(admin: pg.Client, server: string, sources: readonly MigrationSource[]): Promise<string> {
   const hash = createHash('sha256');
-  for (const { source, name, checksum } of (await Promise.all(sources.map(readMigrations))).flat()) hash.update(`${source}/${name} ${checksum}\n`);
+  for (const { source, name, checksum } of (await Promise.all(sources.map(readMigrations))).flat())
+    hash.update(`${source}/${name} ${checksum}\n`);
   const template = `template_${hash.digest('hex').slice(0, 24)}`;
   await admin.query(`select pg_advisory_lock(hashtextextended($1, 0))`, [template]);
   if ((await admin.query('select from pg_database where datname = $1', [template])).rowCount === 0) {

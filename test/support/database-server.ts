@@ -1,0 +1,27 @@
+import { startTestServer } from '@stoa/postgres/testing';
+import pg from 'pg';
+
+/** Vitest's global set-up of the tiers with a database: one embedded Postgres for all files of the run. */
+export default async function setup() {
+  const server = await startTestServer();
+  process.env['STOA_TEST_DATABASE_URL'] = server.url;
+  return async () => {
+    try {
+      await expectNoneLeft(server.url);
+    } finally {
+      await server.stop();
+    }
+  };
+}
+
+/** A database that was not disposed of was not looked at either: see `leave-nothing-behind.ts`. */
+async function expectNoneLeft(url: string) {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ datname: string }>(`select datname from pg_database where datname like 'test\\_%'`);
+    if (rows.length > 0) throw new Error(`test databases that no test disposed of: ${rows.map(({ datname }) => datname).join(', ')}`);
+  } finally {
+    await client.end();
+  }
+}
