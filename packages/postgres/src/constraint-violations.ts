@@ -1,7 +1,9 @@
-const violation = (sqlState: string) => (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error && error.code === sqlState && 'constraint' in error && typeof error.constraint === 'string'
-    ? error.constraint
-    : undefined;
+const violation =
+  (sqlState: string) =>
+  (error: unknown): string | undefined =>
+    error instanceof Error && 'code' in error && error.code === sqlState && 'constraint' in error && typeof error.constraint === 'string'
+      ? error.constraint
+      : undefined;
 
 /** The unique constraint or index that `error` broke (SQLSTATE 23505), or `undefined` when it is another error. */
 export const uniqueViolation = violation('23505');

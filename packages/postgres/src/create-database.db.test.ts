@@ -33,7 +33,11 @@ const other = (maxConnections: number, acquireTimeoutMs: number, metrics = new R
   createDatabase<Schema>({ url: fixture.url, name: 'other', log, metrics, maxConnections, acquireTimeoutMs });
 
 const names = async () => (await database.query.selectFrom('pets').select('name').orderBy('name').execute()).map(({ name }) => name);
-const caught = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => expect.fail('should have thrown'), (error: unknown) => error);
+const caught = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => expect.fail('should have thrown'),
+    (error: unknown) => error,
+  );
 
 describe('transaction', () => {
   test('commits what the closure did when it resolves, and gives its result', async () => {
@@ -58,7 +62,9 @@ describe('transaction', () => {
   });
 
   test('throws when the commit itself fails', async () => {
-    const error = await caught(database.transaction((tx) => tx.insertInto('pets').values({ id: 3, name: 'orphan', owner: 999, born: null }).execute()));
+    const error = await caught(
+      database.transaction((tx) => tx.insertInto('pets').values({ id: 3, name: 'orphan', owner: 999, born: null }).execute()),
+    );
     expect(foreignKeyViolation(error)).toBe('pets_owner');
     expect(await names()).not.toContain('orphan');
   });
@@ -98,9 +104,10 @@ describe('constraint violations', () => {
 
 describe('values', () => {
   test('int8 reads as number, timestamptz as Date, date and numeric as text', async () => {
-    const { rows } = await sql`select 9007199254740991::int8 as big, timestamptz '2026-01-02T03:04:05.678Z' as moment, date '2026-01-02' as day, 1.10::numeric as money`.execute(
-      database.query,
-    );
+    const { rows } =
+      await sql`select 9007199254740991::int8 as big, timestamptz '2026-01-02T03:04:05.678Z' as moment, date '2026-01-02' as day, 1.10::numeric as money`.execute(
+        database.query,
+      );
     expect(rows).toEqual([{ big: 9007199254740991, moment: new Date('2026-01-02T03:04:05.678Z'), day: '2026-01-02', money: '1.10' }]);
   });
 
@@ -128,7 +135,14 @@ describe('availability', () => {
     await using closing = disposable(other(1, 1_000));
     const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(closing.database.query);
     await sql`select pg_terminate_backend(${rows[0]?.pid}, 5000)`.execute(database.query);
-    await expect.poll(() => sql`select 1`.execute(closing.database.query).then(() => 'served', () => 'lost')).toBe('served');
+    await expect
+      .poll(() =>
+        sql`select 1`.execute(closing.database.query).then(
+          () => 'served',
+          () => 'lost',
+        ),
+      )
+      .toBe('served');
   });
 
   test('an error in a statement is no loss of the database: it passes through as it is', async () => {
@@ -163,7 +177,9 @@ describe('statement names', () => {
     await using closing = disposable(other(1, 1_000));
     for (let id = 0; id < 6; id++) await closing.database.query.selectFrom('pets').select('name').where('id', '=', id).execute();
     const { rows } = await sql<{ name: string; runs: number }>`
-      select name, generic_plans + custom_plans as runs from pg_prepared_statements where statement like 'select "name" from "pets"%'`.execute(closing.database.query);
+      select name, generic_plans + custom_plans as runs from pg_prepared_statements where statement like 'select "name" from "pets"%'`.execute(
+      closing.database.query,
+    );
     expect(rows).toEqual([{ name: expect.stringMatching(/^s[\w-]{22}$/), runs: 4 }]);
   });
 });

@@ -20,13 +20,27 @@ export interface DatabaseOptions {
   readonly acquireTimeoutMs?: number;
 }
 
+/** Longer than the pool's 10 s: a new connection costs a password exchange and forgets the named statements. */
+const IDLE_TIMEOUT_MS = 60_000;
 /** Health must answer fast even while the database does not. */
 const HEALTH_TIMEOUT_MS = 2_000;
 
 /** Opens no connection by itself: the first statement does. */
-export function createDatabase<Schema>({ url, name, log, metrics, maxConnections = 10, acquireTimeoutMs }: DatabaseOptions): Database<Schema> {
+export function createDatabase<Schema>({
+  url,
+  name,
+  log,
+  metrics,
+  maxConnections = 10,
+  acquireTimeoutMs,
+}: DatabaseOptions): Database<Schema> {
   const options = connectionOptions(url, name);
-  const pool = new pg.Pool({ ...options, max: maxConnections, ...(acquireTimeoutMs && { connectionTimeoutMillis: acquireTimeoutMs }) });
+  const pool = new pg.Pool({
+    ...options,
+    max: maxConnections,
+    idleTimeoutMillis: IDLE_TIMEOUT_MS,
+    ...(acquireTimeoutMs && { connectionTimeoutMillis: acquireTimeoutMs }),
+  });
   // Without a listener a connection that dies, idle or between two statements, would end the process.
   pool.on('error', (error) => log.warn({ database: name, reason: error.message }, 'idle database connection lost'));
   pool.on('connect', (client) => client.on('error', () => {}));

@@ -69,4 +69,6 @@ const row = ({ name, type, required, value }: Relation['columns'][number]): stri
   `| ${name} | ${type} | ${required ? 'no' : 'yes'} | ${value === '' ? '' : `\`${value.replaceAll('|', '\\|')}\``} |`;
 
 const section = (title: string, definitions: readonly Definition[]): string[] =>
-  definitions.length === 0 ? [] : [`${title}:\n${definitions.map(({ name, definition }) => `- \`${name}\`: \`${definition}\``).join('\n')}`];
+  definitions.length === 0
+    ? []
+    : [`${title}:\n${definitions.map(({ name, definition }) => `- \`${name}\`: \`${definition}\``).join('\n')}`];

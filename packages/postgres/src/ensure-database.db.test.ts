@@ -56,11 +56,10 @@ describe('ensureDatabase', () => {
 
   test('other roles may not connect to the database', async () => {
     await Promise.all([ensure(), ensure({ database: `${name}_twin` })]);
-    const { rows } = await admin.query(`select has_database_privilege($1, $2, 'connect') as mine, has_database_privilege($1, $3, 'connect') as foreign`, [
-      name,
-      name,
-      `${name}_twin`,
-    ]);
+    const { rows } = await admin.query(
+      `select has_database_privilege($1, $2, 'connect') as mine, has_database_privilege($1, $3, 'connect') as foreign`,
+      [name, name, `${name}_twin`],
+    );
     expect(rows).toEqual([{ mine: true, foreign: false }]);
   });
 

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@stoa/service';
 import type { Database } from './database.ts';
 import type { Link } from './session-connection.ts';
+import { isUnavailable } from './unavailable.ts';
 
 /** A process that does not lead asks again after this long, plus up to as much again so that waiters do not ask in step. */
 const RETRY_MS = 500;
@@ -36,7 +37,8 @@ export function createLeading({ link, log, name: database }: LeadingOptions): { 
       try {
         await attempt(name, work, stopped);
       } catch (error) {
-        if (!stopped.aborted) log.error({ err: error, database, lead: name }, 'leading failed, will try again');
+        // A lost connection is told by the session, once for all that it carries.
+        if (!stopped.aborted && !isUnavailable(error)) log.error({ err: error, database, lead: name }, 'leading failed, will try again');
       }
       await delay(RETRY_MS * (1 + Math.random()), undefined, { signal: stopped }).catch(() => {});
     }

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { createLog } from '@stoa/service';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { migrate, MigrationError } from './migrate.ts';
+import { MigrationError, migrate } from './migrate.ts';
 import { type TestDatabase, testDatabase } from './testing/index.ts';
 
 const log = createLog({ level: 'silent' });
@@ -23,9 +23,15 @@ async function write(files: Record<string, string>): Promise<void> {
   await Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(folder, name), text)));
 }
 const run = () => migrate({ url: fixture.url, sources: [{ name: 'shop', directory: pathToFileURL(folder) }], log });
-const refusal = () => run().then(() => expect.fail('should have thrown'), (error: unknown) => error as MigrationError);
+const refusal = () =>
+  run().then(
+    () => expect.fail('should have thrown'),
+    (error: unknown) => error as MigrationError,
+  );
 const tables = async () => {
-  const { rows } = await sql<{ name: string }>`select tablename as name from pg_tables where schemaname = 'public' order by 1`.execute(fixture.database.query);
+  const { rows } = await sql<{ name: string }>`select tablename as name from pg_tables where schemaname = 'public' order by 1`.execute(
+    fixture.database.query,
+  );
   return rows.map(({ name }) => name);
 };
 

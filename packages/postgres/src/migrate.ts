@@ -70,7 +70,8 @@ export async function readMigrations({ name: source, directory }: MigrationSourc
   const names = (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort();
   names.forEach((name, index) => {
     if (!FILE_NAME.test(name)) throw new MigrationError(`${source}/${name}: the name is not like 0001-what.sql`);
-    if (names[index - 1]?.slice(0, 4) === name.slice(0, 4)) throw new MigrationError(`${source}/${name}: its number is taken by ${names[index - 1]}`);
+    if (names[index - 1]?.slice(0, 4) === name.slice(0, 4))
+      throw new MigrationError(`${source}/${name}: its number is taken by ${names[index - 1]}`);
   });
   return Promise.all(
     names.map(async (name) => {
@@ -81,17 +82,20 @@ export async function readMigrations({ name: source, directory }: MigrationSourc
 }
 
 async function findPending(client: pg.Client, migrations: readonly Migration[], log: Logger): Promise<Migration[]> {
-  const { rows } = await client.query<{ source: string; name: string; checksum: string }>('select source, name, checksum from migrations order by source, name');
+  const { rows } = await client.query<{ source: string; name: string; checksum: string }>(
+    'select source, name, checksum from migrations order by source, name',
+  );
   const applied = new Map(rows.map((row) => [fileOf(row), row.checksum]));
   const pending: Migration[] = [];
   for (const migration of migrations) {
     const checksum = applied.get(fileOf(migration));
+    const skipped = pending.find(({ source }) => source === migration.source);
     applied.delete(fileOf(migration));
     if (checksum === undefined) pending.push(migration);
     else if (checksum !== migration.checksum) {
       throw new MigrationError(`${fileOf(migration)}: changed after it was applied; restore it and put the change into a new file`);
-    } else if (pending.some(({ source }) => source === migration.source)) {
-      throw new MigrationError(`${fileOf(pending.find(({ source }) => source === migration.source) as Migration)}: comes before ${migration.name}, which is already applied; give it a higher number`);
+    } else if (skipped !== undefined) {
+      throw new MigrationError(`${fileOf(skipped)}: comes before ${migration.name}, which is already applied; give it a higher number`);
     }
   }
   const ours = new Set(migrations.map(({ source }) => source));
@@ -104,8 +108,13 @@ async function apply(client: pg.Client, migration: Migration): Promise<void> {
   try {
     await client.query('begin');
     await client.query(migration.sql);
-    if (client.getTransactionStatus() !== 'T') throw new MigrationError(`${fileOf(migration)}: ends the transaction it runs in; leave begin, commit and rollback out`);
-    await client.query('insert into migrations (source, name, checksum) values ($1, $2, $3)', [migration.source, migration.name, migration.checksum]);
+    if (client.getTransactionStatus() !== 'T')
+      throw new MigrationError(`${fileOf(migration)}: ends the transaction it runs in; leave begin, commit and rollback out`);
+    await client.query('insert into migrations (source, name, checksum) values ($1, $2, $3)', [
+      migration.source,
+      migration.name,
+      migration.checksum,
+    ]);
     await client.query('commit');
   } catch (error) {
     await client.query('rollback').catch(() => {});
@@ -117,7 +126,13 @@ const fileOf = ({ source, name }: { readonly source: string; readonly name: stri
 
 /** `users/0002-what.sql:3:8: column "x" does not exist (42703)`, as editors and terminals can jump to. */
 function describe(migration: Migration, { message, code, position, detail }: pg.DatabaseError): string {
-  const lines = position === undefined ? undefined : [...migration.sql].slice(0, Number(position) - 1).join('').split('\n');
+  const lines =
+    position === undefined
+      ? undefined
+      : [...migration.sql]
+          .slice(0, Number(position) - 1)
+          .join('')
+          .split('\n');
   const at = lines ? `:${lines.length}:${(lines.at(-1)?.length ?? 0) + 1}` : '';
   return `${fileOf(migration)}${at}: ${message} (${code})${detail ? `; ${detail}` : ''}`;
 }

@@ -2,9 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@stoa/service';
 import pg from 'pg';
 
-/** A dead peer is noticed after at most one interval and one time-out. */
-const HEARTBEAT_INTERVAL_MS = 5_000;
-const QUERY_TIMEOUT_MS = 5_000;
+/** A peer that went silent is noticed after at most twice this: one interval between heartbeats, one time-out. */
+const HEARTBEAT_MS = 5_000;
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 2_000;
 /** Lets the server drop the session, and so its locks, of a machine that vanished within 25 s instead of two hours. */
@@ -31,17 +30,25 @@ export interface SessionConnectionOptions {
   /** Restores what a new connection must have, before `link` hands it out. `again` is false the first time. */
   prepare(link: Link, again: boolean): Promise<void>;
   notified(channel: string, payload: string): void;
+  readonly heartbeatMs?: number;
 }
 
 /** One connection outside the pool that is opened by the first `link` and from then on kept alive until `close`. */
-export function createSessionConnection({ options, log, name, prepare, notified }: SessionConnectionOptions): SessionConnection {
+export function createSessionConnection({
+  options,
+  log,
+  name,
+  prepare,
+  notified,
+  heartbeatMs = HEARTBEAT_MS,
+}: SessionConnectionOptions): SessionConnection {
   const closing = new AbortController();
   let current: Promise<Link> | undefined;
   let end = async (): Promise<void> => {};
   let established = false;
 
   async function connect(): Promise<Link> {
-    const client = new pg.Client({ ...options, query_timeout: QUERY_TIMEOUT_MS, options: SERVER_KEEPALIVE });
+    const client = new pg.Client({ ...options, query_timeout: heartbeatMs, options: SERVER_KEEPALIVE });
     const lost = new AbortController();
     client.on('error', () => void client.end());
     client.on('end', () => lost.abort());
@@ -56,7 +63,7 @@ export function createSessionConnection({ options, log, name, prepare, notified 
       throw error;
     }
     established = true;
-    const heartbeat = setInterval(() => void link.query('select 1').catch(() => client.end()), HEARTBEAT_INTERVAL_MS);
+    const heartbeat = setInterval(() => void link.query('select 1').catch(() => client.end()), heartbeatMs);
     onAbort(lost.signal, () => {
       clearInterval(heartbeat);
       current = undefined;

@@ -83,7 +83,12 @@ describe('listen', () => {
 
   test('close ends the wait of a listen whose server is away', async () => {
     const away = createDatabase({ url: 'postgres://nobody@127.0.0.1:1/none', name: 'away', log, metrics: new Registry() });
-    const listening = away.listen('never', () => {}).then(() => 'listening', (error: Error) => error.name);
+    const listening = away
+      .listen('never', () => {})
+      .then(
+        () => 'listening',
+        (error: Error) => error.name,
+      );
     await away.close();
     expect(await listening).not.toBe('listening');
   });
@@ -153,7 +158,9 @@ describe('lead', () => {
     const [one, two] = [await leader(database, 'one'), await leader(database, 'two')];
     await expect.poll(() => [one.events, two.events]).toEqual([['leads'], ['leads']]);
     const { rows } = await sql<{ sessions: number }>`
-      select count(*) as sessions from pg_stat_activity where datname = current_database() and application_name = 'a session'`.execute(fixture.database.query);
+      select count(*) as sessions from pg_stat_activity where datname = current_database() and application_name = 'a session'`.execute(
+      fixture.database.query,
+    );
     expect(rows).toEqual([{ sessions: 1 }]);
   });
 
@@ -165,9 +172,15 @@ describe('lead', () => {
     await (await database.lead('twice', async () => {}))();
   });
 
-  test('close stops leading and waits for the work to end', async () => {
+  test('close stops leading and waits for the work to end, which may still need the server', async () => {
     const database = createDatabase({ url: fixture.url, name: 'closing', log, metrics: new Registry() });
-    const { events } = await leader(database, 'closing');
+    const events: string[] = [];
+    await database.lead('closing', async (signal) => {
+      events.push('leads');
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      await sql`select pg_sleep(0.1)`.execute(database.query);
+      events.push('left');
+    });
     await expect.poll(() => events).toEqual(['leads']);
     await database.close();
     expect(events).toEqual(['leads', 'left']);

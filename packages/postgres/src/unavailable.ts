@@ -2,9 +2,20 @@ import { AppError } from '@stoa/service';
 
 /** SQLSTATE classes and codes that say "the server cannot serve now": 08 connection, 53 resources, 57P0x shut down. */
 const SQL_STATES = /^(08...|53...|57P0[1-5])$/;
-const SOCKET_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOENT']);
+const SOCKET_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
+]);
 /** What `pg` and its pool say without a code. */
-const MESSAGES = /^(timeout exceeded when trying to connect|timeout expired|Connection terminated|Client has encountered a connection error|Client was closed|Query read timeout|Cannot use a pool after calling end)/;
+const MESSAGES =
+  /^(timeout exceeded when trying to connect|timeout expired|Connection terminated|Client has encountered a connection error|Client was closed|Query read timeout|Cannot use a pool after calling end)/;
 
 /** `true` when the database is away or has no connection to give: a repeat later may succeed. */
 export function isUnavailable(error: unknown): boolean {
@@ -17,5 +28,9 @@ export function isUnavailable(error: unknown): boolean {
 /** Turns a lost or refused connection into the error a caller is meant to see (503), and leaves every other as it is. */
 export function asUnavailable(error: unknown): unknown {
   if (!isUnavailable(error)) return error;
-  return new AppError('unavailable', 'database_unavailable', { message: 'The database cannot be reached right now.', retryAfterSeconds: 2, cause: error });
+  return new AppError('unavailable', 'database_unavailable', {
+    message: 'The database cannot be reached right now.',
+    retryAfterSeconds: 2,
+    cause: error,
+  });
 }

@@ -25,13 +25,23 @@ async function bareCopy(to: string): Promise<string> {
 async function serve(root: string, packageFolder: string): Promise<string[]> {
   const progress: string[] = [];
   const systemFolders = { data: join(root, 'var-lib'), cache: join(root, 'var-cache') };
-  const server = await startEmbeddedPostgres({ directory: join(root, 'data/postgres'), log, packageFolder, systemFolders, onProgress: (line) => progress.push(line) });
+  const server = await startEmbeddedPostgres({
+    directory: join(root, 'data/postgres'),
+    log,
+    packageFolder,
+    systemFolders,
+    onProgress: (line) => progress.push(line),
+  });
   expect(await ask(server.url, 'select 1 as alive')).toEqual([{ alive: 1 }]);
   await server.stop();
   return progress;
 }
 
-const refusal = (root: string, packageFolder: string) => serve(root, packageFolder).then(() => expect.fail('should have been refused'), (error: unknown) => error as EmbeddedPostgresError);
+const refusal = (root: string, packageFolder: string) =>
+  serve(root, packageFolder).then(
+    () => expect.fail('should have been refused'),
+    (error: unknown) => error as EmbeddedPostgresError,
+  );
 
 describe('the server that npm brings', () => {
   test('serves although the links between its libraries and its executable bits lack', async () => {
@@ -55,7 +65,8 @@ describe('the server that npm brings', () => {
   test.runIf(isRoot)('is copied where a umask of 077 left its files readable by root alone', async () => {
     await using folder = await scratch();
     const packageFolder = await bareCopy(folder.path);
-    for (const entry of await readdir(packageFolder, { recursive: true, withFileTypes: true })) await chmod(join(entry.parentPath, entry.name), entry.isDirectory() ? 0o700 : 0o600);
+    for (const entry of await readdir(packageFolder, { recursive: true, withFileTypes: true }))
+      await chmod(join(entry.parentPath, entry.name), entry.isDirectory() ? 0o700 : 0o600);
     expect((await serve(folder.path, packageFolder)).join('\n')).toContain('Copying the Postgres server');
   });
 

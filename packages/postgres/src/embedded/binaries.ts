@@ -43,7 +43,7 @@ export function findPackage(platform: string = process.platform, arch: string = 
 export async function prepareBinaries({ packageFolder, cacheFolder, user, say }: BinariesOptions): Promise<Binaries> {
   const native = join(packageFolder, 'native');
   const reachable = user === undefined || (await isReadable(native, user));
-  if (reachable && (await mend(native).then(() => true, isReadOnly))) return programsIn(native);
+  if (reachable && (await isMended(native))) return programsIn(native);
 
   const { version } = JSON.parse(await readFile(join(packageFolder, 'package.json'), 'utf8')) as { version: string };
   const copy = join(cacheFolder, `${basename(packageFolder)}-${version}`);
@@ -61,6 +61,16 @@ async function isReadable(native: string, user: RunAs): Promise<boolean> {
   const { uid, mode } = await stat(join(native, 'share/postgresql/postgres.bki'));
   return uid === user.uid || (mode & 0o004) !== 0;
 }
+
+/** `false` when there is something to mend and we may not write there. */
+const isMended = (native: string): Promise<boolean> =>
+  mend(native).then(
+    () => true,
+    (error: unknown) => {
+      unlessCode('EACCES', 'EPERM', 'EROFS')(error);
+      return false;
+    },
+  );
 
 async function mend(native: string): Promise<void> {
   for (const program of PROGRAMS) {
@@ -99,8 +109,3 @@ const exists = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   );
-
-function isReadOnly(error: unknown): false {
-  unlessCode('EACCES', 'EPERM', 'EROFS')(error);
-  return false;
-}

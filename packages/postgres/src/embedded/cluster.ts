@@ -5,9 +5,9 @@ import type { Binaries } from './binaries.ts';
 import { EmbeddedPostgresError, OWN_POSTGRES } from './embedded-postgres-error.ts';
 import { identify, isAlive } from './processes.ts';
 import type { RunAs } from './run-as.ts';
-import { unlessCode } from './system-errors.ts';
 import { runProgram } from './run-program.ts';
 import { INITIAL_SETTINGS } from './settings.ts';
+import { unlessCode } from './system-errors.ts';
 
 export const MAJOR_VERSION = '18';
 export const SUPERUSER = 'postgres';
@@ -93,7 +93,8 @@ async function removeDrafts(directory: string): Promise<void> {
     if (!name.startsWith(prefix)) continue;
     const [pid, startedAt = ''] = name.slice(prefix.length).split('-');
     // The initdb of a killed starter may still write there; then it stays until the next start.
-    if (!isAlive({ pid: Number(pid), startedAt })) await rm(join(dirname(directory), name), { recursive: true, force: true }).catch(() => {});
+    if (!isAlive({ pid: Number(pid), startedAt }))
+      await rm(join(dirname(directory), name), { recursive: true, force: true }).catch(() => {});
   }
 }
 

@@ -2,7 +2,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
-import { commandLine, identify, isAlive, isPostgresOf, postgresProcessesOf, type ProcessIdentity, signal } from './processes.ts';
+import { commandLine, identify, isAlive, isPostgresOf, type ProcessIdentity, postgresProcessesOf, signal } from './processes.ts';
 
 const POLL_MS = 20;
 /** A server without its Stoa: fast shutdown, then immediate, then by force. */

@@ -14,7 +14,13 @@ describe.runIf(isRoot)('as root', () => {
   async function start(root: string, options: Partial<EmbeddedPostgresOptions> = {}) {
     const progress: string[] = [];
     const systemFolders = { data: join(root, 'var-lib'), cache: join(root, 'var-cache') };
-    const server = await startEmbeddedPostgres({ directory: join(root, 'home', '.stoa', 'postgres'), log, systemFolders, onProgress: (line) => progress.push(line), ...options });
+    const server = await startEmbeddedPostgres({
+      directory: join(root, 'home', '.stoa', 'postgres'),
+      log,
+      systemFolders,
+      onProgress: (line) => progress.push(line),
+      ...options,
+    });
     return { server, progress };
   }
 
@@ -26,7 +32,13 @@ describe.runIf(isRoot)('as root', () => {
     expect(mode & 0o777).toBe(0o700);
     const pid = Number((await ask<{ pid: number }>(server.url, 'select pg_backend_pid() as pid'))[0]?.pid);
     expect(pid).toBeGreaterThan(0);
-    expect((await stat(`/proc/${(await ask<{ pid: number }>(server.url, `select pid from pg_stat_activity where backend_type = 'checkpointer'`))[0]?.pid}`)).uid).toBe(uid);
+    expect(
+      (
+        await stat(
+          `/proc/${(await ask<{ pid: number }>(server.url, `select pid from pg_stat_activity where backend_type = 'checkpointer'`))[0]?.pid}`,
+        )
+      ).uid,
+    ).toBe(uid);
     await server.stop();
   });
 
@@ -50,7 +62,10 @@ describe.runIf(isRoot)('as root', () => {
     await using folder = await scratch();
     await (await start(folder.path)).server.stop();
     await chmod(join(folder.path, 'home'), 0o700);
-    const error = await start(folder.path).then(() => expect.fail('should have been refused'), (caught: unknown) => caught as EmbeddedPostgresError);
+    const error = await start(folder.path).then(
+      () => expect.fail('should have been refused'),
+      (caught: unknown) => caught as EmbeddedPostgresError,
+    );
     expect(error).toBeInstanceOf(EmbeddedPostgresError);
     expect(error.fix).toContain(`chmod o+x ${join(folder.path, 'home')}`);
     await chmod(join(folder.path, 'home'), 0o711);
@@ -81,5 +96,12 @@ describe.runIf(isRoot)('as root', () => {
     await end(starter);
     await (await start(folder.path, { directory: join(folder.path, 'roots/postgres') })).server.stop();
     await expect(startProcess({ directory: join(folder.path, 'roots/postgres'), user })).rejects.toThrow(/belongs to another user/);
+  });
+
+  test('a user id without a name, which Postgres refuses, is told with the way out', async () => {
+    await using folder = await scratch();
+    await chmod(folder.path, 0o777);
+    const started = startProcess({ directory: join(folder.path, 'postgres'), user: { uid: 54_321, gid: 54_321 } });
+    await expect(started).rejects.toThrow(/user id 54321 has none.*\/etc\/passwd/);
   });
 });

@@ -44,7 +44,9 @@ describe('after kill -9', () => {
     const starter = await startWithData(join(folder.path, 'postgres'));
     const computing = ask(starter.url, 'do $$ begin loop end loop; end $$').catch(() => {});
     const waiting = ask(starter.url, 'begin; create table never (); select pg_sleep(600)').catch(() => {});
-    await expect.poll(() => ask(starter.url, `select from pg_stat_activity where state = 'active' and pid <> pg_backend_pid()`)).toHaveLength(2);
+    await expect
+      .poll(() => ask(starter.url, `select from pg_stat_activity where state = 'active' and pid <> pg_backend_pid()`))
+      .toHaveLength(2);
     process.kill(await postmasterOf(starter.directory), 'SIGKILL');
     await end(starter, 'SIGKILL');
     expect(postgresProcessesOf(starter.directory).length).toBeGreaterThan(0);
@@ -70,7 +72,10 @@ describe('after kill -9', () => {
       await end(starter, 'SIGKILL');
       await writing;
       const next = await startEmbeddedPostgres({ directory, log });
-      const rows = await ask<{ name: string }>(next.url, `select tablename as name from pg_tables where tablename like 'committed_${round}_%'`);
+      const rows = await ask<{ name: string }>(
+        next.url,
+        `select tablename as name from pg_tables where tablename like 'committed_${round}_%'`,
+      );
       expect(rows.map(({ name }) => name)).toEqual(expect.arrayContaining(commits.map((i) => `committed_${round}_${i}`)));
       await next.stop();
     }
@@ -80,7 +85,9 @@ describe('after kill -9', () => {
     await using folder = await scratch();
     const directory = join(folder.path, 'postgres');
     const child = spawnStarter({ directory });
-    await expect.poll(async () => (await readdir(folder.path, { recursive: true })).some((name) => name.endsWith('PG_VERSION')), { interval: 5 }).toBe(true);
+    await expect
+      .poll(async () => (await readdir(folder.path, { recursive: true })).some((name) => name.endsWith('PG_VERSION')), { interval: 5 })
+      .toBe(true);
     // The group: initdb with its starter, as a power cut would.
     process.kill(-(child.pid as number), 'SIGKILL');
     await once(child, 'exit');

@@ -32,11 +32,30 @@ export function explainFailure(program: string, error: Error, output: string): E
     );
   }
   if (output.includes('No space left on device')) {
-    return new EmbeddedPostgresError('The disk is full: Postgres cannot write its data.', 'Free some space (100 MB for an empty database) and start again.');
+    return new EmbeddedPostgresError(
+      'The disk is full: Postgres cannot write its data.',
+      'Free some space (100 MB for an empty database) and start again.',
+    );
   }
   if (output.includes('lock file "postmaster.pid" already exists')) {
-    return new EmbeddedPostgresError('Another Stoa has just started on the same data folder.', 'Use that one, or choose another data folder for this one.');
+    return new EmbeddedPostgresError(
+      'Another Stoa has just started on the same data folder.',
+      'Use that one, or choose another data folder for this one.',
+    );
   }
-  const reason = output.trim().split('\n').findLast((line) => /error|FATAL|PANIC/.test(line)) ?? error.message;
-  return new EmbeddedPostgresError(`Postgres failed: ${reason}`, `See the lines above it in the log, or ${OWN_POSTGRES}.`, { cause: error });
+  const unknownUser = /could not look up effective user ID (\d+)/.exec(output)?.[1];
+  if (unknownUser !== undefined) {
+    return new EmbeddedPostgresError(
+      `Postgres insists on a user that has a name, and user id ${unknownUser} has none on this system.`,
+      `Start Stoa as a user that /etc/passwd knows, or ${OWN_POSTGRES}.`,
+    );
+  }
+  const reason =
+    output
+      .trim()
+      .split('\n')
+      .findLast((line) => /error|FATAL|PANIC/.test(line)) ?? error.message;
+  return new EmbeddedPostgresError(`Postgres failed: ${reason}`, `Mend what it names and start again, or ${OWN_POSTGRES}.`, {
+    cause: error,
+  });
 }

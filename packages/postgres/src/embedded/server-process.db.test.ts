@@ -19,7 +19,13 @@ test('a port that is taken between the look and the start is no obstacle: it tak
 
   const ports = [taken, taken];
   const choosePort = async () => ports.shift() ?? freePort();
-  const server = await startServer({ directory, postgres: join(findPackage(), 'native/bin/postgres'), user: await chooseUser(directory), settings: {}, choosePort });
+  const server = await startServer({
+    directory,
+    postgres: join(findPackage(), 'native/bin/postgres'),
+    user: await chooseUser(directory),
+    settings: {},
+    choosePort,
+  });
   expect(server.port).not.toBe(taken);
   await server.stop();
   rival.close();

@@ -58,7 +58,13 @@ async function startOn(port: number, { directory, postgres, user, settings }: Se
   const log = await openLog(directory);
   const args = Object.entries({ ...SETTINGS, ...settings, port: String(port) }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   // A session of its own (detached): a Ctrl-C goes to us, and we end the server last. Its log is a file, as it may outlive us.
-  const child = spawn(postgres, ['-D', directory, ...args], { ...user, cwd: '/', env: CLEAN_ENVIRONMENT, detached: true, stdio: ['ignore', log.fd, log.fd] });
+  const child = spawn(postgres, ['-D', directory, ...args], {
+    ...user,
+    cwd: '/',
+    env: CLEAN_ENVIRONMENT,
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd],
+  });
   child.unref();
   const exited = once(child, 'exit').then(
     () => new Error('the server ended before it was ready'),
@@ -70,7 +76,10 @@ async function startOn(port: number, { directory, postgres, user, settings }: Se
   if (ready instanceof Error) throw explainFailure(postgres, ready, await log.written());
   if (ready === 'late') {
     await stopChild(child);
-    throw new EmbeddedPostgresError(`Postgres was not ready after ${READY_TIMEOUT_MS / 1000} s.`, `See ${join(directory, LOG_FILE)}; start again to let it continue.`);
+    throw new EmbeddedPostgresError(
+      `Postgres was not ready after ${READY_TIMEOUT_MS / 1000} s.`,
+      `See ${join(directory, LOG_FILE)}; start again to let it continue.`,
+    );
   }
   return { port, pid: child.pid as number, exited: exited.then(() => log.written()), stop: () => stopChild(child) };
 }
@@ -102,7 +111,10 @@ async function stopChild(child: ChildProcess): Promise<void> {
 
 async function openLog(directory: string): Promise<{ fd: number; written(): Promise<string>; close(): Promise<void> }> {
   const path = join(directory, LOG_FILE);
-  const size = await stat(path).then((found) => found.size, () => 0);
+  const size = await stat(path).then(
+    (found) => found.size,
+    () => 0,
+  );
   if (size > LOG_LIMIT_BYTES) await rename(path, `${path}.1`);
   const start = size > LOG_LIMIT_BYTES ? 0 : size;
   const handle = await open(path, 'a', 0o600);

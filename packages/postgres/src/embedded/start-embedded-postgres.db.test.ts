@@ -35,9 +35,15 @@ describe('a running embedded Postgres', () => {
   });
 
   test('is of major version 18, in UTF-8, and orders by code point whatever the machine', async () => {
-    const [row] = await ask(server.url, `select current_setting('server_version') as version, datlocprovider as provider, datlocale as locale from pg_database where datname = 'postgres'`);
+    const [row] = await ask(
+      server.url,
+      `select current_setting('server_version') as version, datlocprovider as provider, datlocale as locale from pg_database where datname = 'postgres'`,
+    );
     expect(row).toEqual({ version: expect.stringMatching(/^18\./), provider: 'b', locale: 'C.UTF-8' });
-    const [words] = await ask<{ sorted: string[]; upper: string }>(server.url, `select array(select w from unnest('{b,a,ä,B}'::text[]) w order by w) as sorted, upper('straße é') as upper`);
+    const [words] = await ask<{ sorted: string[]; upper: string }>(
+      server.url,
+      `select array(select w from unnest('{b,a,ä,B}'::text[]) w order by w) as sorted, upper('straße é') as upper`,
+    );
     expect(words).toEqual({ sorted: ['B', 'a', 'b', 'ä'], upper: 'STRAßE É' });
   });
 
@@ -46,7 +52,10 @@ describe('a running embedded Postgres', () => {
     await expect(ask(wrong, 'select 1')).rejects.toThrow('password authentication failed');
     const rows = await ask(server.url, `select distinct auth_method from pg_hba_file_rules`);
     expect(rows).toEqual([{ auth_method: 'scram-sha-256' }]);
-    const [row] = await ask(server.url, `select current_setting('listen_addresses') as tcp, current_setting('unix_socket_directories') as sockets`);
+    const [row] = await ask(
+      server.url,
+      `select current_setting('listen_addresses') as tcp, current_setting('unix_socket_directories') as sockets`,
+    );
     expect(row).toEqual({ tcp: '127.0.0.1', sockets: '' });
     expect((await stat(join(server.directory, 'stoa-password'))).mode & 0o777).toBe(0o600);
   });
@@ -86,7 +95,9 @@ describe('stopping and starting again', () => {
     await using own = await scratch();
     const started = await startEmbeddedPostgres({ directory: join(own.path, 'postgres'), log });
     const hanging = ask(started.url, 'select pg_sleep(60)').catch((error: Error) => error.message);
-    await expect.poll(() => ask(started.url, `select from pg_stat_activity where query like '%pg_sleep(60)' and pid <> pg_backend_pid()`)).toHaveLength(1);
+    await expect
+      .poll(() => ask(started.url, `select from pg_stat_activity where query like '%pg_sleep(60)' and pid <> pg_backend_pid()`))
+      .toHaveLength(1);
     await started.stop();
     expect(await hanging).toMatch(/terminat/);
   });
@@ -94,14 +105,25 @@ describe('stopping and starting again', () => {
 
 describe('a directory that is no cluster of ours is refused with cause and fix, and nothing in it is touched', () => {
   const cases: [string, (directory: string) => Promise<unknown>, RegExp, RegExp][] = [
-    ['files of another program', (directory) => writeFile(join(directory, 'thesis.doc'), 'dear'), /no complete Postgres database/, /mv '.*' '.*\.old'/],
+    [
+      'files of another program',
+      (directory) => writeFile(join(directory, 'thesis.doc'), 'dear'),
+      /no complete Postgres database/,
+      /mv '.*' '.*\.old'/,
+    ],
     ['an initialisation cut off', (directory) => writeFile(join(directory, 'PG_VERSION'), '18\n'), /no complete Postgres database/, /mv /],
-    ['another major version', (directory) => cluster(directory, '15', 'stoa-password'), /made by Postgres 15; this Stoa brings Postgres 18/, /pg_dump/],
+    [
+      'another major version',
+      (directory) => cluster(directory, '15', 'stoa-password'),
+      /made by Postgres 15; this Stoa brings Postgres 18/,
+      /pg_dump/,
+    ],
     ['a Postgres that Stoa did not make', (directory) => cluster(directory, '18'), /Stoa did not make/, /DATABASE_URL/],
   ];
   const cluster = async (directory: string, version: string, ...more: string[]) => {
     await mkdir(join(directory, 'global'));
-    for (const [name, text] of [['PG_VERSION', `${version}\n`], ...more.map((name) => [name, 'x'])] as [string, string][]) await writeFile(join(directory, name), text);
+    for (const [name, text] of [['PG_VERSION', `${version}\n`], ...more.map((name) => [name, 'x'])] as [string, string][])
+      await writeFile(join(directory, name), text);
   };
 
   test.each(cases)('%s', async (_, make, cause, fix) => {

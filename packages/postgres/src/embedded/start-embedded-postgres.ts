@@ -47,7 +47,14 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   }
 }
 
-async function start({ directory: asked, log, onProgress, settings = {}, systemFolders = SYSTEM_FOLDERS, packageFolder = findPackage() }: EmbeddedPostgresOptions) {
+async function start({
+  directory: asked,
+  log,
+  onProgress,
+  settings = {},
+  systemFolders = SYSTEM_FOLDERS,
+  packageFolder = findPackage(),
+}: EmbeddedPostgresOptions) {
   const say = (message: string): void => {
     log.info(message);
     onProgress?.(message);
@@ -80,5 +87,9 @@ async function start({ directory: asked, log, onProgress, settings = {}, systemF
 function asProblem(error: unknown, directory: string): unknown {
   if (error instanceof EmbeddedPostgresError || !(error instanceof Error) || !('syscall' in error)) return error;
   const { code, path = directory } = error as NodeJS.ErrnoException;
-  return new EmbeddedPostgresError(`The embedded database cannot use ${path}: ${code}.`, `See to the permissions and the space there, or choose another data folder than ${directory}.`, { cause: error });
+  return new EmbeddedPostgresError(
+    `The embedded database cannot use ${path}: ${code}.`,
+    `See to the permissions and the space there, or choose another data folder than ${directory}.`,
+    { cause: error },
+  );
 }

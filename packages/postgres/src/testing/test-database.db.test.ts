@@ -41,7 +41,9 @@ test('is dropped when it is disposed, whoever is still connected', async () => {
   straggler.on('error', () => {});
   await straggler.connect();
   await fixture[Symbol.asyncDispose]();
-  const { rows } = await sql`select from pg_database where datname = ${new URL(fixture.url).pathname.slice(1)}`.execute(witness.database.query);
+  const { rows } = await sql`select from pg_database where datname = ${new URL(fixture.url).pathname.slice(1)}`.execute(
+    witness.database.query,
+  );
   expect(rows).toEqual([]);
 });
 

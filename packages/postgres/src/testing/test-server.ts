@@ -11,7 +11,11 @@ const FAST_SETTINGS = { fsync: 'off', synchronous_commit: 'off', full_page_write
 export async function startTestServer(): Promise<Pick<EmbeddedPostgres, 'url' | 'stop'>> {
   const folder = await mkdtemp(join(tmpdir(), 'stoa-test-'));
   await chmod(folder, 0o711);
-  const server = await startEmbeddedPostgres({ directory: join(folder, 'postgres'), log: createLog({ level: 'silent' }), settings: FAST_SETTINGS });
+  const server = await startEmbeddedPostgres({
+    directory: join(folder, 'postgres'),
+    log: createLog({ level: 'silent' }),
+    settings: FAST_SETTINGS,
+  });
   return {
     url: server.url,
     async stop() {

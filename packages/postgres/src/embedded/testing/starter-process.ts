@@ -15,7 +15,9 @@ interface Refused {
   readonly fix: string;
 }
 
-export type StarterOptions = Omit<EmbeddedPostgresOptions, 'log' | 'onProgress'> & { readonly user?: { readonly uid: number; readonly gid: number } };
+export type StarterOptions = Omit<EmbeddedPostgresOptions, 'log' | 'onProgress'> & {
+  readonly user?: { readonly uid: number; readonly gid: number };
+};
 
 /** Spawns a starter in a process group of its own, without waiting for it. */
 export function spawnStarter({ user, ...options }: StarterOptions): ChildProcess {
@@ -26,7 +28,8 @@ export function spawnStarter({ user, ...options }: StarterOptions): ChildProcess
 /** What the starter tells when it is done: that it runs, or why not. */
 export async function outcome(child: ChildProcess): Promise<StarterProcess | Refused> {
   if (child.stdout === null) throw new Error('no output to read');
-  for await (const line of createInterface(child.stdout)) return { child, ...(JSON.parse(line) as Omit<StarterProcess, 'child'> | Refused) };
+  for await (const line of createInterface(child.stdout))
+    return { child, ...(JSON.parse(line) as Omit<StarterProcess, 'child'> | Refused) };
   throw new Error('the starter ended without a word');
 }
 
