@@ -6,7 +6,8 @@ let house: Awaited<ReturnType<typeof sendingFixture>>;
 beforeAll(async () => {
   house = await sendingFixture();
 });
-beforeEach(() => {
+beforeEach(async () => {
+  await house.database.query.updateTable('pacing').set({ next_at: new Date(0) }).execute();
   house.smtp.behave('accept');
   house.users.state.away = false;
 });

@@ -1,0 +1,118 @@
+import { setMaxListeners } from 'node:events';
+import { Readable } from 'node:stream';
+import type { Http } from '@stoa/http';
+import type { FastifyReply } from 'fastify';
+import { Type } from 'typebox';
+import { mailerErrors } from '../errors.ts';
+import type { Arrivals } from './arrivals.ts';
+import { LatestQuery, ListQuery, MessageList, MessageParams, MessageWithExtracts, present, presentWithExtracts } from './mailbox-schemas.ts';
+import type { MailboxMessage, MailboxStore } from './mailbox-store.ts';
+
+/** A mail may look as it likes, but it runs nothing, loads nothing, sends nothing and leads nowhere. */
+const PREVIEW_CSP = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'";
+/** Keeps proxies from closing the stream of a quiet mailbox. */
+const HEARTBEAT_MS = 15_000;
+
+export interface MailboxRoutesOptions {
+  readonly store: MailboxStore;
+  readonly arrivals: Arrivals;
+  /** Aborted when the service ends: nobody waits any longer. */
+  readonly ending: AbortSignal;
+}
+
+/** The local mailbox over HTTP. For development: whoever reaches it reads every mail. */
+export function installMailboxRoutes(http: Http, { store, arrivals, ending }: MailboxRoutesOptions): void {
+  const tags = ['mailbox'];
+  // Every request that waits listens to it, and there may be many.
+  setMaxListeners(0, ending);
+
+  http.get(
+    '/mailbox/messages',
+    { schema: { tags, summary: 'The messages of the local mailbox, newest first', operationId: 'listMailboxMessages', querystring: ListQuery, response: { 200: MessageList } } },
+    async ({ query: { to, limit, cursor } }) => {
+      const page = await store.list({ limit: limit + 1, ...(to && { to }), ...(cursor && { before: cursor }) });
+      const items = page.slice(0, limit).map(present);
+      return { items, nextCursor: page.length > limit ? (items.at(-1)?.id ?? null) : null };
+    },
+  );
+
+  http.get(
+    '/mailbox/messages/latest',
+    {
+      schema: {
+        tags,
+        summary: 'The newest message, with its code and links; waits for it if need be',
+        operationId: 'latestMailboxMessage',
+        querystring: LatestQuery,
+        response: { 200: MessageWithExtracts },
+      },
+    },
+    async ({ query: { to, wait, after } }, reply) => {
+      const answered = new AbortController();
+      const signal = AbortSignal.any([answered.signal, ending, gone(reply), AbortSignal.timeout(Number.parseInt(wait, 10) * 1_000)]);
+      try {
+        for (;;) {
+          // Listen first, look then: what arrives in between is heard.
+          const arrival = arrivals.next(to, signal);
+          const [message] = await store.list({ limit: 1, ...(to && { to }), ...(after && { after }) });
+          if (message) return presentWithExtracts(message);
+          if (signal.aborted) throw mailerErrors.no_message_yet();
+          await arrival;
+        }
+      } finally {
+        answered.abort();
+      }
+    },
+  );
+
+  http.get('/mailbox/events', { schema: { tags, summary: 'Tells of each message that arrives (server-sent events)', operationId: 'mailboxEvents' } }, async (_request, reply) => {
+    const stream = new Readable({ read() {} });
+    const signal = AbortSignal.any([ending, gone(reply)]);
+    const heartbeat = setInterval(() => stream.push(': still here\n\n'), HEARTBEAT_MS);
+    arrivals.watch(undefined, signal, () => stream.push('event: arrival\ndata:\n\n'));
+    const end = (): void => {
+      clearInterval(heartbeat);
+      stream.push(null);
+    };
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+    stream.push('retry: 2000\n\n');
+    return reply.type('text/event-stream').send(stream);
+  });
+
+  http.get(
+    '/mailbox/messages/:id',
+    { schema: { tags, summary: 'One message, with its code and links', operationId: 'getMailboxMessage', params: MessageParams, response: { 200: MessageWithExtracts } } },
+    async ({ params: { id } }) => presentWithExtracts(await find(id)),
+  );
+
+  http.get('/mailbox/messages/:id/raw', { schema: { tags, summary: 'One message as it came over SMTP', operationId: 'getRawMailboxMessage', params: MessageParams } }, async ({ params: { id } }, reply) => {
+    const raw = await store.raw(id);
+    if (raw === undefined) throw mailerErrors.mailbox_message_not_found();
+    return reply.type('text/plain; charset=utf-8').send(raw);
+  });
+
+  http.get('/mailbox/messages/:id/html', { schema: { tags, summary: 'The HTML part alone, made harmless, for a frame', operationId: 'previewMailboxMessage', params: MessageParams } }, async ({ params: { id } }, reply) => {
+    const { html } = await find(id);
+    void reply.headers({ 'content-security-policy': PREVIEW_CSP, 'x-frame-options': 'SAMEORIGIN' }).type('text/html; charset=utf-8');
+    return reply.send(html ?? '<!doctype html><p>This message has no HTML part.</p>');
+  });
+
+  http.delete('/mailbox/messages', { schema: { tags, summary: 'Empties the mailbox', operationId: 'emptyMailbox', response: { 204: Type.Null() } } }, async (_request, reply) => {
+    await store.clear();
+    return reply.code(204).send(null);
+  });
+
+  async function find(id: string): Promise<MailboxMessage> {
+    const message = await store.get(id);
+    if (message === undefined) throw mailerErrors.mailbox_message_not_found();
+    return message;
+  }
+}
+
+/** Aborted when the client has gone away or has its answer. */
+function gone(reply: FastifyReply): AbortSignal {
+  const closed = new AbortController();
+  reply.raw.once('close', () => closed.abort());
+  return closed.signal;
+}
