@@ -59,10 +59,12 @@ async function enter() {
 async function install() {
   console.error('Stoa: installing packages (once, about half a minute) …');
   const begun = Date.now();
-  const result = await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], root);
+  // A clean install where there is nothing; else only the difference, as another Stoa may be running on these packages.
+  const command = existsSync(join(root, 'node_modules')) ? ['install', '--no-save'] : ['ci'];
+  const result = await run('npm', [...command, '--no-audit', '--no-fund', '--loglevel=error'], root);
   if (result === 'ENOENT') fail('npm was not found.', 'Install npm; Debian: apt-get install npm');
   if (result !== 0)
-    fail('"npm ci" failed.', 'See its lines above: no network, no space left and a lock file that does not fit are the usual causes.');
+    fail(`"npm ${command[0]}" failed.`, 'See its lines above: no network, no space left and a lock file that does not fit are the usual causes.');
   // The package `node` fetches the binary of this platform in an install script, which a strict npm does not run.
   if (!existsSync(node)) await run(process.execPath, ['installArchSpecificPackage'], nodePackage);
   if (!existsSync(node)) fail('Node 26 could not be installed.', 'See the lines above; "npm ci" in the repository shows more.');
