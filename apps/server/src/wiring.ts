@@ -45,7 +45,7 @@ export async function wire({ chosen, environment, derive, log, databaseUrl }: Wi
     const database = createDatabase({ url: databaseUrl(name), name, log: serviceLog, metrics });
     closing.unshift(() => database.close());
     const [config] = loadConfigs([definition.config], environment);
-    made.set(name, await definition.create({ ...shared, config, database, log: serviceLog }));
+    made.set(name, await definition.create({ ...shared, config: config as never, database: database as never, log: serviceLog }));
   }
 
   const services = [...made.values()];
