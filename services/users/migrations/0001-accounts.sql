@@ -44,6 +44,9 @@ create table activation_codes (
   expires_at timestamptz not null
 );
 
+-- Serves removing the codes of accounts that are active long since.
+create index activation_codes_expiry on activation_codes (expires_at);
+
 -- Who did what, when. Ids only: no name, address of mail or number, so that nothing has to be removed with a person.
 create table audit (
   id uuid primary key,

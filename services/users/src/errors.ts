@@ -1,5 +1,8 @@
+import { authErrors } from '@stoa/auth';
+import { httpErrors } from '@stoa/http';
 import { type AppError, defineErrors } from '@stoa/service';
 import type { UniqueField } from './application/ports.ts';
+import type { Refusal } from './domain/person.ts';
 
 /** Every error that users answers by itself; the page of each is `/problems/<code>`. */
 export const errors = defineErrors({
@@ -84,3 +87,12 @@ export const errors = defineErrors({
 });
 
 export const taken = (field: UniqueField): AppError => errors[`${field}_taken`]();
+
+export const refusedFields = (refusals: readonly Refusal[]): AppError =>
+  httpErrors.validation_failed({ fields: refusals.map(({ field, message }) => ({ path: `/${field}`, message })) });
+
+/** What `/problems` has to explain beside the errors of HTTP itself. */
+export const ownErrors = { ...authErrors.catalogue, ...errors.catalogue };
+
+/** All that a route of users can name in its description. */
+export const catalogue = { ...httpErrors.catalogue, ...ownErrors };

@@ -9,7 +9,6 @@ export type UniqueValues = Pick<User, UniqueField>;
 
 /** Reading accounts, outside any transaction. */
 export interface UserReader {
-  find(id: string): Promise<User | undefined>;
   findWithPassword(email: string): Promise<{ readonly user: User; readonly passwordHash: string } | undefined>;
   /** The first of `UNIQUE_FIELDS` whose value another account has. */
   findTaken(values: UniqueValues): Promise<UniqueField | undefined>;
@@ -84,8 +83,6 @@ export interface Codes {
   keep(code: LiveCode): Promise<boolean>;
   /** Counts a try before anything is compared, so that parallel tries cannot share one. */
   attempt(userId: string, now: Date): Promise<Attempt>;
-  /** Forgets the account's code, if it has one. */
-  forget(userId: string): Promise<void>;
 }
 
 /** Makes a code and its digest from the id of its request, always the same ones. */
@@ -93,6 +90,9 @@ export interface CodeMaker {
   make(requestId: string): { readonly code: string; readonly digest: Buffer };
   matches(code: string, attempt: { readonly requestId: string; readonly digest: Buffer }): boolean;
 }
+
+/** Runs work one after the other where it shares a key; work without a common key does not wait for each other. */
+export type OneByOne = <T>(keys: readonly string[], work: () => Promise<T>) => Promise<T>;
 
 /** Hashing is slow on purpose: both wait for a free worker, and throw 503 `hashing_busy` when too many do. */
 export interface Passwords {

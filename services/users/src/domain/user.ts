@@ -34,4 +34,7 @@ export const newUser = (id: string, { email, login, phone, fullName }: Person, n
   updatedAt: now,
 });
 
+/** Another code was asked for: the account gets its time anew. */
+export const codeRequested = (user: User, now: Date): User => ({ ...user, codeRequestedAt: now });
+
 export const activated = (user: User, now: Date): User => ({ ...user, status: 'active', version: user.version + 1, updatedAt: now });

@@ -1,5 +1,5 @@
 import { foreignKeyViolation } from '@stoa/postgres';
-import type { Kysely } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import type { Codes } from '../application/ports.ts';
 import { TRIES_PER_CODE } from '../domain/activation.ts';
 import type { UsersSchema } from './tables.ts';
@@ -51,8 +51,10 @@ export function createPgCodes(db: Kysely<UsersSchema>): Codes {
       if (closed === undefined) return { state: 'none' };
       return { state: closed.tries < TRIES_PER_CODE ? 'expired' : 'exhausted' };
     },
-    async forget(userId) {
-      await db.deleteFrom('activation_codes').where('user_id', '=', userId).execute();
-    },
   };
+}
+
+/** Removes what expired before `before`: codes of accounts that are active, as those that are not go with theirs. */
+export async function removeOldCodes(tx: Transaction<UsersSchema>, before: Date): Promise<void> {
+  await tx.deleteFrom('activation_codes').where('expires_at', '<', before).execute();
 }

@@ -1,6 +1,6 @@
 import { uniqueViolation } from '@stoa/postgres';
 import type { Kysely, Selectable, Transaction } from 'kysely';
-import { UNIQUE_FIELDS, type UniqueField, type UserReader, type UserWriter } from '../application/ports.ts';
+import { UNIQUE_FIELDS, type UserReader, type UserWriter } from '../application/ports.ts';
 import type { User } from '../domain/user.ts';
 import { taken } from '../errors.ts';
 import { recentRequests, toRequest } from './pg-activation-requests.ts';
@@ -24,10 +24,6 @@ const COLUMNS = [
 
 export function createPgUserReader(db: Kysely<UsersSchema>): UserReader {
   return {
-    async find(id) {
-      const row = await db.selectFrom('users').select(COLUMNS).where('id', '=', id).executeTakeFirst();
-      return row && toUser(row);
-    },
     async findWithPassword(email) {
       const row = await db.selectFrom('users').select([...COLUMNS, 'password_hash']).where('email', '=', email).executeTakeFirst();
       return row && { user: toUser(row), passwordHash: row.password_hash };

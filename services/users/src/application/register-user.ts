@@ -1,0 +1,47 @@
+import { type Clock, uuidv7 } from '@stoa/service';
+import { parsePerson, type PersonDraft } from '../domain/person.ts';
+import { newUser, type User } from '../domain/user.ts';
+import { refusedFields, taken } from '../errors.ts';
+import { openActivationRequest } from './open-activation-request.ts';
+import { type InTransaction, type OneByOne, type Passwords, UNIQUE_FIELDS, type UserReader } from './ports.ts';
+
+export interface RegisterUserPorts {
+  readonly users: UserReader;
+  readonly passwords: Passwords;
+  readonly inTransaction: InTransaction;
+  readonly clock: Clock;
+  readonly oneByOne: OneByOne;
+  readonly commonPasswords: () => Promise<(lowerCased: string) => boolean>;
+  readonly defaultRegion: string | undefined;
+}
+
+export type RegisterUser = (draft: PersonDraft, signal: AbortSignal) => Promise<User>;
+
+/**
+ * Registers a person: a pending account, its first request for a code, the event that has the code mailed.
+ * Who asks for the same address, number or login at the same time waits here, so that a duplicate costs no hash.
+ * @throws 400 `validation_failed`; 409 `email_taken`, `phone_taken`, `login_taken`, in this order; 503 `hashing_busy`.
+ */
+export function createRegisterUser(ports: RegisterUserPorts): RegisterUser {
+  const { users, passwords, inTransaction, clock, oneByOne, commonPasswords, defaultRegion } = ports;
+  return async (draft, signal) => {
+    const parsed = parsePerson(draft, { defaultRegion, isCommon: await commonPasswords() });
+    if ('refusals' in parsed) throw refusedFields(parsed.refusals);
+    const { person } = parsed;
+    const keys = UNIQUE_FIELDS.filter((field) => person[field] !== null).map((field) => `${field}:${person[field]}`);
+
+    return await oneByOne(keys, async () => {
+      const clash = await users.findTaken(person);
+      if (clash !== undefined) throw taken(clash);
+      const passwordHash = await passwords.hash(person.password, signal);
+      const now = clock.now();
+      const user = newUser(uuidv7(now.getTime()), person, now);
+      await inTransaction(async (tx) => {
+        await tx.users.insert(user, passwordHash);
+        await tx.audit.append({ action: 'user-registered', actor: 'anonymous', subject: user.id, at: now });
+        await openActivationRequest(tx, user, 1, now);
+      });
+      return user;
+    });
+  };
+}

@@ -1,0 +1,59 @@
+import { type Http, problems } from '@stoa/http';
+import { Type } from 'typebox';
+import type { ActivateUser } from '../application/activate-user.ts';
+import { catalogue } from '../errors.ts';
+import type { AddressLimits } from './address-limits.ts';
+import type { BasicGuard } from './basic-guard.ts';
+import { entityTag, toAnswer, UserAnswer } from './user-answer.ts';
+
+export interface ActivateUserRoute {
+  readonly activateUser: ActivateUser;
+  readonly guard: BasicGuard;
+  readonly limits: AddressLimits;
+  readonly codeLength: number;
+}
+
+export function activateUserRoute(http: Http, { activateUser, guard, limits, codeLength }: ActivateUserRoute): void {
+  const Body = Type.Object(
+    { code: Type.String({ pattern: `^[0-9]{${codeLength}}$`, description: `The ${codeLength} digits of the newest mail.` }) },
+    { additionalProperties: false, examples: [{ code: '1234567890'.slice(0, codeLength) }] },
+  );
+  http.post(
+    '/v1/users/activation',
+    {
+      onRequest: guard.onRequest,
+      schema: {
+        tags: ['users'],
+        operationId: 'activateUser',
+        summary: 'Activate an account with the code of its mail',
+        description:
+          'Checked in this order: credentials, `already_active`, `code_attempts_exhausted`, `code_expired`, `code_invalid`. A code lives one minute from the moment its mail leaves, and takes three tries.',
+        security: [{ basic: [] }],
+        body: Body,
+        response: {
+          200: { description: 'The account, active.', ...UserAnswer },
+          ...problems(
+            catalogue,
+            'credentials_required',
+            'invalid_credentials',
+            'account_blocked',
+            'already_active',
+            'code_attempts_exhausted',
+            'rate_limited',
+            'code_expired',
+            'code_invalid',
+            'validation_failed',
+            'hashing_busy',
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const account = guard.accountOf(request);
+      const { code } = request.body;
+      const user = await limits.countFailure(request, reply, () => activateUser(account, code));
+      void reply.header('etag', entityTag(user));
+      return toAnswer(user);
+    },
+  );
+}

@@ -1,0 +1,32 @@
+import { basicChallenge, parseBasic } from '@stoa/auth';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Authenticate } from '../application/authenticate.ts';
+import type { User } from '../domain/user.ts';
+import { errors } from '../errors.ts';
+import type { AddressLimits } from './address-limits.ts';
+import { clientSignal } from './client-signal.ts';
+
+export interface BasicGuard {
+  /** @throws 401 `credentials_required`, `invalid_credentials`; 429 `rate_limited`; 503 `hashing_busy`. */
+  readonly onRequest: (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+  /** The account whose credentials the request brought. */
+  accountOf(request: FastifyRequest): User;
+}
+
+/** Checks HTTP Basic before the body is read; a wrong password counts against the address. */
+export function createBasicGuard(authenticate: Authenticate, limits: AddressLimits): BasicGuard {
+  const accounts = new WeakMap<FastifyRequest, User>();
+  return {
+    async onRequest(request, reply) {
+      const credentials = parseBasic(request.headers.authorization);
+      if (credentials === undefined) throw errors.credentials_required({ headers: basicChallenge });
+      const account = await limits.countFailure(request, reply, () => authenticate(credentials, clientSignal(reply)));
+      accounts.set(request, account);
+    },
+    accountOf(request) {
+      const account = accounts.get(request);
+      if (account === undefined) throw new TypeError(`${request.routeOptions.url} has no Basic guard`);
+      return account;
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import { requireService } from '@stoa/auth';
+import { type Http, problems } from '@stoa/http';
+import type { DeriveKey } from '@stoa/service';
+import { Type } from 'typebox';
+import type { MintActivationCode } from '../application/mint-activation-code.ts';
+import { catalogue } from '../errors.ts';
+
+const Body = Type.Object(
+  { requestId: Type.String({ format: 'uuid', description: 'From `activation-requested`.' }) },
+  { additionalProperties: false, examples: [{ requestId: '0199d3a0-0000-7000-8000-000000000001' }] },
+);
+
+const Answer = Type.Object({ code: Type.String({ examples: ['1234'] }), expiresInSeconds: Type.Integer({ examples: [60] }) });
+
+/** For the sender of the mail, at the moment it leaves. The gateway routes nothing below /internal/. */
+export function mintActivationCodeRoute(http: Http, mintActivationCode: MintActivationCode, derive: DeriveKey): void {
+  http.post(
+    '/internal/activation-codes',
+    {
+      onRequest: requireService(derive),
+      schema: {
+        tags: ['internal'],
+        operationId: 'mintActivationCode',
+        summary: 'Make the code of a request, which starts its life',
+        description: 'A repeat gives the same code. Needs the credential of a service of the house.',
+        body: Body,
+        response: {
+          200: { description: 'The code to mail.', ...Answer },
+          ...problems(catalogue, 'service_credential_invalid', 'activation_request_gone', 'validation_failed'),
+        },
+      },
+    },
+    async (request) => await mintActivationCode(request.body.requestId),
+  );
+}

@@ -1,0 +1,52 @@
+import { type Http, problems } from '@stoa/http';
+import { Type } from 'typebox';
+import type { RequestActivationCode } from '../application/request-activation-code.ts';
+import { catalogue } from '../errors.ts';
+import type { AddressLimits } from './address-limits.ts';
+import type { BasicGuard } from './basic-guard.ts';
+
+export interface RequestActivationCodeRoute {
+  readonly requestActivationCode: RequestActivationCode;
+  readonly guard: BasicGuard;
+  readonly limits: AddressLimits;
+}
+
+/** Nothing, or an empty object: some clients cannot send a POST without a body. */
+const Body = Type.Unsafe<Record<string, never> | null>({ type: ['object', 'null'], additionalProperties: false, description: 'Nothing to say.' });
+
+export function requestActivationCodeRoute(http: Http, { requestActivationCode, guard, limits }: RequestActivationCodeRoute): void {
+  http.post(
+    '/v1/users/activation/code',
+    {
+      onRequest: guard.onRequest,
+      schema: {
+        tags: ['users'],
+        operationId: 'requestActivationCode',
+        summary: 'Have a new activation code mailed',
+        description: 'The new code takes the place of the earlier one when its mail leaves. Five codes an hour and ten a day, that of the registration among them.',
+        security: [{ basic: [] }],
+        body: Body,
+        response: {
+          202: Type.Null({ description: 'A mail with a new code will leave soon.' }),
+          ...problems(
+            catalogue,
+            'credentials_required',
+            'invalid_credentials',
+            'account_blocked',
+            'already_active',
+            'code_budget_spent',
+            'rate_limited',
+            'validation_failed',
+            'hashing_busy',
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      await limits.countResend(request, reply);
+      await requestActivationCode(guard.accountOf(request));
+      void reply.code(202);
+      return null;
+    },
+  );
+}

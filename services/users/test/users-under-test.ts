@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto';
+import { serviceCredential } from '@stoa/auth';
+import { createLocalBroker, type Message, messagingMigrations } from '@stoa/messaging';
+import { testDatabase } from '@stoa/postgres/testing';
+import { createKeys, createLog, type Environment, fakeClock, loadConfig } from '@stoa/service';
+import { sql } from 'kysely';
+import { Registry } from 'prom-client';
+import type { UsersSchema } from '../src/infrastructure/tables.ts';
+import { users } from '../src/index.ts';
+
+export interface Person {
+  readonly email: string;
+  readonly password: string;
+}
+
+/** A person whom no other test knows. */
+export function somebody(): Person {
+  const name = randomBytes(6).toString('hex');
+  return { email: `${name}@example.com`, password: `pass phrase ${name}` };
+}
+
+export const basic = ({ email, password }: Person) => `Basic ${Buffer.from(`${email}:${password}`).toString('base64')}`;
+
+/** The service on a database of its own, with a clock that stands still, a collected log, and a mailer that only takes note. */
+export async function usersUnderTest(environment: Environment = {}) {
+  const sources = [
+    { name: 'messaging', directory: messagingMigrations },
+    { name: 'users', directory: users.migrations as URL },
+  ];
+  const fixture = await testDatabase<UsersSchema>({ sources });
+  const { database } = fixture;
+  const clock = fakeClock(new Date('2026-11-21T09:00:00Z'));
+  const derive = createKeys(randomBytes(32).toString('base64'));
+  const lines: string[] = [];
+  const log = createLog({ level: 'trace', destination: { write: (line) => void lines.push(line) } });
+  const broker = createLocalBroker({ log });
+  const mailed: Message[] = [];
+  await broker.subscribe('mailer', ['activation-requested'], async (messages) => void mailed.push(...(messages as Message[])));
+  const config = loadConfig(users.config, { BCRYPT_COST: '10', ...environment });
+  const create = () => users.create({ config, database, broker, log, metrics: new Registry(), clock, derive, instanceId: 'test' });
+  const service = await create();
+  await service.start();
+  const { http } = service;
+
+  const post = (url: string, body?: unknown, headers: Record<string, string> = {}) =>
+    http.inject({ method: 'POST', url, headers, ...(body === undefined ? {} : { payload: body as object }) });
+  const mint = (requestId: string) => post('/internal/activation-codes', { requestId }, { authorization: serviceCredential(derive, 'mailer') });
+  const requestsOf = async ({ email }: Person): Promise<string[]> => {
+    const { rows } = await sql<{ id: string }>`
+      select data->>'requestId' as id from outbox where type = 'activation-requested' and data->>'email' = ${email} order by outbox.id`.execute(
+      database.query,
+    );
+    return rows.map(({ id }) => id);
+  };
+
+  return {
+    database,
+    url: fixture.url,
+    clock,
+    derive,
+    http,
+    service,
+    /** Another copy of the service on the same database: it shares neither mutex nor limits. */
+    another: create,
+    lines,
+    mailed,
+    post,
+    mint,
+    requestsOf,
+    register: (body: object) => post('/v1/users', body),
+    activate: (person: Person, code: string) => post('/v1/users/activation', { code }, { authorization: basic(person) }),
+    resend: (person: Person) => post('/v1/users/activation/code', undefined, { authorization: basic(person) }),
+    /** A person who has registered and whose newest mail has left. */
+    async registered(person = somebody()) {
+      await post('/v1/users', person);
+      return { ...person, code: await this.codeOf(person) };
+    },
+    /** What the mailer does with the newest request. */
+    async codeOf(person: Person): Promise<string> {
+      const answer = await mint((await requestsOf(person)).at(-1) as string);
+      return answer.json().code;
+    },
+    audit: async (subject: string) => {
+      const rows = await database.query.selectFrom('audit').selectAll().where('subject', '=', subject).orderBy('at').orderBy('id').execute();
+      return rows;
+    },
+    async [Symbol.asyncDispose]() {
+      await service.stop();
+      await http.close();
+      await broker.close();
+      await fixture[Symbol.asyncDispose]();
+    },
+  };
+}
+
+export type UsersUnderTest = Awaited<ReturnType<typeof usersUnderTest>>;
+
+/** A code of the same length that is not `code`. */
+export const wrong = (code: string): string => `${code.slice(0, -1)}${(Number(code.at(-1)) + 1) % 10}`;
+
+/** How often each status, or status and code of a problem, was answered. */
+export function tally(answers: readonly { statusCode: number; body: string }[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { statusCode, body } of answers) {
+    const outcome = statusCode < 400 ? `${statusCode}` : `${statusCode} ${JSON.parse(body).code}`;
+    counts[outcome] = (counts[outcome] ?? 0) + 1;
+  }
+  return counts;
+}
+
+export const times = <T>(count: number, work: (index: number) => T): Promise<Awaited<T>[]> => Promise.all(Array.from({ length: count }, (_, index) => work(index)));
