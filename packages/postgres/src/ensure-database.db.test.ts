@@ -25,7 +25,12 @@ afterAll(async () => {
 
 const ensure = (options: { database?: string; adminUrl?: string; password?: string } = {}) => {
   const database = options.database ?? name;
-  return ensureDatabase({ adminUrl: options.adminUrl ?? fixture.url, database, role: database, password: options.password ?? 'p@ss/w:rd%41' });
+  return ensureDatabase({
+    adminUrl: options.adminUrl ?? fixture.url,
+    database,
+    role: database,
+    password: options.password ?? 'p@ss/w:rd%41',
+  });
 };
 
 const whoAmI = async (url: string) => {

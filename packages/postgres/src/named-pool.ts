@@ -16,7 +16,7 @@ export function namedPool(pool: pg.Pool): PostgresPool {
     const query = async (text: string, values: readonly unknown[]): Promise<pg.QueryResult> => {
       const name = nameOf(text);
       try {
-        return await client.query({ text, values: [...values], ...(name && { name }) });
+        return await client.query({ text, values: values as unknown[], ...(name && { name }) });
       } catch (error) {
         throw asUnavailable(error);
       }

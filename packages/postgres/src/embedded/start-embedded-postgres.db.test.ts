@@ -91,6 +91,26 @@ describe('stopping and starting again', () => {
     expect(await readdir(own.path)).toEqual(['postgres']);
   });
 
+  test('a server that is killed is started again at the same URL, and stop still ends it', async () => {
+    await using own = await scratch();
+    const started = await startEmbeddedPostgres({ directory: join(own.path, 'postgres'), log });
+    await ask(started.url, 'create table kept as select 42 as answer');
+    for (const pid of postgresProcessesOf(started.directory)) process.kill(pid, 'SIGKILL');
+    await expect.poll(() => ask(started.url, 'select answer from kept').catch(() => 'away'), { timeout: 10_000 }).toEqual([{ answer: 42 }]);
+    await started.stop();
+    expect(postgresProcessesOf(started.directory)).toEqual([]);
+  });
+
+  test('a stop that comes while the server is being started again leaves nothing running', async () => {
+    await using own = await scratch();
+    const started = await startEmbeddedPostgres({ directory: join(own.path, 'postgres'), log });
+    for (const pid of postgresProcessesOf(started.directory)) process.kill(pid, 'SIGKILL');
+    await expect.poll(() => postgresProcessesOf(started.directory), { interval: 1 }).toEqual([]);
+    await expect.poll(() => postgresProcessesOf(started.directory).length, { interval: 1, timeout: 10_000 }).toBeGreaterThan(0);
+    await started.stop();
+    expect(postgresProcessesOf(started.directory)).toEqual([]);
+  });
+
   test('stop does not wait for connections that are open', async () => {
     await using own = await scratch();
     const started = await startEmbeddedPostgres({ directory: join(own.path, 'postgres'), log });

@@ -6,7 +6,7 @@ import { initialise, inspect, readPassword, SUPERUSER } from './cluster.ts';
 import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
 import { clearLeftovers, ownerSetting } from './leftovers.ts';
 import { choosePlace } from './place.ts';
-import { startServer } from './server-process.ts';
+import { startSupervisedServer } from './supervised-server.ts';
 
 export interface EmbeddedPostgresOptions {
   /** The data directory; made where it lacks, and its parent too. */
@@ -36,7 +36,7 @@ const SYSTEM_FOLDERS = { data: '/var/lib/stoa', cache: '/var/cache/stoa' };
 
 /**
  * Starts a real Postgres 18 on `directory`, and makes it there on the first start. Recovers by itself after this
- * process, the server or the machine was killed.
+ * process, the server or the machine was killed; a server that dies under us is started again on the same port.
  * @throws EmbeddedPostgresError with cause and fix; nothing was destroyed then.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
@@ -68,19 +68,12 @@ async function start({
   }
   await settle();
   await clearLeftovers(directory, say);
-  const server = await startServer({ directory, postgres: binaries.postgres, user, settings: { ...settings, ...ownerSetting() } });
-
-  let stopping: Promise<void> | undefined;
-  void server.exited.then((output) => {
-    if (stopping === undefined) log.error({ output: output.slice(-2_000) }, 'the embedded Postgres ended by itself');
-  });
+  const server = await startSupervisedServer(
+    { directory, postgres: binaries.postgres, user, settings: { ...settings, ...ownerSetting() } },
+    log,
+  );
   const url = `postgres://${SUPERUSER}:${encodeURIComponent(await readPassword(directory))}@127.0.0.1:${server.port}/postgres?sslmode=disable`;
-  return {
-    url,
-    port: server.port,
-    directory,
-    stop: () => (stopping ??= server.stop()),
-  };
+  return { url, port: server.port, directory, stop: server.stop };
 }
 
 /** Whatever the file system refuses is the operator's to mend; any other error is ours, and stays as it is. */
