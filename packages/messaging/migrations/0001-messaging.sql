@@ -58,8 +58,8 @@ create table inbox (
 
 -- a worker: the consumer's next due rows; when the next one will be due; metrics: how many wait
 create index inbox_due on inbox (consumer, run_at, id) where status = 'pending';
--- a worker of an ordered consumer: the first row of each key, and the rows behind it
-create index inbox_key on inbox (consumer, key, id) where status = 'pending';
+-- a worker of an ordered consumer: the consumer's next rows in the order they came
+create index inbox_order on inbox (consumer, id) where status = 'pending';
 -- pruning: done rows, oldest first
 create index inbox_done on inbox (done_at) where status = 'done';
 -- dead letters: newest first; metrics: how many there are

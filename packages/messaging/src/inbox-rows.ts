@@ -30,58 +30,36 @@ const toRow = ({ id, attempts, message_id, occurred_at, correlation_id, ...rest 
   message: { id: message_id, ...rest, occurredAt: occurred_at.toISOString(), correlationId: correlation_id },
 });
 
-const firstOfKey = sql`not exists (
-  select from inbox earlier
-  where earlier.consumer = inbox.consumer and earlier.key = inbox.key and earlier.id < inbox.id and earlier.status = 'pending')`;
+const due = (consumer: string) => sql`consumer = ${consumer} and status = 'pending' and run_at <= now()`;
 
 /** Takes due rows that no other worker holds, and holds them until the transaction ends. */
 export async function takeAny<Schema>(tx: Kysely<Schema>, consumer: string, limit: number): Promise<InboxRow[]> {
   const { rows } = await sql<Columns>`
-    select ${columns} from inbox
-    where consumer = ${consumer} and status = 'pending' and run_at <= now()
+    select ${columns} from inbox where ${due(consumer)}
     order by run_at, id limit ${limit}
     for update skip locked`.execute(tx);
   return rows.map(toRow);
 }
 
-/** The first row of each key behind `after`. Walks the index from key to key: one probe each, however many rows a key has. */
-const heads = (consumer: string, after: string) => sql`
-  heads as (
-    (select key, id, run_at from inbox where consumer = ${consumer} and status = 'pending' and key > ${after} order by key, id limit 1)
-    union all
-    select next.key, next.id, next.run_at from heads cross join lateral (
-      select key, id, run_at from inbox where consumer = ${consumer} and status = 'pending' and key > heads.key order by key, id limit 1
-    ) as next
-  )`;
+/** The keys of which a row waits for its next try. In the order of `run_at`, so that the planner takes `inbox_due` and not all that is pending. */
+const waitingKeys = (consumer: string) =>
+  sql`select key from inbox where consumer = ${consumer} and status = 'pending' and run_at > now() order by run_at`;
 
 /**
- * Takes the first row of some keys behind `after`, where it is due, and the due rows right behind it. Who holds the first row of a
- * key holds the key, since everybody begins there.
+ * Takes due rows in the order they came, without those behind a row of their key that waits for its next try. One worker at a time has
+ * this for a consumer: with two, the order within a key would be up to their speed.
+ * @returns `undefined` when another worker has it.
  */
-export async function takeOrdered<Schema>(tx: Kysely<Schema>, consumer: string, limit: number, after: string): Promise<InboxRow[]> {
-  const taken = await sql<{ key: string }>`
-    with recursive ${heads(consumer, after)}
-    select key from inbox where id in (select id from heads where run_at <= now() limit ${limit}) and status = 'pending'
-    for update skip locked`.execute(tx);
-  const keys = taken.rows.map(({ key }) => key);
-  if (keys.length === 0) return [];
+export async function takeOrdered<Schema>(tx: Kysely<Schema>, consumer: string, limit: number): Promise<InboxRow[] | undefined> {
+  const lock = await sql<{ locked: boolean }>`
+    select pg_try_advisory_xact_lock(hashtextextended('stoa inbox ' || ${consumer}::text, 0)) as locked`.execute(tx);
+  if (lock.rows[0]?.locked !== true) return undefined;
   const { rows } = await sql<Columns>`
-    select ${columns} from inbox
-    where consumer = ${consumer} and status = 'pending' and key = any(${keys}::text[]) and not exists (
-      select from inbox late
-      where late.consumer = inbox.consumer and late.key = inbox.key and late.id <= inbox.id and late.status = 'pending' and late.run_at > now())
+    select ${columns} from inbox where ${due(consumer)}
+      and key not in (${waitingKeys(consumer)})
     order by id limit ${limit}
     for update`.execute(tx);
   return rows.map(toRow);
-}
-
-/** Takes one row, if it is still due, free and, when `ordered`, the first of its key. */
-export async function takeOne<Schema>(tx: Kysely<Schema>, id: number, ordered: boolean): Promise<InboxRow | undefined> {
-  const { rows } = await sql<Columns>`
-    select ${columns} from inbox
-    where id = ${id} and status = 'pending' and run_at <= now() ${ordered ? sql`and ${firstOfKey}` : sql``}
-    for update skip locked`.execute(tx);
-  return rows.map(toRow)[0];
 }
 
 export async function markDone<Schema>(tx: Kysely<Schema>, ids: readonly number[]): Promise<void> {
@@ -96,11 +74,16 @@ export async function countFailure<Schema>(db: Kysely<Schema>, id: number, reaso
     where id = ${id} and status = 'pending'`.execute(db);
 }
 
-/** Milliseconds until the consumer's next row is due, if it has one; below 0 when others hold what is due. */
-export async function nextDueMs<Schema>(db: Kysely<Schema>, consumer: string, ordered: boolean): Promise<number | undefined> {
-  const pending = sql`pending as (select run_at from inbox where consumer = ${consumer} and status = 'pending')`;
+/** Milliseconds until the consumer's next row is due that is not due yet. */
+export async function nextDueMs<Schema>(db: Kysely<Schema>, consumer: string): Promise<number | undefined> {
   const { rows } = await sql<{ ms: number | null }>`
-    with recursive ${ordered ? heads(consumer, '') : pending}
-    select extract(epoch from min(run_at) - now())::float8 * 1000 as ms from ${sql.ref(ordered ? 'heads' : 'pending')}`.execute(db);
+    select extract(epoch from min(run_at) - now())::float8 * 1000 as ms from inbox
+    where consumer = ${consumer} and status = 'pending' and run_at > now()`.execute(db);
   return rows[0]?.ms ?? undefined;
+}
+
+/** Whether rows are due: when none could be taken, others hold them. */
+export async function isDue<Schema>(db: Kysely<Schema>, consumer: string): Promise<boolean> {
+  const { rows } = await sql`select from inbox where ${due(consumer)} limit 1`.execute(db);
+  return rows.length > 0;
 }

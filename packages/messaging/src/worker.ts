@@ -1,8 +1,9 @@
 import type { Database } from '@stoa/postgres';
 import type { Logger } from '@stoa/service';
+import type { Transaction } from 'kysely';
 import { backoffMs } from './backoff.ts';
 import { type Handler, limitTransaction, runHandler } from './handling.ts';
-import { countFailure, type InboxRow, markDone, nextDueMs, takeAny, takeOne, takeOrdered } from './inbox-rows.ts';
+import { countFailure, type InboxRow, isDue, markDone, nextDueMs, takeAny, takeOrdered } from './inbox-rows.ts';
 import { type Loop, startLoop } from './loop.ts';
 import type { Observe } from './metrics.ts';
 import type { Permits } from './permits.ts';
@@ -24,64 +25,48 @@ export interface WorkerOptions<Schema> {
 
 /**
  * Handles the rows of one consumer. Row locks say who has what, so a process that dies frees its rows at once. Several rows share a
- * transaction as long as none fails; if one does, all are rolled back and each runs alone, so that one bad row hurts no other.
+ * transaction as long as none fails; if one does, all are rolled back and as many are taken one by one, so that a bad row hurts no other.
  */
 export function startWorker<Schema>({ handler, database, permits, log, settings, observe }: WorkerOptions<Schema>): Loop {
   const { name, ordered } = handler;
-  let lastKey = '';
+  /** Rows that are still to be taken one by one. */
+  let alone = 0;
 
-  async function take(tx: Parameters<typeof runHandler<Schema>>[1]): Promise<InboxRow[]> {
-    if (!ordered) return takeAny(tx, name, settings.inboxBatch);
-    // From key to key in turn, so that busy keys in front do not starve those behind.
-    let rows = await takeOrdered(tx, name, settings.inboxBatch, lastKey);
-    if (rows.length === 0 && lastKey !== '') rows = await takeOrdered(tx, name, settings.inboxBatch, '');
-    lastKey = rows.reduce((last, { message }) => (message.key > last ? message.key : last), '');
-    return rows;
-  }
-
-  /** Handles as many rows as time allows in one transaction. @returns the rows, and the error when all was rolled back. */
-  async function handleTogether(stopping: AbortSignal): Promise<{ rows: readonly InboxRow[]; error?: unknown }> {
-    let rows: readonly InboxRow[] = [];
+  /** @returns how many rows were taken; `undefined` when others hold them. */
+  async function round(stopping: AbortSignal): Promise<number | undefined> {
+    let rows: readonly InboxRow[] | undefined;
     try {
       const timings: number[] = [];
       await database.transaction(async (tx) => {
         await limitTransaction(tx, settings.handlerTimeoutMs);
-        rows = await take(tx);
-        const done: number[] = [];
-        const enough = performance.now() + settings.inboxBatchMs;
-        for (const row of rows) {
-          const startedAt = performance.now();
-          if (startedAt > enough || stopping.aborted) break;
-          await runHandler(handler, tx, row, settings.handlerTimeoutMs);
-          timings.push(performance.now() - startedAt);
-          done.push(row.id);
-        }
-        if (done.length > 0) await markDone(tx, done);
+        rows = await (ordered ? takeOrdered : takeAny)(tx, name, alone > 0 ? 1 : settings.inboxBatch);
+        if (rows !== undefined && rows.length > 0) await handle(tx, rows, timings, stopping);
       });
-      for (const ms of timings) observe.handled(name, ms);
-      return { rows };
+      for (const milliseconds of timings) observe.handled(name, milliseconds);
+      alone = Math.max(0, alone - 1);
     } catch (error) {
-      if (rows.length === 0) throw error;
-      return { rows, error };
+      const [first, second] = rows ?? [];
+      if (first === undefined) throw error;
+      if (second === undefined) {
+        alone = Math.max(0, alone - 1);
+        await fail(first, error);
+      } else alone = rows?.length ?? 0;
     }
+    return rows?.length;
   }
 
-  async function handleAlone({ id }: InboxRow): Promise<void> {
-    let row: InboxRow | undefined;
-    try {
+  /** Handles as many rows as time allows; the others are free again with the commit. */
+  async function handle(tx: Transaction<Schema>, rows: readonly InboxRow[], timings: number[], stopping: AbortSignal): Promise<void> {
+    const done: number[] = [];
+    const enough = performance.now() + settings.inboxBatchMs;
+    for (const row of rows) {
       const startedAt = performance.now();
-      await database.transaction(async (tx) => {
-        await limitTransaction(tx, settings.handlerTimeoutMs);
-        row = await takeOne(tx, id, ordered);
-        if (row === undefined) return;
-        await runHandler(handler, tx, row, settings.handlerTimeoutMs);
-        await markDone(tx, [id]);
-      });
-      if (row !== undefined) observe.handled(name, performance.now() - startedAt);
-    } catch (error) {
-      if (row === undefined) throw error;
-      await fail(row, error);
+      if (startedAt > enough || stopping.aborted) break;
+      await runHandler(handler, tx, row, settings.handlerTimeoutMs);
+      timings.push(performance.now() - startedAt);
+      done.push(row.id);
     }
+    await markDone(tx, done);
   }
 
   /** Counts the failure in a transaction of its own. When even that fails the database is away: nothing is counted, all comes again. */
@@ -95,21 +80,14 @@ export function startWorker<Schema>({ handler, database, permits, log, settings,
     else log.warn(details, 'message failed, will try again');
   }
 
-  async function round(stopping: AbortSignal): Promise<number> {
-    const { rows, error } = await handleTogether(stopping);
-    if (rows.length === 1 && error !== undefined) await fail(rows[0] as InboxRow, error);
-    else if (error !== undefined) {
-      for (const row of rows) if (!stopping.aborted) await handleAlone(row);
-    }
-    return rows.length;
-  }
-
   return startLoop({
     async step(stopping) {
-      const handled = await permits.with(() => round(stopping));
-      if (handled > 0) return 0;
-      const next = await nextDueMs(database.query, name, ordered);
-      return Math.min(settings.pollMs, next === undefined ? settings.pollMs : Math.max(next, next < 0 ? HELD_MS : 1));
+      const taken = await permits.with(() => round(stopping));
+      if (taken !== undefined && taken > 0) return 0;
+      alone = 0;
+      const held = ordered ? taken === undefined : await isDue(database.query, name);
+      const next = (await nextDueMs(database.query, name)) ?? settings.pollMs;
+      return Math.max(1, Math.min(settings.pollMs, next, held ? HELD_MS : settings.pollMs));
     },
     onFailure(error, failures) {
       log.warn({ err: error, consumer: name }, 'worker cannot reach the inbox, will try again');
