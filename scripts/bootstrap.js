@@ -8,85 +8,133 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const lockFile = join(root, 'package-lock.json');
+/** What npm itself writes last, when everything is in place. */
+const installedFile = join(root, 'node_modules/.package-lock.json');
+/** The hash of the lock file that was found to be installed, so that the next start need not compare. */
 const stamp = join(root, 'node_modules/.stoa-installed');
 const nodePackage = join(root, 'node_modules/node');
 const node = join(nodePackage, 'bin/node');
+/** There while somebody installs, and touched every 5 s; one that was not for `STALE_MS` belongs to a process that was killed. */
 const installing = join(root, '.installing');
-/** An installation touches its lock every 5 s; one that has not for this long was killed. */
 const STALE_MS = 20_000;
+let isInside = false;
 
-const major = Number(process.versions.node.split('.')[0]);
-if (major < 20)
+/** What npm says when it fails, what that means, and what helps. */
+const npmFailures = [
+  [
+    /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ERR_SOCKET|network/i,
+    'the npm registry cannot be reached.',
+    'Connect to the internet, or set the proxy: npm config set https-proxy http://…',
+  ],
+  [/ENOSPC/, 'the disk is full.', 'Make room: about 700 MB are needed.'],
+  [
+    /EACCES|EPERM|EROFS/,
+    'npm may not write here.',
+    `Run this as the owner of ${root}, or give the folder to this user: sudo chown -R "$USER" ${root}`,
+  ],
+  [
+    /EUSAGE|in sync/,
+    'package.json and package-lock.json do not fit together.',
+    'Restore them with git, or run "npm install" if you changed package.json.',
+  ],
+];
+
+if (Number(process.versions.node.split('.')[0]) < 20) {
   fail(
     `Stoa needs Node 20 or newer to begin with; this is ${process.version}.`,
     'Install a newer Node from your system or https://nodejs.org',
   );
-
+}
 if (!isInstalled()) {
   await enter();
-  try {
-    if (!isInstalled()) await install();
-  } finally {
-    rmSync(installing, { recursive: true, force: true });
-  }
+  if (!isInstalled()) await install();
+  leave();
 }
 
 function isInstalled() {
-  return existsSync(node) && existsSync(stamp) && readFileSync(stamp, 'utf8') === fingerprint();
+  const lock = readFileSync(lockFile, 'utf8');
+  const fingerprint = createHash('sha256').update(lock).digest('hex');
+  if (!existsSync(node)) return false;
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === fingerprint) return true;
+  if (!existsSync(installedFile) || !holds(JSON.parse(readFileSync(installedFile, 'utf8')).packages, JSON.parse(lock).packages))
+    return false;
+  writeFileSync(stamp, fingerprint);
+  return true;
 }
 
-function fingerprint() {
-  return createHash('sha256')
-    .update(readFileSync(join(root, 'package-lock.json')))
-    .digest('hex');
+/** Whether all that is wanted is there; what is optional may be missing, as it is for another platform. */
+function holds(installed, wanted) {
+  return Object.entries(wanted).every(([path, { version, integrity, optional }]) => {
+    if (!path.startsWith('node_modules/')) return true;
+    const found = installed[path];
+    return found ? found.version === version && found.integrity === integrity : optional === true;
+  });
 }
 
 /** Two starts at once: the second waits until the first has installed. */
 async function enter() {
-  for (;;) {
+  for (let waits = 0; ; waits += 1) {
     try {
       mkdirSync(installing);
+      isInside = true;
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(leave() ?? 130));
       return;
     } catch (error) {
-      if (error.code !== 'EEXIST') fail(`${root} cannot be written to (${error.code}).`, 'Run this as the user who owns the folder.');
+      if (error.code !== 'EEXIST')
+        fail(`${root} cannot be written to (${error.code}).`, 'Run this as the owner of the folder, or in a copy of your own.');
     }
-    if (Date.now() - statSync(installing, { throwIfNoEntry: false })?.mtimeMs > STALE_MS)
-      rmSync(installing, { recursive: true, force: true });
+    if (waits === 10) console.error('Stoa: another start is installing the packages; waiting for it …');
+    if (Date.now() - statSync(installing, { throwIfNoEntry: false })?.mtimeMs > STALE_MS) leave();
     else await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
 
+function leave() {
+  rmSync(installing, { recursive: true, force: true });
+}
+
 async function install() {
-  console.error('Stoa: installing packages (once, about half a minute) …');
+  console.error('Stoa: installing packages, once; this takes about half a minute …');
   const begun = Date.now();
-  // A clean install where there is nothing; else only the difference, as another Stoa may be running on these packages.
-  const command = existsSync(join(root, 'node_modules')) ? ['install', '--no-save'] : ['ci'];
-  const result = await run('npm', [...command, '--no-audit', '--no-fund', '--loglevel=error'], root);
-  if (result === 'ENOENT') fail('npm was not found.', 'Install npm; Debian: apt-get install npm');
-  if (result !== 0)
-    fail(`"npm ${command[0]}" failed.`, 'See its lines above: no network, no space left and a lock file that does not fit are the usual causes.');
+  const npm = await run('npm', ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'], root);
+  if (npm.code === 'ENOENT') fail('npm was not found.', 'Install it; Debian: apt-get install npm');
+  if (npm.code !== 0) failInstalling(npm.errors);
   // The package `node` fetches the binary of this platform in an install script, which a strict npm does not run.
-  if (!existsSync(node)) await run(process.execPath, ['installArchSpecificPackage'], nodePackage);
-  if (!existsSync(node)) fail('Node 26 could not be installed.', 'See the lines above; "npm ci" in the repository shows more.');
-  writeFileSync(stamp, fingerprint());
+  if (!existsSync(node)) {
+    const script = await run(process.execPath, ['installArchSpecificPackage'], nodePackage);
+    if (script.code !== 0 || !existsSync(node)) failInstalling(script.errors);
+  }
+  if (!isInstalled()) fail('npm has not installed all that package-lock.json names.', 'Remove node_modules and run this again.');
   console.error(`Stoa: installed in ${Math.round((Date.now() - begun) / 1000)} s.`);
 }
 
-/** @returns the exit code, or why the program could not be run. */
+/** @returns the exit code, or why the program could not be run; and what it wrote to its error stream. */
 async function run(program, args, cwd) {
   const alive = setInterval(() => utimesSync(installing, new Date(), new Date()), 5_000);
+  let errors = '';
   try {
-    const [code] = await once(spawn(program, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'] }), 'close');
-    return code;
+    const child = spawn(program, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'] });
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      errors += text;
+    });
+    const [code] = await once(child, 'close');
+    return { code, errors };
   } catch (error) {
-    return error.code;
+    return { code: error.code, errors };
   } finally {
     clearInterval(alive);
   }
 }
 
+function failInstalling(errors) {
+  const [, cause, fix] = npmFailures.find(([pattern]) => pattern.test(errors)) ?? [];
+  if (cause) fail(`the packages could not be installed: ${cause}`, fix);
+  fail(`the packages could not be installed: ${errors.trim().split('\n')[0]}`, '"npm ci" in the repository shows all of it.');
+}
+
 function fail(cause, fix) {
-  rmSync(installing, { recursive: true, force: true });
+  if (isInside) leave();
   console.error(`stoa: ${cause}\nFix: ${fix}`);
   process.exit(69);
 }

@@ -1,0 +1,54 @@
+import { spawnSync } from 'node:child_process';
+import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { configurationTable, environmentExample } from './reports/configuration.ts';
+import { apiDocuments } from './reports/documents.ts';
+import { schemaDocuments } from './reports/schemas.ts';
+
+/**
+ * `npm run reports` writes what the code says of itself: APIs, events, tables, settings. They are committed, so that the diff of a
+ * change shows what it does to others. `--check` writes nothing, shows the difference and fails on one.
+ */
+const root = join(import.meta.dirname, '..');
+const reference = 'docs/reference';
+
+const reports = new Map([
+  ['.env.example', environmentExample()],
+  [`${reference}/configuration.md`, configurationTable()],
+  ...[...(await apiDocuments()), ...(await schemaDocuments())].map(([name, text]): [string, string] => [`${reference}/${name}`, text]),
+]);
+const outdated = globSync(`${reference}/**/*.{json,md}`, { cwd: root }).filter((path) => !reports.has(path));
+
+if (process.argv.includes('--check')) check();
+else {
+  writeTo(root);
+  for (const path of outdated) rmSync(join(root, path));
+  console.log(`reports: ${reports.size} written`);
+}
+
+function writeTo(folder: string) {
+  for (const [path, text] of reports) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+}
+
+function check() {
+  const fresh = mkdtempSync(join(tmpdir(), 'stoa-reports-'));
+  try {
+    writeTo(fresh);
+    const differing = [...reports.keys()].filter((path) => {
+      const names = ['--label', `committed ${path}`, '--label', `generated ${path}`];
+      return (
+        spawnSync('diff', ['-uN', ...names, join(root, path), join(fresh, path)], { stdio: ['ignore', 'inherit', 'inherit'] }).status !== 0
+      );
+    });
+    for (const path of outdated) console.error(`${path} is no longer generated`);
+    if (differing.length + outdated.length === 0) return console.log('reports: as committed');
+    console.error('reports: run "npm run reports" and commit what it writes');
+    process.exitCode = 1;
+  } finally {
+    rmSync(fresh, { recursive: true });
+  }
+}

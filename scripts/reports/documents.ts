@@ -1,0 +1,16 @@
+import { asyncApi } from '@stoa/contracts';
+import { wireForDocuments } from '../../apps/server/src/commands/documents.ts';
+
+const json = (document: unknown) => `${JSON.stringify(document, null, 2)}\n`;
+
+/** The OpenAPI document of each service by itself, and the AsyncAPI document of all events. File name → content. */
+export async function apiDocuments(): Promise<[string, string][]> {
+  const wired = await wireForDocuments();
+  try {
+    const services = [...new Set([...wired.services, wired.front])];
+    const openApi = services.map(({ name, http }): [string, string] => [`openapi/${name}.json`, json(http.swagger())]);
+    return [...openApi, ['asyncapi.json', json(asyncApi())]];
+  } finally {
+    await wired.close();
+  }
+}
