@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger';
 import type { ErrorCatalogue, HealthPart, Logger, Metrics } from '@stoa/service';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, type RawReplyDefaultExpression, type RawRequestDefaultExpression, type RawServerDefault } from 'fastify';
 import { installEdge } from './edge.ts';
+import { installEnding } from './ending.ts';
 import { acceptJsonOnly } from './json-body.ts';
 import { installOperations } from './operations.ts';
 import { commonProblems } from './problem.ts';
@@ -64,6 +65,7 @@ export async function createHttp({ name, title, description, version, log, metri
   const declaredRoutes: DeclaredRoute[] = [];
   http.decorate('declaredRoutes', declaredRoutes);
   http.addHook('onRoute', ({ url, method }) => void declaredRoutes.push(...[method].flat().map((each) => ({ method: each, url }))));
+  installEnding(http);
   http.setValidatorCompiler(createValidatorCompiler());
   installEdge(http, name);
   installRequestLog(http, log, metrics);
