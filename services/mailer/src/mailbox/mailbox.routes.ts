@@ -1,7 +1,6 @@
-import { setMaxListeners } from 'node:events';
 import { Readable } from 'node:stream';
-import type { Http } from '@stoa/http';
-import type { FastifyReply } from 'fastify';
+import { edgeOf, type Http } from '@stoa/http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { mailerErrors } from '../errors.ts';
 import type { Arrivals } from './arrivals.ts';
@@ -16,15 +15,11 @@ const HEARTBEAT_MS = 15_000;
 export interface MailboxRoutesOptions {
   readonly store: MailboxStore;
   readonly arrivals: Arrivals;
-  /** Aborted when the service ends: nobody waits any longer. */
-  readonly ending: AbortSignal;
 }
 
 /** The local mailbox over HTTP. For development: whoever reaches it reads every mail. */
-export function installMailboxRoutes(http: Http, { store, arrivals, ending }: MailboxRoutesOptions): void {
+export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRoutesOptions): void {
   const tags = ['mailbox'];
-  // Every request that waits listens to it, and there may be many.
-  setMaxListeners(0, ending);
 
   http.get(
     '/mailbox/messages',
@@ -47,9 +42,10 @@ export function installMailboxRoutes(http: Http, { store, arrivals, ending }: Ma
         response: { 200: MessageWithExtracts },
       },
     },
-    async ({ query: { to, wait, after } }, reply) => {
+    async (request, reply) => {
+      const { to, wait, after } = request.query;
       const answered = new AbortController();
-      const signal = AbortSignal.any([answered.signal, ending, gone(reply), AbortSignal.timeout(Number.parseInt(wait, 10) * 1_000)]);
+      const signal = AbortSignal.any([answered.signal, over(request, reply), AbortSignal.timeout(Number.parseInt(wait, 10) * 1_000)]);
       try {
         for (;;) {
           // Listen first, look then: what arrives in between is heard.
@@ -65,9 +61,9 @@ export function installMailboxRoutes(http: Http, { store, arrivals, ending }: Ma
     },
   );
 
-  http.get('/mailbox/events', { schema: { tags, summary: 'Tells of each message that arrives (server-sent events)', operationId: 'mailboxEvents' } }, async (_request, reply) => {
+  http.get('/mailbox/events', { schema: { tags, summary: 'Tells of each message that arrives (server-sent events)', operationId: 'mailboxEvents' } }, async (request, reply) => {
     const stream = new Readable({ read() {} });
-    const signal = AbortSignal.any([ending, gone(reply)]);
+    const signal = over(request, reply);
     const heartbeat = setInterval(() => stream.push(': still here\n\n'), HEARTBEAT_MS);
     arrivals.watch(undefined, signal, () => stream.push('event: arrival\ndata:\n\n'));
     const end = (): void => {
@@ -110,9 +106,9 @@ export function installMailboxRoutes(http: Http, { store, arrivals, ending }: Ma
   }
 }
 
-/** Aborted when the client has gone away or has its answer. */
-function gone(reply: FastifyReply): AbortSignal {
+/** Aborted when the client has gone away or has its answer, and when the server that it is connected to is closing. */
+function over(request: FastifyRequest, reply: FastifyReply): AbortSignal {
   const closed = new AbortController();
   reply.raw.once('close', () => closed.abort());
-  return closed.signal;
+  return AbortSignal.any([closed.signal, edgeOf(request.raw).owner.ending]);
 }

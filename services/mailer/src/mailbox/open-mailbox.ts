@@ -20,17 +20,11 @@ export interface Mailbox {
 export function openMailbox({ http, database, log }: { readonly http: Http; readonly database: Database<MailerTables>; readonly log: Logger }): Mailbox {
   const store = createMailboxStore(database);
   const arrivals = createArrivals(database);
-  const ending = new AbortController();
-  installMailboxRoutes(http, { store, arrivals, ending: ending.signal });
+  installMailboxRoutes(http, { store, arrivals });
   installMailboxPage(http);
-  // Readers that wait would hold up the close of the server.
-  http.addHook('preClose', async () => ending.abort());
   return {
     start: () => arrivals.start(),
     openTransport: (options) => startMailboxTransport({ ...options, store, log }),
-    async stop() {
-      ending.abort();
-      await arrivals.stop();
-    },
+    stop: () => arrivals.stop(),
   };
 }
