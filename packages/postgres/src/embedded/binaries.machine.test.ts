@@ -57,8 +57,8 @@ describe('the server that npm brings', () => {
     await mkdir(closed, { mode: 0o700 });
     const packageFolder = await bareCopy(closed);
     const first = await serve(folder.path, packageFolder);
-    expect(first.join('\n')).toMatch(/Copying the Postgres server to .*\/var-cache\/package-18/);
-    expect(await readdir(join(folder.path, 'var-cache'))).toEqual([expect.stringMatching(/^package-18\.[\w.-]+$/)]);
+    expect(first.join('\n')).toMatch(/Copying the Postgres server to .*\/var-cache\/postgres-18/);
+    expect(await readdir(join(folder.path, 'var-cache'))).toEqual([expect.stringMatching(/^postgres-18\.[\w.-]+-package$/)]);
     expect(await serve(folder.path, packageFolder)).toEqual([]);
   });
 

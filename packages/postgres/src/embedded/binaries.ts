@@ -46,7 +46,7 @@ export async function prepareBinaries({ packageFolder, cacheFolder, user, say }:
   if (reachable && (await isMended(native))) return programsIn(native);
 
   const { version } = JSON.parse(await readFile(join(packageFolder, 'package.json'), 'utf8')) as { version: string };
-  const copy = join(cacheFolder, `${basename(packageFolder)}-${version}`);
+  const copy = join(cacheFolder, `postgres-${version}-${basename(packageFolder)}`);
   if (!(await exists(copy))) {
     say(`Copying the Postgres server to ${copy}, as it cannot be used from ${packageFolder}.`);
     await copyOver(native, copy);

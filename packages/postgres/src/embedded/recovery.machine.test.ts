@@ -37,6 +37,7 @@ describe('after kill -9', () => {
     await end(starter, 'SIGKILL');
     expect(await ask(starter.url, 'select 1 as alive')).toEqual([{ alive: 1 }]);
     expect(await recover(starter.directory)).toBeLessThan(15_000);
+    expect(await readFile(join(starter.directory, 'stoa.log'), 'utf8')).not.toContain('was not properly shut down');
   });
 
   test('of process and Postgres, with a backend that computes and one in a transaction left over', async () => {
