@@ -105,7 +105,7 @@ describe('a start that cannot go on', () => {
 
   test('a database folder that another major version made', async () => {
     const data = `${folder.path}-old`;
-    await mkdir(join(data, 'postgres'), { recursive: true });
+    await mkdir(join(data, 'postgres/global'), { recursive: true });
     await writeFile(join(data, 'postgres/PG_VERSION'), '13\n');
     const stoa = spawnStoa({ dataDirectory: data });
     expect(await stoa.exited).toBe(69);

@@ -1,6 +1,7 @@
-import { ensureDatabase, migrate } from '@stoa/postgres';
+import { createDatabase, ensureDatabase, migrate } from '@stoa/postgres';
 import { messagingMigrations } from '@stoa/messaging';
-import type { DeriveKey, Environment, Logger } from '@stoa/service';
+import { createMetrics, type DeriveKey, type Environment, type Logger } from '@stoa/service';
+import { StartProblem } from './start-problem.ts';
 
 /**
  * Each service has its own database and its own role, `<prefix><service>`. The role's password is derived from the
@@ -43,4 +44,20 @@ export async function prepareDatabase(service: Migratable, place: DatabasePlace,
     { name: service.name, directory: service.migrations },
   ];
   await migrate({ url, sources, log });
+}
+
+/** For an external server: says in one line what is wrong with a service's database, before anything starts to wait for it. */
+export async function assertReachable(service: Migratable, place: DatabasePlace, log: Logger): Promise<void> {
+  if (service.migrations === undefined) return;
+  const url = databaseUrl(service.name, place);
+  const database = createDatabase({ url, name: service.name, log, metrics: createMetrics(), maxConnections: 1 });
+  const { ok, detail } = await database.health();
+  await database.close();
+  if (ok) return;
+  const { host, pathname } = new URL(url);
+  throw new StartProblem(
+    `The database ${pathname.slice(1)} at ${host} cannot be used: ${detail}.`,
+    'Check DATABASE_URL and that the server runs; "npx stoa migrate" makes the databases and roles.',
+    69,
+  );
 }

@@ -1,5 +1,5 @@
 import type { Service } from '@stoa/service';
-import { type DatabasePlace, databaseUrl, prepareDatabase } from './databases.ts';
+import { assertReachable, type DatabasePlace, databaseUrl, prepareDatabase } from './databases.ts';
 import { serviceDefinitions } from './services.ts';
 import { type Wired, wire, type WiringOptions } from './wiring.ts';
 
@@ -18,10 +18,8 @@ export interface PlatformOptions extends Omit<WiringOptions, 'databaseUrl'> {
 
 export async function startPlatform({ databases, migrate, ...options }: PlatformOptions): Promise<Platform> {
   const { chosen, log } = options;
-  if (migrate) {
-    const needed = serviceDefinitions.filter(({ name }) => chosen.includes(name));
-    await Promise.all(needed.map((definition) => prepareDatabase(definition, databases, log)));
-  }
+  const needed = serviceDefinitions.filter(({ name }) => chosen.includes(name));
+  await Promise.all(needed.map((definition) => (migrate ? prepareDatabase : assertReachable)(definition, databases, log)));
   const wired = await wire({ ...options, databaseUrl: (service) => databaseUrl(service, databases) });
   const started: Service[] = [];
   try {
