@@ -145,6 +145,17 @@ describe('availability', () => {
       .toBe('served');
   });
 
+  test('close leaves no connection behind on the server', async () => {
+    const closing = createDatabase<Schema>({ url: fixture.url, name: 'leaving', log, metrics: new Registry() });
+    await Promise.all(Array.from({ length: 5 }, () => sql`select pg_sleep(0.01)`.execute(closing.query)));
+    await closing.close();
+    const onlyHealth = createDatabase<Schema>({ url: fixture.url, name: 'leaving', log, metrics: new Registry() });
+    await onlyHealth.health();
+    await onlyHealth.close();
+    const { rows } = await sql`select from pg_stat_activity where application_name = 'leaving'`.execute(database.query);
+    expect(rows).toEqual([]);
+  });
+
   test('an error in a statement is no loss of the database: it passes through as it is', async () => {
     expect(await caught(sql`select nonsense`.execute(database.query))).toBeInstanceOf(pg.DatabaseError);
   });

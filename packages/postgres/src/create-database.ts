@@ -43,7 +43,12 @@ export function createDatabase<Schema>({
   });
   // Without a listener a connection that dies, idle or between two statements, would end the process.
   pool.on('error', (error) => log.warn({ database: name, reason: error.message }, 'idle database connection lost'));
-  pool.on('connect', (client) => client.on('error', () => {}));
+  const ended = new Set<Promise<void>>();
+  pool.on('connect', (client) => {
+    client.on('error', () => {});
+    const end = new Promise<void>((resolve) => client.once('end', resolve)).finally(() => ended.delete(end));
+    ended.add(end);
+  });
   const unregister = registerPool(metrics, name, pool);
   const query = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: namedPool(pool) }) });
   const session = createSession({ options: { ...options, application_name: `${name} session` }, log, name });
@@ -58,6 +63,10 @@ export function createDatabase<Schema>({
       unregister();
       await session.close();
       await query.destroy();
+      // Kysely ends the pool only if it has used it; health may have used it alone.
+      if (!pool.ending) await pool.end();
+      // The pool says it has ended as soon as it has asked its connections to; who stops the server next must not cut them off.
+      await Promise.all(ended);
     },
   };
 }
