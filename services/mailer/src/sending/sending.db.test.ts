@@ -1,6 +1,7 @@
 import { eventually } from '@stoa/service/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { codeOf, sendingFixture } from '../testing/sending-fixture.ts';
+import { codeOf } from '../testing/fake-codes.ts';
+import { sendingFixture } from '../testing/sending-fixture.ts';
 
 let house: Awaited<ReturnType<typeof sendingFixture>>;
 beforeAll(async () => {

@@ -8,7 +8,8 @@ import { createContext, createKeys, createLog, createMetrics, type Environment, 
 import { fastify } from 'fastify';
 import { mailer } from '../index.ts';
 import type { MailerTables } from '../tables.ts';
-import { codeOf, mailerSources } from './sending-fixture.ts';
+import { codeOf } from './fake-codes.ts';
+import { mailerSources } from './sending-fixture.ts';
 
 const derive = createKeys(Buffer.alloc(32, 7).toString('base64'));
 

@@ -3,13 +3,13 @@ import { messagingMigrations } from '@stoa/messaging';
 import { createDatabase } from '@stoa/postgres';
 import { testDatabase } from '@stoa/postgres/testing';
 import { createContext, createLog, createMetrics, uuidv7 } from '@stoa/service';
-import type { ActivationCodes } from '../activation-codes.ts';
 import { createMailerMetrics } from '../metrics.ts';
 import { queueMail } from '../queue-mail.ts';
 import { createRenderer } from '../render.ts';
 import { type Sending, startSending } from '../sending/start-sending.ts';
 import type { MailerTables } from '../tables.ts';
 import { createSmtpTransport } from '../transports/smtp-transport.ts';
+import { fakeCodes } from './fake-codes.ts';
 import { createScriptedSmtp } from './scripted-smtp.ts';
 
 const log = createLog({ level: 'silent' });
@@ -18,22 +18,6 @@ export const mailerSources = [
   { name: 'messaging', directory: messagingMigrations },
   { name: 'mailer', directory: new URL('../../migrations/', import.meta.url) },
 ];
-
-/** Codes as users makes them: the same for the same request; `answers` says who is gone, `away` that nobody answers. */
-export function fakeCodes() {
-  const gone = new Set<string>();
-  const state = { away: false, asked: [] as string[] };
-  const codes: ActivationCodes = {
-    async mint(requestId) {
-      state.asked.push(requestId);
-      if (state.away) throw new Error('users is away');
-      return gone.has(requestId) ? 'gone' : { code: codeOf(requestId), expiresInSeconds: 60 };
-    },
-  };
-  return { codes, gone, state };
-}
-
-export const codeOf = (requestId: string): string => String(Number.parseInt(requestId.replaceAll('-', '').slice(-8), 16) % 10_000).padStart(4, '0');
 
 /** A mailer's database with a scripted mail server behind it, and as many senders as a test starts. */
 export async function sendingFixture() {
