@@ -27,7 +27,7 @@ export function requestActivationCodeRoute(http: Http, { requestActivationCode, 
         security: [{ basic: [] }],
         body: Body,
         response: {
-          202: Type.Null({ description: 'A mail with a new code will leave soon.' }),
+          202: Type.Unsafe<undefined>({ type: 'null', description: 'A mail with a new code will leave soon. No body.' }),
           ...problems(
             catalogue,
             'credentials_required',
@@ -45,8 +45,7 @@ export function requestActivationCodeRoute(http: Http, { requestActivationCode, 
     async (request, reply) => {
       await limits.countResend(request, reply);
       await requestActivationCode(guard.accountOf(request));
-      void reply.code(202);
-      return null;
+      await reply.code(202).send(undefined);
     },
   );
 }

@@ -1,0 +1,59 @@
+import { eventually } from '@stoa/service/testing';
+import { sql } from 'kysely';
+import { expect, test } from 'vitest';
+import { somebody, type UsersUnderTest, usersUnderTest } from './users-under-test.ts';
+
+const HOUR = 3_600_000;
+
+/** Makes the cron due, and waits for its job to be done. */
+async function cleanUp({ database: { query }, service }: UsersUnderTest): Promise<void> {
+  await service.stop();
+  await sql`delete from inbox`.execute(query);
+  await sql`update cron set next_at = now()`.execute(query);
+  await service.start();
+  await eventually(async () => {
+    const { rows } = await sql`select from inbox where type = 'remove-pending-users' and status = 'done'`.execute(query);
+    expect(rows).toHaveLength(1);
+  });
+}
+
+test('an account that was not activated goes a day after its last code, audited, and its address is free again', async () => {
+  await using users = await usersUnderTest();
+  const [late, resent] = [somebody(), somebody()];
+  const active = await users.registered();
+  await users.activate(active, active.code);
+  const { id } = (await users.register(late)).json();
+  await users.register(resent);
+  users.clock.advance(HOUR);
+  await users.resend(resent);
+
+  users.clock.advance(23 * HOUR);
+  await cleanUp(users);
+  expect((await users.register(late)).statusCode).toBe(409);
+
+  users.clock.advance(1);
+  await cleanUp(users);
+  expect((await users.audit(id)).map(({ action, actor }) => [action, actor])).toEqual([
+    ['user-registered', 'anonymous'],
+    ['pending-user-removed', 'system'],
+  ]);
+  expect((await users.activate(late, '1234')).json().code).toBe('invalid_credentials');
+  expect((await users.register(late)).statusCode).toBe(201);
+  for (const { email, password } of [resent, active]) expect((await users.register({ email, password })).statusCode).toBe(409);
+
+  users.clock.advance(60_000);
+  await cleanUp(users);
+  expect(await users.database.query.selectFrom('activation_codes').select('user_id').execute()).toEqual([]);
+});
+
+test('PENDING_USER_TTL_HOURS says how long', async () => {
+  await using users = await usersUnderTest({ PENDING_USER_TTL_HOURS: '72' });
+  const person = somebody();
+  await users.register(person);
+  users.clock.advance(72 * HOUR);
+  await cleanUp(users);
+  expect((await users.register(person)).statusCode).toBe(409);
+  users.clock.advance(1);
+  await cleanUp(users);
+  expect((await users.register(person)).statusCode).toBe(201);
+});
