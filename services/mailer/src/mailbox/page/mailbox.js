@@ -48,6 +48,7 @@ function render() {
   const nobody = shown.size === 0;
   $('mailbox').classList.toggle('nobody', nobody);
   $('nothing').hidden = !nobody;
+  $('empty').hidden = nobody;
   $('more').hidden = nextCursor === null;
   $('example').hidden = filter() !== '';
   $('nothing-title').textContent = filter() ? `Nothing for ${filter()}` : 'No mail yet';
@@ -171,6 +172,10 @@ $('empty').addEventListener('click', async () => {
 addEventListener('hashchange', () => void open(location.hash.slice(1)));
 
 $('to').value = filter();
-$('example').textContent = `curl -X POST ${location.origin}/v1/users \\\n  -H 'Content-Type: application/json' \\\n  -d '{"email":"ada@example.com","password":"a long pass phrase"}'`;
+$('example').textContent = [
+  `curl ${location.origin}/v1/users`,
+  `-H 'Content-Type: application/json'`,
+  `-d '{"email":"ada@example.com","password":"a long pass phrase"}'`,
+].join(' \\\n  ');
 watch();
 await refresh();
