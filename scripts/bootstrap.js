@@ -19,6 +19,7 @@ const node = join(nodePackage, 'bin/node');
 const installing = join(root, '.installing');
 const STALE_MS = 20_000;
 let isInside = false;
+let child;
 
 /** What npm says when it fails, what that means, and what helps. */
 const npmFailures = [
@@ -78,7 +79,7 @@ async function enter() {
     try {
       mkdirSync(installing);
       isInside = true;
-      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(leave() ?? 130));
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, stop);
       return;
     } catch (error) {
       if (error.code !== 'EEXIST')
@@ -88,6 +89,12 @@ async function enter() {
     if (Date.now() - statSync(installing, { throwIfNoEntry: false })?.mtimeMs > STALE_MS) leave();
     else await new Promise((resolve) => setTimeout(resolve, 200));
   }
+}
+
+function stop(signal) {
+  child?.kill(signal);
+  leave();
+  process.exit(130);
 }
 
 function leave() {
@@ -114,7 +121,7 @@ async function run(program, args, cwd) {
   const alive = setInterval(() => utimesSync(installing, new Date(), new Date()), 5_000);
   let errors = '';
   try {
-    const child = spawn(program, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'] });
+    child = spawn(program, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'] });
     child.stderr.setEncoding('utf8').on('data', (text) => {
       errors += text;
     });
