@@ -1,7 +1,7 @@
 import type { Broker } from './broker.ts';
 import { createLocalBroker } from './local-broker.ts';
-import { brokerConformance } from './testing/index.ts';
-import { silent } from './testing/pipeline.ts';
+import { brokerConformance } from './testing/conformance.ts';
+import { silent } from './testing/copies.ts';
 
 brokerConformance(
   'the local broker',

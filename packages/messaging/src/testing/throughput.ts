@@ -6,7 +6,8 @@ import { createMessaging } from '../create-messaging.ts';
 import { createInbox } from '../inbox.ts';
 import { createLocalBroker } from '../local-broker.ts';
 import { consumer } from '../types.ts';
-import { happened, openPipeline, type Pipeline, silent } from './pipeline.ts';
+import { happened, silent } from './copies.ts';
+import { openPipeline, type Pipeline } from './pipeline.ts';
 
 /** Rows of one statement of the floor, as many as the relay takes at a time. */
 const BATCH = 500;

@@ -1,0 +1,82 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { eventually } from '@stoa/service/testing';
+import { sql } from 'kysely';
+import { expect, test } from 'vitest';
+import { createInbox } from './inbox.ts';
+import { createLocalBroker } from './local-broker.ts';
+import { type Happening, happened, silent } from './testing/copies.ts';
+import { openPipeline, type Pipeline } from './testing/pipeline.ts';
+
+const script = fileURLToPath(new URL('./testing/doomed-process.ts', import.meta.url));
+const happenings = (count: number): Happening[] => Array.from({ length: count }, (_, n) => ({ key: `key ${n % 20}`, n }));
+
+async function startDoomed(place: string, { sender, receiver }: Pipeline): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [script, place, sender.url, receiver.url], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await Promise.race([
+    once(child.stdout as NodeJS.ReadableStream, 'data'),
+    once(child, 'exit').then(() => Promise.reject(new Error(`the process at ${place} ended by itself`))),
+  ]);
+  return child;
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+}
+
+/** Messages in the receiver's inbox, without a process that could handle them. */
+async function fillInbox({ receiver }: Pipeline, items: readonly Happening[]): Promise<void> {
+  const consumers = ['any-order', 'in-order'].map((name) => ({ name, event: happened, handle: async () => {} }));
+  const { accept } = createInbox(receiver.database.query, consumers, silent);
+  const message = ({ key, n }: Happening) => ({
+    ...{ id: `0199d3a0-0000-7000-8000-${String(n).padStart(12, '0')}`, type: 'happened', version: 1, source: 'sender', key },
+    ...{ occurredAt: new Date().toISOString(), correlationId: 'c', traceparent: '', data: { key, n } },
+  });
+  await accept(items.map(message));
+}
+
+test('killed between the effect and its commit: the row is free at once, and the effect happens once', async () => {
+  await using pipeline = await openPipeline();
+  const items = happenings(5);
+  await fillInbox(pipeline, items);
+  await kill(await startDoomed('before-commit', pipeline));
+  expect(await pipeline.effects()).toEqual([]);
+  const startedAt = performance.now();
+  await pipeline.startReceiver(createLocalBroker({ log: silent }));
+  await pipeline.expectOnce(items);
+  expect(performance.now() - startedAt).toBeLessThan(5_000);
+  const { rows } = await sql`select distinct attempts from inbox`.execute(pipeline.receiver.database.query);
+  expect(rows).toEqual([{ attempts: 0 }]);
+});
+
+test('killed between publishing and marking: the rows go out again and the inbox ignores them', async () => {
+  await using pipeline = await openPipeline();
+  const items = happenings(40);
+  await pipeline.append(...items);
+  await kill(await startDoomed('before-mark', pipeline));
+  const { rows } = await sql`select from outbox where sent_at is null`.execute(pipeline.sender.database.query);
+  expect(rows).toHaveLength(40);
+  const broker = createLocalBroker({ log: silent });
+  await pipeline.startReceiver(broker);
+  await pipeline.startSender(broker);
+  await pipeline.expectOnce(items);
+});
+
+test('four processes compete and one of them is killed: each effect once, in the order of its key', async () => {
+  await using pipeline = await openPipeline();
+  const items = happenings(1_500);
+  const children = await Promise.all([1, 2, 3, 4].map(() => startDoomed('nowhere', pipeline)));
+  for (let from = 0; from < items.length; from += 100) await fillInbox(pipeline, items.slice(from, from + 100));
+  const [first, ...others] = children;
+  await eventually(async () => expect((await pipeline.effects()).length).toBeGreaterThan(100));
+  await kill(first as ChildProcess);
+  await pipeline.expectOnce(items);
+  for (const [, effects] of Map.groupBy(await pipeline.effects('in-order'), ({ key }) => key)) {
+    const order = effects.map(({ n }) => n);
+    expect(order).toEqual(order.toSorted((a, b) => a - b));
+  }
+  await Promise.all(others.map(kill));
+});

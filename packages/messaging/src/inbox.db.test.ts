@@ -1,0 +1,124 @@
+import { testDatabase } from '@stoa/postgres/testing';
+import { uuidv7 } from '@stoa/service';
+import { eventually } from '@stoa/service/testing';
+import { sql } from 'kysely';
+import { Registry } from 'prom-client';
+import { expect, test } from 'vitest';
+import type { Accept } from './broker.ts';
+import { createMessaging, messagingMigrations } from './create-messaging.ts';
+import { happened, silent } from './testing/copies.ts';
+import { type Consumer, consumer } from './types.ts';
+
+const message = (changes: object = {}) => ({
+  ...{ id: uuidv7(), type: 'happened', version: 1, source: 'sender', key: 'a', occurredAt: new Date().toISOString() },
+  ...{ correlationId: 'c', traceparent: '', data: { key: 'a', n: 1 }, ...changes },
+});
+
+const handled: unknown[] = [];
+const onHappened = consumer<unknown, typeof happened.schema>({
+  name: 'on-happened',
+  event: happened,
+  async handle(_tx, data) {
+    handled.push(data);
+  },
+});
+
+/** A service and the way a bus gets into it. */
+async function openReceiver(consumers: readonly Consumer[] = [onHappened]) {
+  const fixture = await testDatabase<unknown>({ sources: [{ name: 'messaging', directory: messagingMigrations }], leftoversExpected: 'dead letters' });
+  const { database } = fixture;
+  let accept: Accept = async () => {};
+  const broker = {
+    publish: async () => [],
+    subscribe: async (_subscriber: string, _types: readonly string[], given: Accept) => {
+      accept = given;
+      return { stop: async () => {} };
+    },
+    health: async () => ({ ok: true }),
+    close: async () => {},
+  };
+  const start = async (declared: readonly Consumer[]) => {
+    const common = { service: 'receiver', database, broker, log: silent, metrics: new Registry(), jobs: [], crons: [], instanceId: uuidv7() };
+    const messaging = createMessaging({ ...common, consumers: declared, settings: { pollMs: 250 } });
+    await messaging.start();
+    return messaging;
+  };
+  let messaging = await start(consumers);
+  return {
+    accept: (...received: unknown[]) => accept(received),
+    deadLetters: () => messaging.deadLetters,
+    /** Starts again with other consumers, as a new version does. */
+    async restart(declared: readonly Consumer[]) {
+      await messaging.stop();
+      messaging = await start(declared);
+    },
+    rows: async () => (await sql<Record<string, unknown>>`select consumer, status, type, reason, data from inbox order by id`.execute(database.query)).rows,
+    async [Symbol.asyncDispose]() {
+      await messaging.stop();
+      await fixture[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test.for<[string, unknown, RegExp]>([
+  ['text that is no JSON', 'no \0 JSON', /^not a message/],
+  ['an envelope without an id', message({ id: undefined }), /^not a message: .*id/],
+  ['a NUL in the key', message({ key: 'a\0' }), /^not a message: \/key/],
+  ['a type that nobody takes', message({ type: 'unheard-of' }), /^no consumer takes unheard-of$/],
+  ['data that does not fit', message({ data: { key: 'a', n: 'one' } }), /^data does not fit the contract: \/n must be integer/],
+  ['a version that is not known', message({ version: 2 }), /^version 2 of happened is not known here, version 1 is/],
+])('%s is kept as a dead letter, once, and what comes with it is handled', async ([, received, reason]) => {
+  await using receiver = await openReceiver();
+  await receiver.accept(received, message(), received);
+  await eventually(async () => {
+    expect(await receiver.rows()).toMatchObject([{ status: 'dead', reason: expect.stringMatching(reason) }, { consumer: 'on-happened', status: 'done' }]);
+  });
+});
+
+test('what Postgres does not take is kept without its data, and what comes with it is handled', async () => {
+  await using receiver = await openReceiver();
+  const deep = JSON.parse('['.repeat(50_000) + ']'.repeat(50_000));
+  await receiver.accept(message({ type: 'unheard-of', data: deep }), message());
+  await eventually(async () => {
+    expect(await receiver.rows()).toMatchObject([
+      { status: 'dead', data: null, reason: expect.stringMatching(/stack depth/) },
+      { consumer: 'on-happened', status: 'done' },
+    ]);
+  });
+});
+
+test('a replay of an unheard-of type reaches the consumer that has come since', async () => {
+  await using receiver = await openReceiver([]);
+  await receiver.restart([consumer<unknown, typeof happened.schema>({ ...onHappened, event: { ...happened, name: 'other' }, name: 'on-other' })]);
+  const { id, ...rest } = message({ data: { key: 'a', n: 42 } });
+  await receiver.accept({ id, ...rest });
+  const [dead] = (await receiver.deadLetters().list()).items;
+  await receiver.restart([onHappened]);
+  expect(await receiver.deadLetters().replay(dead?.id ?? '')).toBe(true);
+  await eventually(() => expect(handled).toContainEqual({ key: 'a', n: 42 }));
+});
+
+test('a dead letter that is replayed unchanged is dead again, with its replays counted', async () => {
+  await using receiver = await openReceiver();
+  await receiver.accept(message({ data: { key: 'a', n: 'one' } }));
+  const [dead] = (await receiver.deadLetters().list()).items;
+  expect(await receiver.deadLetters().replay(dead?.id ?? '', 'ada')).toBe(true);
+  await eventually(async () => expect((await receiver.deadLetters().list()).items).toMatchObject([{ id: dead?.id, replays: 1 }]));
+  expect(handled).not.toContainEqual({ key: 'a', n: 'one' });
+});
+
+test('dead letters are listed newest first, page by page, by filter, and without their data', async () => {
+  await using receiver = await openReceiver();
+  for (let n = 0; n < 5; n++) await receiver.accept(message({ key: `key ${n}`, version: 2 }));
+  await receiver.accept(message({ type: 'unheard-of' }));
+  const letters = receiver.deadLetters();
+  const first = await letters.list({ type: 'happened' }, { limit: 3 });
+  const second = await letters.list({ type: 'happened' }, { limit: 3, cursor: first.nextCursor ?? '' });
+  expect([...first.items, ...second.items].map(({ key }) => key)).toEqual(['key 4', 'key 3', 'key 2', 'key 1', 'key 0']);
+  expect(second.nextCursor).toBeNull();
+  expect(first.items[0]).not.toHaveProperty('data');
+  expect(await letters.get(first.items[0]?.id ?? '')).toMatchObject({ key: 'key 4', data: { key: 'a', n: 1 } });
+  expect(await letters.get('inbox-999999')).toBeUndefined();
+  expect(await letters.replay('nonsense')).toBe(false);
+  await expect(letters.list({}, { cursor: 'nonsense' })).rejects.toMatchObject({ code: 'invalid_cursor' });
+});

@@ -1,0 +1,142 @@
+import { uuidv7 } from '@stoa/service';
+import { eventually } from '@stoa/service/testing';
+import { sql } from 'kysely';
+import { expect, test } from 'vitest';
+import type { Broker, Outgoing, Rejection } from './broker.ts';
+import { createOutbox } from './outbox.ts';
+import { happened } from './testing/copies.ts';
+import { openPipeline, type Pipeline } from './testing/pipeline.ts';
+import { createTestBus } from './testing/test-bus.ts';
+
+const numberOf = ({ message }: Outgoing): number => (message.data as { n: number }).n;
+
+/** A bus that takes everything at once, but for what `judge` rejects, and remembers it in the order it came. */
+function recorder(judge: (outgoing: readonly Outgoing[]) => Rejection[] = () => []) {
+  const taken: number[] = [];
+  const broker: Broker = {
+    async publish(outgoing) {
+      const rejections = judge(outgoing);
+      taken.push(...outgoing.filter(({ message }) => !rejections.some(({ id }) => id === message.id)).map(numberOf));
+      return rejections;
+    },
+    subscribe: async () => ({ stop: async () => {} }),
+    health: async () => ({ ok: true }),
+    close: async () => {},
+  };
+  return { broker, taken };
+}
+
+const unsent = async ({ sender }: Pipeline): Promise<unknown[]> => (await sql`select from outbox where sent_at is null`.execute(sender.database.query)).rows;
+
+test('what was appended first and committed last is not skipped', async () => {
+  await using pipeline = await openPipeline();
+  const { broker, taken } = recorder();
+  await pipeline.startSender(broker);
+  const { promise: release, resolve: commit } = Promise.withResolvers<void>();
+  const { promise: appended, resolve: tell } = Promise.withResolvers<void>();
+  const late = pipeline.sender.database.transaction(async (tx) => {
+    await createOutbox('sender', tx).append(happened, { key: 'late', n: 1 });
+    tell();
+    await release;
+  });
+  await appended;
+  await pipeline.append({ key: 'early', n: 2 });
+  await eventually(() => expect(taken).toEqual([2]));
+  commit();
+  await late;
+  await eventually(() => expect(taken).toEqual([2, 1]));
+});
+
+test('what is rolled back is never published', async () => {
+  await using pipeline = await openPipeline();
+  const { broker, taken } = recorder();
+  await pipeline.startSender(broker);
+  const failing = pipeline.sender.database.transaction(async (tx) => {
+    await createOutbox('sender', tx).append(happened, { key: 'a', n: 1 });
+    throw new Error('changed my mind');
+  });
+  await expect(failing).rejects.toThrow('changed my mind');
+  await pipeline.append({ key: 'a', n: 2 });
+  await eventually(() => expect(taken).toEqual([2]));
+});
+
+test('data that does not fit the contract is refused before it is written', async () => {
+  await using pipeline = await openPipeline();
+  await expect(pipeline.append({ key: 'a', n: 1.5 })).rejects.toThrow(/data of happened does not fit its contract: \/n must be integer/);
+  expect(await unsent(pipeline)).toEqual([]);
+});
+
+test('two copies: one relays, and the other takes over when it stops', async () => {
+  await using pipeline = await openPipeline();
+  const copies = [recorder(), recorder()] as const;
+  const first = await pipeline.startSender(copies[0].broker);
+  await pipeline.append({ key: 'a', n: 0 });
+  await eventually(() => expect(copies[0].taken).toEqual([0]));
+  await pipeline.startSender(copies[1].broker);
+  for (let n = 1; n <= 20; n++) await pipeline.append({ key: 'a', n });
+  await eventually(async () => expect(await unsent(pipeline)).toEqual([]));
+  expect(copies[0].taken).toHaveLength(21);
+  expect(copies[1].taken).toEqual([]);
+  await first.stop();
+  await pipeline.append({ key: 'a', n: 21 });
+  await eventually(() => expect(copies[1].taken).toEqual([21]));
+});
+
+test('a bus that is away counts for nothing: after three failed publishings all goes out once', async () => {
+  await using pipeline = await openPipeline();
+  let failures = 0;
+  const { broker, taken } = recorder(() => {
+    if (failures++ < 3) throw new Error('connection refused');
+    return [];
+  });
+  const sender = await pipeline.startSender(broker);
+  await pipeline.append({ key: 'a', n: 1 }, { key: 'b', n: 2 });
+  await eventually(async () => expect((await sender.health())[0]?.detail).toBe('connection refused'));
+  await eventually(async () => expect(await unsent(pipeline)).toEqual([]));
+  expect(taken).toEqual([1, 2]);
+  const { rows } = await sql`select distinct attempts, parked_at from outbox`.execute(pipeline.sender.database.query);
+  expect(rows).toEqual([{ attempts: 0, parked_at: null }]);
+});
+
+test('a refused row holds up its key alone; parked, it holds up nobody, and a replay sends it', async () => {
+  await using pipeline = await openPipeline();
+  let poisonous = true;
+  const { broker, taken } = recorder((outgoing) =>
+    outgoing.filter((item) => poisonous && numberOf(item) === 1).map(({ message }) => ({ id: message.id, reason: 'refused', detail: 'too hot' })),
+  );
+  const sender = await pipeline.startSender(broker, { publishAttempts: 4, backoff: { firstMs: 150, longestMs: 150 } });
+  await pipeline.append({ key: 'hot', n: 1 }, { key: 'hot', n: 2 }, { key: 'cold', n: 3 });
+  await eventually(() => expect(taken).toEqual([3]));
+  await pipeline.append({ key: 'cold', n: 4 }, { key: 'hot', n: 5 });
+  await eventually(() => expect(taken).toEqual([3, 4, 2, 5]));
+  const { items } = await sender.deadLetters.list();
+  expect(items).toMatchObject([{ box: 'outbox', type: 'happened', key: 'hot', attempts: 4, reason: 'too hot', replays: 0 }]);
+  poisonous = false;
+  expect(await sender.deadLetters.replay(items[0]?.id ?? '')).toBe(true);
+  await eventually(() => expect(taken).toEqual([3, 4, 2, 5, 1]));
+});
+
+test('a parked row that is older than the longest replay stays where it is', async () => {
+  await using pipeline = await openPipeline('the parked row');
+  const sender = await pipeline.startSender(recorder().broker);
+  await sql`
+    insert into outbox (message_id, type, version, key, subscribers, occurred_at, correlation_id, traceparent, data, parked_at, reason)
+    values (${uuidv7()}, 'happened', 1, 'a', '{receiver}', now() - interval '20 days', '', '', '{}', now(), 'refused')`.execute(pipeline.sender.database.query);
+  expect(await sender.deadLetters.replayAll({})).toBe(0);
+  expect((await sender.deadLetters.list()).items).toHaveLength(1);
+});
+
+test('many messages for somebody who is not there do not keep the others from leaving', async () => {
+  await using pipeline = await openPipeline('the messages that wait');
+  const bus = createTestBus();
+  await bus.connect().subscribe('auditor', ['audited'], async () => {});
+  await pipeline.startSender(bus.connect(), { relayBatch: 10 });
+  await pipeline.append(...Array.from({ length: 100 }, (_, n) => ({ key: `key ${n}`, n })));
+  await pipeline.sender.database.transaction((tx) =>
+    createOutbox('sender', tx).append({ ...happened, name: 'audited', subscribers: ['auditor'] }, { key: 'other', n: 1 }),
+  );
+  await eventually(async () => {
+    const { rows } = await sql`select type from outbox where sent_at is not null`.execute(pipeline.sender.database.query);
+    expect(rows).toEqual([{ type: 'audited' }]);
+  });
+});
