@@ -5,7 +5,7 @@ import { hash } from '@node-rs/bcrypt';
 const [cost, count] = process.argv.slice(2).map(Number) as [number, number];
 let left = count;
 const worker = async () => {
-  while (left-- > 0) await hash('pass phrase 0123456789', { cost });
+  while (left-- > 0) await hash('pass phrase 0123456789', cost);
 };
 const begun = performance.now();
 await Promise.all(Array.from({ length: availableParallelism() }, worker));

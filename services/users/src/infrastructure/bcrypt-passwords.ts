@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { genSaltSync, hash, verify } from '@node-rs/bcrypt';
+import { hash, verify } from '@node-rs/bcrypt';
 import type { Metrics } from '@stoa/service';
 import { Gauge } from 'prom-client';
 import type { Passwords } from '../application/ports.ts';
@@ -21,7 +21,8 @@ export interface BcryptOptions {
 /** bcrypt in libuv's threads, as many hashes at a time as there are cores: more would only slow each other down. */
 export function createBcryptPasswords({ cost, maxWaiting, metrics }: BcryptOptions): Passwords {
   const queue = createWorkQueue({ workers: availableParallelism(), maxWaiting, maxWaitMs: MAX_WAIT_MS });
-  const nobodysHash = `${genSaltSync({ cost })}${'.'.repeat(31)}`;
+  /** Of no password, as an account that does not exist has: 22 characters of salt and 31 of digest, all zero. */
+  const nobodysHash = `$2b$${String(cost).padStart(2, '0')}$${'.'.repeat(53)}`;
   new Gauge({
     name: 'users_password_hashes_waiting',
     help: 'Passwords that wait for a free core.',
@@ -41,7 +42,10 @@ export function createBcryptPasswords({ cost, maxWaiting, metrics }: BcryptOptio
   };
 
   return {
-    hash: (password, signal) => run(() => hash(password, { cost, rejectLongPasswords: true }), signal),
+    async hash(password, signal) {
+      if (!fitsTheHash(password)) throw new RangeError('bcrypt would cut this password off');
+      return await run(() => hash(password, cost), signal);
+    },
     async verify(password, passwordHash, signal) {
       // bcrypt would compare the first 72 bytes alone: a longer password is nobody's, at the same cost.
       const whole = fitsTheHash(password);
