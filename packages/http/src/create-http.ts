@@ -7,7 +7,7 @@ import { acceptJsonOnly } from './json-body.ts';
 import { installOperations } from './operations.ts';
 import { commonProblems } from './problem.ts';
 import { answerClientError, installRefusals, sendProblem } from './refusals.ts';
-import { installRequestLog } from './request-log.ts';
+import { createRequestLog } from './request-log.ts';
 import { toAppError } from './to-app-error.ts';
 import { createValidatorCompiler, refuseOpenSchemas, type TypeBoxProvider } from './validation.ts';
 
@@ -67,8 +67,7 @@ export async function createHttp({ name, title, description, version, log, metri
   http.addHook('onRoute', ({ url, method }) => void declaredRoutes.push(...[method].flat().map((each) => ({ method: each, url }))));
   installEnding(http);
   http.setValidatorCompiler(createValidatorCompiler());
-  installEdge(http, name);
-  installRequestLog(http, log, metrics);
+  installEdge(http, name, createRequestLog(log, metrics));
   installRefusals(http, log);
   acceptJsonOnly(http);
   refuseOpenSchemas(http);

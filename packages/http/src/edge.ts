@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createContext, currentContext, type RequestContext, runInContext } from '@stoa/service';
 import type { FastifyInstance } from 'fastify';
+import type { RequestLog } from './request-log.ts';
 import { setSecurityHeaders } from './security-headers.ts';
 
 /**
@@ -35,13 +36,14 @@ declare module 'fastify' {
 }
 
 /** Makes the first hook of an instance: opens the edge, or takes the one that the gateway opened over. */
-export function installEdge(http: FastifyInstance, service: string): void {
+export function installEdge(http: FastifyInstance, service: string, watch: RequestLog): void {
   http.decorateRequest('clientAddress', { getter() { return edgeOf(this.raw).address; } });
   http.decorateRequest('context', { getter() { return edgeOf(this.raw).context; } });
   http.addHook('onRequest', (request, reply, done) => {
     const raw = request.raw as EdgeRequest;
     const route = request.routeOptions.url ?? '(none)';
     const edge = raw[kEdge] ?? openEdge(http, raw, reply.raw, service, route);
+    if (edge.owner === http) watch(raw, reply.raw, edge);
     if (edge.owner !== http) {
       edge.route = route;
       edge.service = service;

@@ -1,13 +1,19 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger, Metrics } from '@stoa/service';
-import type { FastifyInstance } from 'fastify';
 import { Histogram } from 'prom-client';
-import { edgeOf } from './edge.ts';
+import type { Edge } from './edge.ts';
 
 const BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const METRIC = 'http_request_duration_seconds';
 
-/** One log line and one histogram sample per request, written by the instance that took it from the network. */
-export function installRequestLog(http: FastifyInstance, log: Logger, metrics: Metrics): void {
+/** Watches one request from its edge on. */
+export type RequestLog = (request: IncomingMessage, response: ServerResponse, edge: Edge) => void;
+
+/**
+ * One log line and one histogram sample per request, when its answer has left or its client has. At the edge alone: a service
+ * that is handed a request has nothing to do for it.
+ */
+export function createRequestLog(log: Logger, metrics: Metrics): RequestLog {
   const durations =
     (metrics.getSingleMetric(METRIC) as Histogram<'service' | 'method' | 'route' | 'status'> | undefined) ??
     new Histogram({
@@ -17,19 +23,17 @@ export function installRequestLog(http: FastifyInstance, log: Logger, metrics: M
       buckets: BUCKETS,
       registers: [metrics],
     });
-  http.addHook('onResponse', (request, reply, done) => {
-    const edge = edgeOf(request.raw);
-    if (edge?.owner === http) {
-      const { statusCode } = reply.raw;
+  return (request, response, edge) => {
+    response.once('close', () => {
+      const { statusCode: status } = response;
+      const { service, route, address, context } = edge;
+      const method = request.method as string;
       const milliseconds = performance.now() - edge.startedAt;
-      durations.observe({ service: edge.service, method: request.method, route: edge.route, status: statusCode }, milliseconds / 1000);
-      log.info(
-        { service: edge.service, method: request.method, path: pathOf(request.url), status: statusCode, ms: Math.round(milliseconds * 10) / 10, address: edge.address, correlationId: edge.context.correlationId },
-        'request',
-      );
-    }
-    done();
-  });
+      durations.observe({ service, method, route, status }, milliseconds / 1000);
+      const line = { service, method, path: pathOf(request.url as string), status, ms: Math.round(milliseconds * 10) / 10, address, correlationId: context.correlationId };
+      log.info(response.writableFinished ? line : { ...line, aborted: true }, 'request');
+    });
+  };
 }
 
 /** Without the query, which may hold what should not be kept; shortened, as it is the client's. */

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { randomBytes } from 'node:crypto';
+import { randomHex } from './ids.ts';
 
 /**
  * What follows one request through every part it touches: into logs, messages, mails and calls to other services.
@@ -25,10 +25,10 @@ const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}
 export function createContext(received: { correlationId?: unknown; traceparent?: unknown; address?: string } = {}): RequestContext {
   const { correlationId, traceparent, address } = received;
   return {
-    correlationId: typeof correlationId === 'string' && CORRELATION_ID.test(correlationId) ? correlationId : randomBytes(16).toString('hex'),
+    correlationId: typeof correlationId === 'string' && CORRELATION_ID.test(correlationId) ? correlationId : randomHex(16),
     traceparent: typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? traceparent : newTraceparent(),
     ...(address === undefined ? {} : { address }),
   };
 }
 
-const newTraceparent = () => `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
+const newTraceparent = () => `00-${randomHex(16)}-${randomHex(8)}-01`;

@@ -1,10 +1,8 @@
 import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 import { currentContext } from './context.ts';
+import { redactSecrets } from './redact-secrets.ts';
 
 export type Logger = PinoLogger;
-
-/** Names whose values never reach a log, wherever they stand. */
-const SECRET_NAMES = ['password', 'newPassword', 'currentPassword', 'code', 'token', 'accessToken', 'refreshToken', 'apiKey', 'secret', 'authorization', 'cookie'];
 
 export interface LogOptions {
   readonly level?: string;
@@ -18,12 +16,11 @@ export function createLog({ level = 'info', destination }: LogOptions = {}): Log
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
+    formatters: { level: (label: string) => ({ level: label }), log: redactSecrets },
     mixin: () => {
       const context = currentContext();
       return context ? { correlationId: context.correlationId } : {};
     },
-    redact: { paths: SECRET_NAMES.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '[redacted]' },
   };
   return destination ? pino(options, destination) : pino(options);
 }

@@ -1,0 +1,15 @@
+import { gateway } from '@stoa/gateway';
+import { createHttp, type Http } from '@stoa/http';
+import { createLog, createMetrics, type Service } from '@stoa/service';
+import { Type } from 'typebox';
+
+/** The gateway in front of one service with one trivial route, everything on: headers, correlation id, metrics, request log. */
+const log = createLog({ destination: (await import('pino')).destination({ dest: '/dev/null', sync: false }) });
+const metrics = createMetrics();
+const health = async () => [];
+const http: Http = await createHttp({ name: 'hello', title: 'Hello', description: '', version: '1', log, metrics, errors: {}, health });
+http.get('/v1/hello', { schema: { response: { 200: Type.Object({ hello: Type.String() }) } } }, async () => ({ hello: 'world' }));
+const hello = { name: 'hello', http: http as unknown as Service['http'], start: async () => {}, stop: async () => {}, health };
+await http.ready();
+const front = await gateway.create({ log, metrics, services: [hello], asyncApi: {} });
+console.log(await front.http.listen({ port: 0, host: '127.0.0.1' }));
