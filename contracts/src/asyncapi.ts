@@ -10,6 +10,7 @@ export interface DescribedEvent {
   readonly schema: TSchema;
   readonly example: unknown;
   readonly subscribers: readonly string[];
+  key(data: unknown): string;
 }
 
 /** Every event of the product. */
@@ -29,12 +30,12 @@ const envelope = ({ name, version, source, schema }: DescribedEvent) =>
     data: schema,
   });
 
-const exampleOf = ({ name, version, source, example }: DescribedEvent) => ({
+const exampleOf = ({ name, version, source, example, key }: DescribedEvent) => ({
   id: '0199d3a0-0000-7000-8000-00000000e000',
   type: name,
   version,
   source,
-  key: '0199d3a0-0000-7000-8000-000000000002',
+  key: key(example),
   occurredAt: '2026-11-21T09:00:00.000Z',
   correlationId: 'f3b0c44298fc1c149afbf4c8996fb924',
   traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
