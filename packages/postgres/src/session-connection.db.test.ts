@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { createLog } from '@stoa/service';
+import { eventually } from '@stoa/service/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectionOptions } from './connection-options.ts';
 import { createSessionConnection } from './session-connection.ts';
@@ -50,7 +51,7 @@ test('a server that falls silent counts as lost, and a new connection takes the 
   const first = await connection.link();
   expect(await first.query('select 1 as alive')).toEqual([{ alive: 1 }]);
   line.pull();
-  await expect.poll(() => first.lost.aborted).toBe(true);
+  await eventually(() => expect(first.lost.aborted).toBe(true));
   const second = await connection.link();
   expect(await second.query('select 2 as alive')).toEqual([{ alive: 2 }]);
   expect(prepared).toEqual([false, true]);

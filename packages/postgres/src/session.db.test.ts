@@ -1,4 +1,5 @@
 import { createLog } from '@stoa/service';
+import { eventually } from '@stoa/service/testing';
 import { sql } from 'kysely';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -37,7 +38,7 @@ describe('listen', () => {
     await open('a').listen('news', (payload) => heard.push(payload));
     await notify('other', 'not for us');
     for (const payload of ['1', '2', '3']) await notify('news', payload);
-    await expect.poll(() => heard).toEqual(['1', '2', '3']);
+    await eventually(() => expect(heard).toEqual(['1', '2', '3']));
   });
 
   test('two handlers of one channel both hear, and ending one leaves the other', async () => {
@@ -46,10 +47,10 @@ describe('listen', () => {
     const end = await database.listen('shared', (payload) => first.push(payload));
     await database.listen('shared', (payload) => second.push(payload));
     await notify('shared', 'both');
-    await expect.poll(() => [first, second]).toEqual([['both'], ['both']]);
+    await eventually(() => expect([first, second]).toEqual([['both'], ['both']]));
     await end();
     await notify('shared', 'one');
-    await expect.poll(() => second).toEqual(['both', 'one']);
+    await eventually(() => expect(second).toEqual(['both', 'one']));
     expect(first).toEqual(['both']);
   });
 
@@ -57,9 +58,9 @@ describe('listen', () => {
     const heard: string[] = [];
     await open('lossy').listen('lossy', (payload) => heard.push(payload));
     await endSession('lossy');
-    await expect.poll(() => heard).toEqual(['']);
+    await eventually(() => expect(heard).toEqual(['']));
     await notify('lossy', 'again');
-    await expect.poll(() => heard).toEqual(['', 'again']);
+    await eventually(() => expect(heard).toEqual(['', 'again']));
   });
 
   test('a handler that throws disturbs neither the others nor what comes later', async () => {
@@ -71,14 +72,14 @@ describe('listen', () => {
     await database.listen('faulty', (payload) => heard.push(payload));
     await notify('faulty', '1');
     await notify('faulty', '2');
-    await expect.poll(() => heard).toEqual(['1', '2']);
+    await eventually(() => expect(heard).toEqual(['1', '2']));
   });
 
   test('takes any channel name, quoted', async () => {
     const heard: string[] = [];
     await open('a').listen('Weird "name"', (payload) => heard.push(payload));
     await notify('Weird "name"', 'ok');
-    await expect.poll(() => heard).toEqual(['ok']);
+    await eventually(() => expect(heard).toEqual(['ok']));
   });
 
   test('close ends the wait of a listen whose server is away', async () => {
@@ -108,11 +109,11 @@ describe('lead', () => {
 
   test('one of two leads; when it stops, the other takes over', async () => {
     const first = await leader(open('a'), 'relay');
-    await expect.poll(() => first.events).toEqual(['leads']);
+    await eventually(() => expect(first.events).toEqual(['leads']));
     const second = await leader(open('b'), 'relay');
     await first.stop();
     expect(first.events).toEqual(['leads', 'left']);
-    await expect.poll(() => second.events, { timeout: 3_000 }).toEqual(['leads']);
+    await eventually(() => expect(second.events).toEqual(['leads']));
   });
 
   test('of many that start together exactly one leads at any time', async () => {
@@ -127,20 +128,20 @@ describe('lead', () => {
       turns++;
     };
     const stops = await Promise.all(databases.map((database) => database.lead('many', work)));
-    await expect.poll(() => turns, { timeout: 5_000 }).toBeGreaterThan(5);
+    await eventually(() => expect(turns).toBeGreaterThan(5));
     await Promise.all(stops.map((stop) => stop()));
     expect(most).toBe(1);
   });
 
   test('when the holder loses its connection its signal is aborted and another takes over', async () => {
     const holder = await leader(open('holder'), 'moving');
-    await expect.poll(() => holder.events).toEqual(['leads']);
+    await eventually(() => expect(holder.events).toEqual(['leads']));
     const heir = await leader(open('heir'), 'moving');
     await endSession('holder');
-    await expect.poll(() => holder.events.slice(0, 2)).toEqual(['leads', 'left']);
+    await eventually(() => expect(holder.events.slice(0, 2)).toEqual(['leads', 'left']));
     // The old holder reconnects and asks again, so either may win; the lock is led again by exactly one.
     const turns = () => [...holder.events.slice(2), ...heir.events];
-    await expect.poll(turns, { timeout: 3_000 }).toEqual(['leads']);
+    await eventually(() => expect(turns()).toEqual(['leads']));
   });
 
   test('work that throws is tried again', async () => {
@@ -149,14 +150,14 @@ describe('lead', () => {
       if (++attempts === 1) throw new Error('first');
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
     });
-    await expect.poll(() => attempts, { timeout: 3_000 }).toBe(2);
+    await eventually(() => expect(attempts).toBe(2));
     await stop();
   });
 
   test('leads of different names do not hinder each other, on one connection', async () => {
     const database = open('a');
     const [one, two] = [await leader(database, 'one'), await leader(database, 'two')];
-    await expect.poll(() => [one.events, two.events]).toEqual([['leads'], ['leads']]);
+    await eventually(() => expect([one.events, two.events]).toEqual([['leads'], ['leads']]));
     const { rows } = await sql<{ sessions: number }>`
       select count(*) as sessions from pg_stat_activity where datname = current_database() and application_name = 'a session'`.execute(
       fixture.database.query,
@@ -181,7 +182,7 @@ describe('lead', () => {
       await sql`select pg_sleep(0.1)`.execute(database.query);
       events.push('left');
     });
-    await expect.poll(() => events).toEqual(['leads']);
+    await eventually(() => expect(events).toEqual(['leads']));
     await database.close();
     expect(events).toEqual(['leads', 'left']);
   });

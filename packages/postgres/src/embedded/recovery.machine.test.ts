@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createLog } from '@stoa/service';
+import { eventually } from '@stoa/service/testing';
 import { describe, expect, test } from 'vitest';
 import { postgresProcessesOf } from './processes.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './start-embedded-postgres.ts';
@@ -45,9 +46,9 @@ describe('after kill -9', () => {
     const starter = await startWithData(join(folder.path, 'postgres'));
     const computing = ask(starter.url, 'do $$ begin loop end loop; end $$').catch(() => {});
     const waiting = ask(starter.url, 'begin; create table never (); select pg_sleep(600)').catch(() => {});
-    await expect
-      .poll(() => ask(starter.url, `select from pg_stat_activity where state = 'active' and pid <> pg_backend_pid()`))
-      .toHaveLength(2);
+    await eventually(async () =>
+      expect(await ask(starter.url, `select from pg_stat_activity where state = 'active' and pid <> pg_backend_pid()`)).toHaveLength(2),
+    );
     process.kill(await postmasterOf(starter.directory), 'SIGKILL');
     await end(starter, 'SIGKILL');
     expect(postgresProcessesOf(starter.directory).length).toBeGreaterThan(0);
@@ -68,7 +69,7 @@ describe('after kill -9', () => {
           commits.push(i);
         }
       })().catch(() => {});
-      await expect.poll(() => commits.length).toBeGreaterThan(2);
+      await eventually(() => expect(commits.length).toBeGreaterThan(2));
       for (const pid of postgresProcessesOf(starter.directory)) process.kill(pid, 'SIGKILL');
       await end(starter, 'SIGKILL');
       await writing;
@@ -86,9 +87,10 @@ describe('after kill -9', () => {
     await using folder = await scratch();
     const directory = join(folder.path, 'postgres');
     const child = spawnStarter({ directory });
-    await expect
-      .poll(async () => (await readdir(folder.path, { recursive: true })).some((name) => name.endsWith('PG_VERSION')), { interval: 5 })
-      .toBe(true);
+    await eventually(
+      async () => expect((await readdir(folder.path, { recursive: true })).some((name) => name.endsWith('PG_VERSION'))).toBe(true),
+      { intervalMs: 5 },
+    );
     // The group: initdb with its starter, as a power cut would.
     process.kill(-(child.pid as number), 'SIGKILL');
     await once(child, 'exit');
@@ -112,7 +114,7 @@ describe('a stale postmaster.pid is no obstacle', () => {
         const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] });
         const [line] = (await once(parent.stdout, 'data')) as [Buffer];
         const pid = Number(line.toString());
-        await expect.poll(() => readFile(`/proc/${pid}/stat`, 'utf8')).toMatch(/\) Z /);
+        await eventually(async () => expect(await readFile(`/proc/${pid}/stat`, 'utf8')).toMatch(/\) Z /));
         return { pid, kill: () => parent.kill() };
       },
     ],

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createLog } from '@stoa/service';
+import { eventually } from '@stoa/service/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
 import { postgresProcessesOf } from './processes.ts';
@@ -96,7 +97,7 @@ describe('stopping and starting again', () => {
     const started = await startEmbeddedPostgres({ directory: join(own.path, 'postgres'), log });
     await ask(started.url, 'create table kept as select 42 as answer');
     for (const pid of postgresProcessesOf(started.directory)) process.kill(pid, 'SIGKILL');
-    await expect.poll(() => ask(started.url, 'select answer from kept').catch(() => 'away'), { timeout: 10_000 }).toEqual([{ answer: 42 }]);
+    await eventually(async () => expect(await ask(started.url, 'select answer from kept')).toEqual([{ answer: 42 }]));
     await started.stop();
     expect(postgresProcessesOf(started.directory)).toEqual([]);
   });
@@ -105,8 +106,8 @@ describe('stopping and starting again', () => {
     await using own = await scratch();
     const started = await startEmbeddedPostgres({ directory: join(own.path, 'postgres'), log });
     for (const pid of postgresProcessesOf(started.directory)) process.kill(pid, 'SIGKILL');
-    await expect.poll(() => postgresProcessesOf(started.directory), { interval: 1 }).toEqual([]);
-    await expect.poll(() => postgresProcessesOf(started.directory).length, { interval: 1, timeout: 10_000 }).toBeGreaterThan(0);
+    await eventually(() => expect(postgresProcessesOf(started.directory)).toEqual([]), { intervalMs: 1 });
+    await eventually(() => expect(postgresProcessesOf(started.directory).length).toBeGreaterThan(0), { intervalMs: 1 });
     await started.stop();
     expect(postgresProcessesOf(started.directory)).toEqual([]);
   });
@@ -115,9 +116,11 @@ describe('stopping and starting again', () => {
     await using own = await scratch();
     const started = await startEmbeddedPostgres({ directory: join(own.path, 'postgres'), log });
     const hanging = ask(started.url, 'select pg_sleep(60)').catch((error: Error) => error.message);
-    await expect
-      .poll(() => ask(started.url, `select from pg_stat_activity where query like '%pg_sleep(60)' and pid <> pg_backend_pid()`))
-      .toHaveLength(1);
+    await eventually(async () =>
+      expect(
+        await ask(started.url, `select from pg_stat_activity where query like '%pg_sleep(60)' and pid <> pg_backend_pid()`),
+      ).toHaveLength(1),
+    );
     await started.stop();
     expect(await hanging).toMatch(/terminat/);
   });
