@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { hash, verify } from '@node-rs/bcrypt';
 import type { Metrics } from '@stoa/service';
+import { compare, genSaltSync, hash } from 'bcrypt';
 import { Gauge } from 'prom-client';
 import type { Passwords } from '../application/ports.ts';
 import { fitsTheHash } from '../domain/password-rules.ts';
@@ -21,8 +21,8 @@ export interface BcryptOptions {
 /** bcrypt in libuv's threads, as many hashes at a time as there are cores: more would only slow each other down. */
 export function createBcryptPasswords({ cost, maxWaiting, metrics }: BcryptOptions): Passwords {
   const queue = createWorkQueue({ workers: availableParallelism(), maxWaiting, maxWaitMs: MAX_WAIT_MS });
-  /** Of no password, as an account that does not exist has: 22 characters of salt and 31 of digest, all zero. */
-  const nobodysHash = `$2b$${String(cost).padStart(2, '0')}$${'.'.repeat(53)}`;
+  // Well-formed, so that comparing with it is the full work; no password is known to give it.
+  const nobodysHash = `${genSaltSync(cost)}${'.'.repeat(31)}`;
   new Gauge({
     name: 'users_password_hashes_waiting',
     help: 'Passwords that wait for a free core.',
@@ -43,13 +43,13 @@ export function createBcryptPasswords({ cost, maxWaiting, metrics }: BcryptOptio
 
   return {
     async hash(password, signal) {
-      if (!fitsTheHash(password)) throw new RangeError('bcrypt would cut this password off');
+      if (!fitsTheHash(password)) throw new TypeError('bcrypt would cut this password');
       return await run(() => hash(password, cost), signal);
     },
     async verify(password, passwordHash, signal) {
       // bcrypt would compare the first 72 bytes alone: a longer password is nobody's, at the same cost.
       const whole = fitsTheHash(password);
-      const matches = await run(() => verify(whole ? password : '', passwordHash ?? nobodysHash), signal);
+      const matches = await run(() => compare(whole ? password : '', passwordHash ?? nobodysHash), signal);
       return whole && passwordHash !== undefined && matches;
     },
   };
