@@ -1,10 +1,12 @@
 import { gateway } from '@stoa/gateway';
 import { createHttp, type Http } from '@stoa/http';
 import { createLog, createMetrics, type Service } from '@stoa/service';
+import { destination } from 'pino';
 import { Type } from 'typebox';
+import { BUFFERED } from '../../apps/server/src/log-destination.ts';
 
 /** The gateway in front of one service with one trivial route, everything on: headers, correlation id, metrics, request log. */
-const log = createLog({ destination: (await import('pino')).destination({ dest: '/dev/null', sync: false }) });
+const log = createLog({ destination: destination({ dest: '/dev/null', ...BUFFERED }) });
 const metrics = createMetrics();
 const health = async () => [];
 const http: Http = await createHttp({ name: 'hello', title: 'Hello', description: '', version: '1', log, metrics, errors: {}, health });
