@@ -6,18 +6,28 @@ const load = (environment: Record<string, string>) => loadConfig(mailerConfig, e
 
 describe('settings', () => {
   test('one mail a second from this host, unless said otherwise', () => {
-    expect(load({ MAIL_URL: 'mailbox:' })).toEqual({ MAIL_URL: 'mailbox:', MAIL_RATE_PER_SECOND: 1, MAIL_FROM: 'Stoa <no-reply@stoa.localhost>' });
+    expect(load({ MAIL_URL: 'mailbox:' })).toEqual({
+      MAIL_URL: 'mailbox:',
+      MAIL_RATE_PER_SECOND: 1,
+      MAIL_FROM: 'Stoa <no-reply@stoa.localhost>',
+    });
   });
 
-  test.each(['mailbox:', 'smtp://user:p%40ss@mail.example.com:587', 'smtps://mail.example.com', 'smtp://[::1]:25?ignoreTLS=true'])('MAIL_URL may be %s', (MAIL_URL) => {
-    expect(load({ MAIL_URL }).MAIL_URL).toBe(MAIL_URL);
-  });
+  test.each(['mailbox:', 'smtp://user:p%40ss@mail.example.com:587', 'smtps://mail.example.com', 'smtp://[::1]:25?ignoreTLS=true'])(
+    'MAIL_URL may be %s',
+    (MAIL_URL) => {
+      expect(load({ MAIL_URL }).MAIL_URL).toBe(MAIL_URL);
+    },
+  );
 
-  test.each(['sendgrid://key', 'http://mail.example.com', 'mailbox://x', 'smtp://a b', 'smtp:mail.example.com'])('MAIL_URL=%s is refused; the answer says what may stand there and not what stood there', (MAIL_URL) => {
-    const message = messageOf(() => load({ MAIL_URL }));
-    expect(message).toMatch(/^MAIL_URL=••• is not valid: expected mailbox: .* smtp:\/\/.* or smtps:\/\//);
-    expect(message).not.toContain(MAIL_URL);
-  });
+  test.each(['sendgrid://key', 'http://mail.example.com', 'mailbox://x', 'smtp://a b', 'smtp:mail.example.com'])(
+    'MAIL_URL=%s is refused; the answer says what may stand there and not what stood there',
+    (MAIL_URL) => {
+      const message = messageOf(() => load({ MAIL_URL }));
+      expect(message).toMatch(/^MAIL_URL=••• is not valid: expected mailbox: .* smtp:\/\/.* or smtps:\/\//);
+      expect(message).not.toContain(MAIL_URL);
+    },
+  );
 
   test.each(['0', '-1', '1001', 'fast'])('MAIL_RATE_PER_SECOND=%s is refused', (MAIL_RATE_PER_SECOND) => {
     expect(() => load({ MAIL_URL: 'mailbox:', MAIL_RATE_PER_SECOND })).toThrow(ConfigError);

@@ -23,7 +23,8 @@ export const mailerConfig = Type.Object({
     Type.Integer({
       minimum: 1,
       maximum: 200,
-      description: 'Most mails on their way at once, and so SMTP connections, in one process; by default what the rate needs if a mail takes two seconds.',
+      description:
+        'Most mails on their way at once, and so SMTP connections, in one process; by default what the rate needs if a mail takes two seconds.',
     }),
   ),
 });

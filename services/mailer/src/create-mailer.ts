@@ -64,7 +64,17 @@ export async function createMailer({ config, database, broker, log, metrics, der
     async start() {
       await mailbox?.start();
       transport = mailbox ? await mailbox.openTransport({ from, connections }) : createSmtpTransport({ url, from, connections });
-      sending = await startSending({ database, transport, codes, render, metrics: mailerMetrics, log, instanceId, ratePerSecond, connections });
+      sending = await startSending({
+        database,
+        transport,
+        codes,
+        render,
+        metrics: mailerMetrics,
+        log,
+        instanceId,
+        ratePerSecond,
+        connections,
+      });
       await messaging.start();
     },
     async stop() {

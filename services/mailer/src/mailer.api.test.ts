@@ -80,7 +80,9 @@ describe('secrets', () => {
     await latest(service, email);
     await eventually(async () => expect(await mailsTo(email)).toMatchObject([{ status: 'sent' }]));
     const { rows: tables } = await sql<{ name: string }>`
-      select table_name as name from information_schema.tables where table_schema = 'public' and table_name <> 'mailbox_messages'`.execute(house.database.query);
+      select table_name as name from information_schema.tables where table_schema = 'public' and table_name <> 'mailbox_messages'`.execute(
+      house.database.query,
+    );
     expect(tables.map(({ name }) => name)).toEqual(expect.arrayContaining(['mails', 'attempts', 'inbox']));
     const word = `\\m${code}\\M`;
     for (const { name } of tables) {
@@ -88,7 +90,9 @@ describe('secrets', () => {
       expect(rows, name).toEqual([]);
     }
     expect(house.logged.length).toBeGreaterThan(0);
-    expect(house.logged.filter((line) => line.includes(email) || new RegExp(`\\b${code}\\b`).test(line.replace(/"time":"[^"]*"/, '')))).toEqual([]);
+    expect(
+      house.logged.filter((line) => line.includes(email) || new RegExp(`\\b${code}\\b`).test(line.replace(/"time":"[^"]*"/, ''))),
+    ).toEqual([]);
   });
 
   test('no other program of this machine can put a mail into the mailbox', async () => {
@@ -120,7 +124,9 @@ test('metrics count what left', async () => {
 
 /** The SMTP servers of this process. */
 async function listeningPorts(): Promise<number[]> {
-  const handles = (process as unknown as { _getActiveHandles(): { address?: () => AddressInfo | string | null; listening?: boolean }[] })._getActiveHandles();
+  const handles = (
+    process as unknown as { _getActiveHandles(): { address?: () => AddressInfo | string | null; listening?: boolean }[] }
+  )._getActiveHandles();
   return handles
     .filter(({ listening }) => listening)
     .map((handle) => handle.address?.())

@@ -28,7 +28,12 @@ export function createMailerMetrics(registry: Metrics, database: Database<Mailer
     },
   });
   return {
-    mails: new Counter({ name: 'mailer_mails_total', help: 'Mails that reached their end.', labelNames: ['template', 'status'], registers: [registry] }),
+    mails: new Counter({
+      name: 'mailer_mails_total',
+      help: 'Mails that reached their end.',
+      labelNames: ['template', 'status'],
+      registers: [registry],
+    }),
     sending: new Histogram({
       name: 'mailer_sending_seconds',
       help: 'How long the mail server takes for one mail.',

@@ -16,9 +16,12 @@ test.each([
   expect(plainName(name)).toBe(plain);
 });
 
-test.each([[null], [''], [' \u200b\n'], ['see https://evil.example'], ['www.evil.example'], ['win at evil.example now']])('%j greets nobody', (name) => {
-  expect(plainName(name)).toBeNull();
-});
+test.each([[null], [''], [' \u200b\n'], ['see https://evil.example'], ['www.evil.example'], ['win at evil.example now']])(
+  '%j greets nobody',
+  (name) => {
+    expect(plainName(name)).toBeNull();
+  },
+);
 
 test('a name is never longer than a line can bear, and no character is cut in half', () => {
   expect(plainName('🎈'.repeat(500))).toBe('🎈'.repeat(100));

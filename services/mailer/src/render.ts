@@ -19,13 +19,11 @@ export interface Rendered {
   readonly html: string;
 }
 
-export interface Renderer {
-  /**
-   * The finished mail; without a `code`, the mask stands in its place.
-   * @throws TypeError when the data does not fit the template's schema.
-   */
-  <Name extends TemplateName>(name: Name, recipient: string, data: TemplateData<Name>, code?: Code): Rendered;
-}
+/**
+ * Makes a finished mail; without a `code`, the mask stands in its place.
+ * @throws TypeError when the data does not fit the template's schema.
+ */
+export type Renderer = <Name extends TemplateName>(name: Name, recipient: string, data: TemplateData<Name>, code?: Code) => Rendered;
 
 type Template = Handlebars.TemplateDelegate;
 

@@ -9,7 +9,15 @@ import { createMailboxStore, type MailboxStore } from './mailbox-store.ts';
 
 /** Where pictures of the page go, for a person to look at; none are taken when it is not set. */
 const PICTURES = process.env['STOA_TEST_PICTURES'];
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
 
 let house: Awaited<ReturnType<typeof mailerFixture>>;
 let store: MailboxStore;
@@ -123,7 +131,15 @@ describe('the mailbox page', () => {
       <img src="${there}/picture" onerror="parent.document.title = 'owned'"><link rel="stylesheet" href="${there}/style">
       <style>@import url(${there}/import); h1 { background: url(${there}/background); }</style><iframe src="${there}/frame"></iframe>
       <meta http-equiv="refresh" content="0;url=${there}/refresh">`;
-    await store.add({ sender: 'evil@example.com', recipients: ['me@example.com'], subject: '<img src=x onerror=alert(1)>', messageId: undefined, text: '<b>text</b>', html, raw: Buffer.from('<script>alert(1)</script>') });
+    await store.add({
+      sender: 'evil@example.com',
+      recipients: ['me@example.com'],
+      subject: '<img src=x onerror=alert(1)>',
+      messageId: undefined,
+      text: '<b>text</b>',
+      html,
+      raw: Buffer.from('<script>alert(1)</script>'),
+    });
     await using visited = await visit();
     await visited.page.getByRole('link', { name: 'me@example.com' }).click();
     await visited.page.frameLocator('iframe').getByRole('heading', { name: 'evil' }).waitFor();

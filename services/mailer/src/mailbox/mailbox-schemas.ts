@@ -31,7 +31,11 @@ export const ListQuery = Type.Object(
 export const LatestQuery = Type.Object(
   {
     to: To,
-    wait: Type.String({ pattern: '^([0-9]|[1-5][0-9]|60)s$', default: '0s', description: 'How long to wait for the message, in seconds: `10s`, at most `60s`.' }),
+    wait: Type.String({
+      pattern: '^([0-9]|[1-5][0-9]|60)s$',
+      default: '0s',
+      description: 'How long to wait for the message, in seconds: `10s`, at most `60s`.',
+    }),
     after: Type.Optional(Type.String({ format: 'uuid', description: 'The id of a message: only a newer one will do.' })),
   },
   { additionalProperties: false },

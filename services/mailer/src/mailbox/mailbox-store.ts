@@ -35,7 +35,12 @@ export interface MailboxMessage {
 export interface MailboxStore {
   add(message: NewMessage): Promise<void>;
   /** Newest first; `to` in any case, `before` the id where the last page ended, `after` the id that all must be newer than. */
-  list(filter: { readonly to?: string; readonly limit: number; readonly before?: string; readonly after?: string }): Promise<MailboxMessage[]>;
+  list(filter: {
+    readonly to?: string;
+    readonly limit: number;
+    readonly before?: string;
+    readonly after?: string;
+  }): Promise<MailboxMessage[]>;
   get(id: string): Promise<MailboxMessage | undefined>;
   raw(id: string): Promise<Buffer | undefined>;
   clear(): Promise<void>;

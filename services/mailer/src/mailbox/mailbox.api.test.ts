@@ -18,10 +18,23 @@ afterAll(() => house[Symbol.asyncDispose]());
 
 let count = 0;
 const arrive = (to: string, fields: { subject?: string; text?: string; html?: string } = {}) =>
-  store.add({ sender: 'no-reply@stoa.test', recipients: [to], subject: `message ${++count}`, messageId: undefined, text: 'Hello\n', html: undefined, raw: Buffer.from('raw'), ...fields });
+  store.add({
+    sender: 'no-reply@stoa.test',
+    recipients: [to],
+    subject: `message ${++count}`,
+    messageId: undefined,
+    text: 'Hello\n',
+    html: undefined,
+    raw: Buffer.from('raw'),
+    ...fields,
+  });
 const get = async (path: string) => {
   const answer = await service.http.inject(path);
-  return { status: answer.statusCode, headers: answer.headers, body: answer.headers['content-type']?.includes('json') ? answer.json() : answer.body };
+  return {
+    status: answer.statusCode,
+    headers: answer.headers,
+    body: answer.headers['content-type']?.includes('json') ? answer.json() : answer.body,
+  };
 };
 const subjects = ({ body }: { body: { items: { subject: string }[] } }) => body.items.map(({ subject }) => subject);
 
@@ -31,7 +44,11 @@ describe('the list', () => {
     for (let n = 1; n <= 5; n++) await arrive(to, { subject: `page ${n}` });
     const first = await get(`/mailbox/messages?to=${to}&limit=3`);
     const second = await get(`/mailbox/messages?to=${to}&limit=3&cursor=${first.body.nextCursor}`);
-    expect([subjects(first), subjects(second), second.body.nextCursor]).toEqual([['page 5', 'page 4', 'page 3'], ['page 2', 'page 1'], null]);
+    expect([subjects(first), subjects(second), second.body.nextCursor]).toEqual([
+      ['page 5', 'page 4', 'page 3'],
+      ['page 2', 'page 1'],
+      null,
+    ]);
   });
 
   test('goes by the address in any letter case, and by the whole address', async () => {
@@ -49,7 +66,10 @@ describe('the list', () => {
 describe('latest', () => {
   test('comes at once when it is there, with code and links', async () => {
     await arrive('there@example.com', { text: 'Hi\n\n4711\n\nhttps://stoa.test/x', html: '<a href="https://stoa.test/y">y</a>' });
-    expect((await latest(service, 'there@example.com')).message).toMatchObject({ code: '4711', links: ['https://stoa.test/x', 'https://stoa.test/y'] });
+    expect((await latest(service, 'there@example.com')).message).toMatchObject({
+      code: '4711',
+      links: ['https://stoa.test/x', 'https://stoa.test/y'],
+    });
   });
 
   test('waits for a message that comes on another copy of the service', async () => {
@@ -79,7 +99,10 @@ describe('latest', () => {
 
   test('is 404 after the wait, and says what to do', async () => {
     const startedAt = performance.now();
-    expect(await get('/mailbox/messages/latest?to=nobody@example.com&wait=1s')).toMatchObject({ status: 404, body: { code: 'no_message_yet' } });
+    expect(await get('/mailbox/messages/latest?to=nobody@example.com&wait=1s')).toMatchObject({
+      status: 404,
+      body: { code: 'no_message_yet' },
+    });
     expect(performance.now() - startedAt).toBeGreaterThan(900);
     expect(await get('/mailbox/messages/latest?to=nobody@example.com')).toMatchObject({ status: 404 });
   });
@@ -94,7 +117,11 @@ describe('one message', () => {
     await arrive('one@example.com', { html: '<script>alert(1)</script><p>hello</p>' });
     const { id } = (await latest(service, 'one@example.com')).message;
     expect(await get(`/mailbox/messages/${id}`)).toMatchObject({ status: 200, body: { id, code: null, links: [] } });
-    expect(await get(`/mailbox/messages/${id}/raw`)).toMatchObject({ status: 200, headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' }, body: 'raw' });
+    expect(await get(`/mailbox/messages/${id}/raw`)).toMatchObject({
+      status: 200,
+      headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
+      body: 'raw',
+    });
     const { headers, body } = await get(`/mailbox/messages/${id}/html`);
     expect(body).toContain('<p>hello</p>');
     expect(headers).toMatchObject({ 'content-type': 'text/html; charset=utf-8', 'x-frame-options': 'SAMEORIGIN' });
@@ -102,7 +129,10 @@ describe('one message', () => {
   });
 
   test.each(['', '/raw', '/html'])('that does not exist is 404 at …%s', async (part) => {
-    expect(await get(`/mailbox/messages/0199d3a0-0000-7000-8000-000000000001${part}`)).toMatchObject({ status: 404, body: { code: 'mailbox_message_not_found' } });
+    expect(await get(`/mailbox/messages/0199d3a0-0000-7000-8000-000000000001${part}`)).toMatchObject({
+      status: 404,
+      body: { code: 'mailbox_message_not_found' },
+    });
     expect(await get(`/mailbox/messages/no-id${part}`)).toMatchObject({ status: 400 });
   });
 });
@@ -111,7 +141,8 @@ test('the page brings no inline script and may load nothing from elsewhere', asy
   const { headers, body } = await get('/mailbox');
   expect(body).not.toMatch(/<script(?![^>]*\bsrc="\/mailbox\/)|\son\w+=|javascript:|https?:\/\//i);
   expect(headers['content-security-policy']).toMatch(/script-src 'self'; style-src 'self'/);
-  for (const [, asset] of String(body).matchAll(/(?:src|href)="(\/mailbox\/assets\/[^"]+)"/g)) expect(await get(asset as string)).toMatchObject({ status: 200 });
+  for (const [, asset] of String(body).matchAll(/(?:src|href)="(\/mailbox\/assets\/[^"]+)"/g))
+    expect(await get(asset as string)).toMatchObject({ status: 200 });
   const again = await service.http.inject({ url: '/mailbox', headers: { 'if-none-match': headers['etag'] as string } });
   expect(again.statusCode).toBe(304);
 });

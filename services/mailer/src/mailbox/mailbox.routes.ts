@@ -4,11 +4,20 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { mailerErrors } from '../errors.ts';
 import type { Arrivals } from './arrivals.ts';
-import { LatestQuery, ListQuery, MessageList, MessageParams, MessageWithExtracts, present, presentWithExtracts } from './mailbox-schemas.ts';
+import {
+  LatestQuery,
+  ListQuery,
+  MessageList,
+  MessageParams,
+  MessageWithExtracts,
+  present,
+  presentWithExtracts,
+} from './mailbox-schemas.ts';
 import type { MailboxMessage, MailboxStore } from './mailbox-store.ts';
 
 /** A mail may look as it likes, but it runs nothing, loads nothing, sends nothing and leads nowhere. */
-const PREVIEW_CSP = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'";
+const PREVIEW_CSP =
+  "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'";
 /** Keeps proxies from closing the stream of a quiet mailbox. */
 const HEARTBEAT_MS = 15_000;
 
@@ -23,7 +32,15 @@ export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRou
 
   http.get(
     '/mailbox/messages',
-    { schema: { tags, summary: 'The messages of the local mailbox, newest first', operationId: 'listMailboxMessages', querystring: ListQuery, response: { 200: MessageList } } },
+    {
+      schema: {
+        tags,
+        summary: 'The messages of the local mailbox, newest first',
+        operationId: 'listMailboxMessages',
+        querystring: ListQuery,
+        response: { 200: MessageList },
+      },
+    },
     async ({ query: { to, limit, cursor } }) => {
       const page = await store.list({ limit: limit + 1, ...(to && { to }), ...(cursor && { before: cursor }) });
       const items = page.slice(0, limit).map(present);
@@ -61,43 +78,74 @@ export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRou
     },
   );
 
-  http.get('/mailbox/events', { schema: { tags, summary: 'Tells of each message that arrives (server-sent events)', operationId: 'mailboxEvents' } }, async (request, reply) => {
-    const stream = new Readable({ read() {} });
-    const signal = over(request, reply);
-    const heartbeat = setInterval(() => stream.push(': still here\n\n'), HEARTBEAT_MS);
-    arrivals.watch(undefined, signal, () => stream.push('event: arrival\ndata:\n\n'));
-    const end = (): void => {
-      clearInterval(heartbeat);
-      stream.push(null);
-    };
-    if (signal.aborted) end();
-    else signal.addEventListener('abort', end, { once: true });
-    stream.push('retry: 2000\n\n');
-    return reply.type('text/event-stream').send(stream);
-  });
+  http.get(
+    '/mailbox/events',
+    { schema: { tags, summary: 'Tells of each message that arrives (server-sent events)', operationId: 'mailboxEvents' } },
+    async (request, reply) => {
+      const stream = new Readable({ read() {} });
+      const signal = over(request, reply);
+      const heartbeat = setInterval(() => stream.push(': still here\n\n'), HEARTBEAT_MS);
+      arrivals.watch(undefined, signal, () => stream.push('event: arrival\ndata:\n\n'));
+      const end = (): void => {
+        clearInterval(heartbeat);
+        stream.push(null);
+      };
+      if (signal.aborted) end();
+      else signal.addEventListener('abort', end, { once: true });
+      stream.push('retry: 2000\n\n');
+      return reply.type('text/event-stream').send(stream);
+    },
+  );
 
   http.get(
     '/mailbox/messages/:id',
-    { schema: { tags, summary: 'One message, with its code and links', operationId: 'getMailboxMessage', params: MessageParams, response: { 200: MessageWithExtracts } } },
+    {
+      schema: {
+        tags,
+        summary: 'One message, with its code and links',
+        operationId: 'getMailboxMessage',
+        params: MessageParams,
+        response: { 200: MessageWithExtracts },
+      },
+    },
     async ({ params: { id } }) => presentWithExtracts(await find(id)),
   );
 
-  http.get('/mailbox/messages/:id/raw', { schema: { tags, summary: 'One message as it came over SMTP', operationId: 'getRawMailboxMessage', params: MessageParams } }, async ({ params: { id } }, reply) => {
-    const raw = await store.raw(id);
-    if (raw === undefined) throw mailerErrors.mailbox_message_not_found();
-    return reply.type('text/plain; charset=utf-8').send(raw);
-  });
+  http.get(
+    '/mailbox/messages/:id/raw',
+    { schema: { tags, summary: 'One message as it came over SMTP', operationId: 'getRawMailboxMessage', params: MessageParams } },
+    async ({ params: { id } }, reply) => {
+      const raw = await store.raw(id);
+      if (raw === undefined) throw mailerErrors.mailbox_message_not_found();
+      return reply.type('text/plain; charset=utf-8').send(raw);
+    },
+  );
 
-  http.get('/mailbox/messages/:id/html', { schema: { tags, summary: 'The HTML part alone, made harmless, for a frame', operationId: 'previewMailboxMessage', params: MessageParams } }, async ({ params: { id } }, reply) => {
-    const { html } = await find(id);
-    void reply.headers({ 'content-security-policy': PREVIEW_CSP, 'x-frame-options': 'SAMEORIGIN' }).type('text/html; charset=utf-8');
-    return reply.send(html ?? '<!doctype html><p>This message has no HTML part.</p>');
-  });
+  http.get(
+    '/mailbox/messages/:id/html',
+    {
+      schema: {
+        tags,
+        summary: 'The HTML part alone, made harmless, for a frame',
+        operationId: 'previewMailboxMessage',
+        params: MessageParams,
+      },
+    },
+    async ({ params: { id } }, reply) => {
+      const { html } = await find(id);
+      void reply.headers({ 'content-security-policy': PREVIEW_CSP, 'x-frame-options': 'SAMEORIGIN' }).type('text/html; charset=utf-8');
+      return reply.send(html ?? '<!doctype html><p>This message has no HTML part.</p>');
+    },
+  );
 
-  http.delete('/mailbox/messages', { schema: { tags, summary: 'Empties the mailbox', operationId: 'emptyMailbox', response: { 204: Type.Null() } } }, async (_request, reply) => {
-    await store.clear();
-    return reply.code(204).send(null);
-  });
+  http.delete(
+    '/mailbox/messages',
+    { schema: { tags, summary: 'Empties the mailbox', operationId: 'emptyMailbox', response: { 204: Type.Null() } } },
+    async (_request, reply) => {
+      await store.clear();
+      return reply.code(204).send(null);
+    },
+  );
 
   async function find(id: string): Promise<MailboxMessage> {
     const message = await store.get(id);

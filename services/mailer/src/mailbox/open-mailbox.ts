@@ -17,7 +17,15 @@ export interface Mailbox {
 }
 
 /** Store, routes and page of the local mailbox, on the instance of the service. */
-export function openMailbox({ http, database, log }: { readonly http: Http; readonly database: Database<MailerTables>; readonly log: Logger }): Mailbox {
+export function openMailbox({
+  http,
+  database,
+  log,
+}: {
+  readonly http: Http;
+  readonly database: Database<MailerTables>;
+  readonly log: Logger;
+}): Mailbox {
   const store = createMailboxStore(database);
   const arrivals = createArrivals(database);
   installMailboxRoutes(http, { store, arrivals });

@@ -1,6 +1,6 @@
 import type { Database } from '@stoa/postgres';
 import { uuidv7 } from '@stoa/service';
-import { sql } from 'kysely';
+import { type QueryCreator, sql } from 'kysely';
 import { PACE_CHANGED, QUEUE_CHANNEL } from '../queue-mail.ts';
 import type { AttemptStatus, MailerTables, MailStatus } from '../tables.ts';
 import type { ClaimedMail } from './claim-mails.ts';
@@ -12,7 +12,13 @@ export interface Attempts {
   /** Stores that a try begins. @returns its id; nothing when the mail is no longer ours, and then it must not be sent. */
   begin(mail: ClaimedMail, transport: string): Promise<string | undefined>;
   /** The try ended well, or for good, or comes again: attempt and mail change together. */
-  end(mail: ClaimedMail, attempt: string, status: AttemptStatus, response: string, next: Verdict | { readonly status: 'sent' }): Promise<void>;
+  end(
+    mail: ClaimedMail,
+    attempt: string,
+    status: AttemptStatus,
+    response: string,
+    next: Verdict | { readonly status: 'sent' },
+  ): Promise<void>;
   /** The mail leaves our hands without a try. `superseded`: nothing is to be sent, and its place is given to the next one. */
   release(mail: ClaimedMail, next: Verdict | { readonly status: 'superseded' }, reason: string): Promise<void>;
 }
@@ -24,7 +30,7 @@ export function createAttempts(database: Database<MailerTables>, instanceId: str
   const { query } = database;
 
   /** A mail that was taken from us in the meantime is another's to move. */
-  function move(db: Pick<typeof query, 'updateTable'>, mail: ClaimedMail, next: Next, reason: string | null) {
+  function move(db: QueryCreator<MailerTables>, mail: ClaimedMail, next: Next, reason: string | null) {
     const again = next.status === 'queued';
     return db
       .updateTable('mails')
@@ -54,11 +60,7 @@ export function createAttempts(database: Database<MailerTables>, instanceId: str
             .select((mails) => [
               sql<string>`${attempt}::uuid`.as('id'),
               'id as mail_id',
-              mails
-                .selectFrom('attempts')
-                .select(sql<number>`count(*) + 1`.as('number'))
-                .where('mail_id', '=', mail.id)
-                .as('number'),
+              mails.selectFrom('attempts').select(sql<number>`count(*) + 1`.as('number')).where('mail_id', '=', mail.id).as('number'),
               sql<string>`${transport}::text`.as('transport'),
               'owner as instance_id',
             ])
@@ -70,13 +72,11 @@ export function createAttempts(database: Database<MailerTables>, instanceId: str
       return begun && attempt;
     },
     async end(mail, attempt, status, response, next) {
-      const write = () =>
-        database.transaction(async (tx) => {
-          await tx.updateTable('attempts').set({ status, response, ended_at: sql<Date>`clock_timestamp()` }).where('id', '=', attempt).execute();
-          await move(tx, mail, next, status === 'sent' ? null : response).execute();
-          if (next.status === 'queued' && next.pause) await pause(tx);
-        });
-      await persistently(write, signal);
+      const ended = query.with('ended', (db) =>
+        db.updateTable('attempts').set({ status, response, ended_at: sql<Date>`clock_timestamp()` }).where('id', '=', attempt),
+      );
+      await persistently(() => move(ended, mail, next, status === 'sent' ? null : response).execute(), signal);
+      if (next.status === 'queued' && next.pause) await persistently(() => pause(query), signal);
     },
     async release(mail, next, reason) {
       await persistently(() => move(query, mail, next, reason).execute(), signal);
@@ -88,8 +88,8 @@ export function createAttempts(database: Database<MailerTables>, instanceId: str
   };
 }
 
-const pause = (tx: Pick<Database<MailerTables>['query'], 'updateTable'>) =>
-  tx
+const pause = (db: QueryCreator<MailerTables>) =>
+  db
     .updateTable('pacing')
     .set({ next_at: sql<Date>`greatest(next_at, clock_timestamp() + ${PAUSE_MS} * interval '1 ms')`, turn: sql<number>`turn + 1` })
     .execute();

@@ -99,7 +99,11 @@ export function createClaimMails(database: Database<MailerTables>, ratePerSecond
         .returning('turn')
         .executeTakeFirstOrThrow();
       rows.sort((one, other) => one.position - other.position);
-      return { mails: rows.map((row) => ({ ...row, template: row.template as TemplateName, turn: rows.length === 1 ? turn : undefined })), waitMs: 0, paced: false };
+      return {
+        mails: rows.map((row) => ({ ...row, template: row.template as TemplateName, turn: rows.length === 1 ? turn : undefined })),
+        waitMs: 0,
+        paced: false,
+      };
     });
 }
 

@@ -25,7 +25,12 @@ describe('after a try without success', () => {
   });
 
   test('a server that takes nothing pauses everybody and is not held against the mail', () => {
-    expect(queued({ failures: 9, unknowns: 2 }, 'unavailable')).toEqual({ status: 'queued', delayMs: 10_000, counts: 'deferrals', pause: true });
+    expect(queued({ failures: 9, unknowns: 2 }, 'unavailable')).toEqual({
+      status: 'queued',
+      delayMs: 10_000,
+      counts: 'deferrals',
+      pause: true,
+    });
     expect(afterFailure('unavailable', { ...fresh, ageSeconds: 900 })).toEqual({ status: 'failed' });
   });
 

@@ -23,7 +23,12 @@ export interface Tried {
 /** Where a mail goes after a try without success. `pause` also stops all other mails for `PAUSE_MS`. */
 export type Verdict =
   | { readonly status: 'failed' | 'unknown' }
-  | { readonly status: 'queued'; readonly delayMs: number; readonly counts: 'failures' | 'unknowns' | 'deferrals'; readonly pause: boolean };
+  | {
+      readonly status: 'queued';
+      readonly delayMs: number;
+      readonly counts: 'failures' | 'unknowns' | 'deferrals';
+      readonly pause: boolean;
+    };
 
 /** @param random from 0 to 1: spreads the delays, so that mails that failed together do not come back together. */
 export function afterFailure(failure: FailureClass | 'no-code', mail: Tried, random = Math.random()): Verdict {

@@ -14,4 +14,5 @@ export function fakeCodes() {
   return { codes, gone, state };
 }
 
-export const codeOf = (requestId: string): string => String(Number.parseInt(requestId.replaceAll('-', '').slice(-8), 16) % 10_000).padStart(4, '0');
+export const codeOf = (requestId: string): string =>
+  String(Number.parseInt(requestId.replaceAll('-', '').slice(-8), 16) % 10_000).padStart(4, '0');

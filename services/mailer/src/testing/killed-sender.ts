@@ -17,7 +17,12 @@ const metrics = createMetrics();
 const database = createDatabase<MailerTables>({ url: databaseUrl, name: 'mailer', log, metrics });
 await startSending({
   database,
-  transport: createSmtpTransport({ url: smtpUrl, from: 'Stoa <no-reply@stoa.test>', connections: 5, timeouts: { connectMs: 2_000, silenceMs: 60_000 } }),
+  transport: createSmtpTransport({
+    url: smtpUrl,
+    from: 'Stoa <no-reply@stoa.test>',
+    connections: 5,
+    timeouts: { connectMs: 2_000, silenceMs: 60_000 },
+  }),
   codes: fakeCodes().codes,
   render: createRenderer(),
   metrics: createMailerMetrics(metrics, database),

@@ -9,7 +9,7 @@ import { fastify } from 'fastify';
 import { mailer } from '../index.ts';
 import type { MailerTables } from '../tables.ts';
 import { codeOf } from './fake-codes.ts';
-import { mailerSources } from './sending-fixture.ts';
+import { mailerSources } from './mailer-sources.ts';
 
 const derive = createKeys(Buffer.alloc(32, 7).toString('base64'));
 
@@ -46,7 +46,16 @@ export async function mailerFixture(environment: Environment = {}) {
       const metrics = createMetrics();
       const own = createDatabase<MailerTables>({ url, name: 'mailer', log, metrics });
       const config = loadConfig(mailer.config, { MAIL_URL: 'mailbox:', MAIL_RATE_PER_SECOND: '1000', ...environment });
-      const service = await mailer.create({ config, database: own, broker, log, metrics, derive, locate: () => users, instanceId: uuidv7() });
+      const service = await mailer.create({
+        config,
+        database: own,
+        broker,
+        log,
+        metrics,
+        derive,
+        locate: () => users,
+        instanceId: uuidv7(),
+      });
       await service.http.ready();
       await service.start();
       stops.unshift(async () => {
@@ -58,10 +67,25 @@ export async function mailerFixture(environment: Environment = {}) {
     },
     /** A person asks for a code. @returns the address and the code that will come. */
     async request(fields: { email?: string; fullName?: string | null; reason?: 'registration' | 'resend'; requestId?: string } = {}) {
-      const { email = `${randomUUID()}@example.com`, fullName = 'Ada Lovelace', reason = 'registration', requestId = randomUUID() } = fields;
+      const {
+        email = `${randomUUID()}@example.com`,
+        fullName = 'Ada Lovelace',
+        reason = 'registration',
+        requestId = randomUUID(),
+      } = fields;
       const data = { requestId, userId: randomUUID(), email, fullName, reason, requestedAt: new Date().toISOString() };
       const { correlationId, traceparent } = createContext();
-      const message = { id: uuidv7(), type: activationRequested.name, version: 1, source: 'users', key: data.userId, occurredAt: data.requestedAt, correlationId, traceparent, data };
+      const message = {
+        id: uuidv7(),
+        type: activationRequested.name,
+        version: 1,
+        source: 'users',
+        key: data.userId,
+        occurredAt: data.requestedAt,
+        correlationId,
+        traceparent,
+        data,
+      };
       await broker.publish([{ message, subscribers: activationRequested.subscribers }]);
       return { email, requestId, code: codeOf(requestId), correlationId };
     },

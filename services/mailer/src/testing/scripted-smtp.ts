@@ -51,7 +51,8 @@ export async function createScriptedSmtp(): Promise<ScriptedSmtp> {
       disableReverseLookup: true,
       logger: false,
       closeTimeout: 1,
-      onAuth: (_auth, _session, done) => (behaviour('') === 'refuse-login' ? done(refusal(535, 'wrong password')) : done(null, { user: 'tester' })),
+      onAuth: (_auth, _session, done) =>
+        behaviour('') === 'refuse-login' ? done(refusal(535, 'wrong password')) : done(null, { user: 'tester' }),
       onMailFrom(_address, session, done) {
         if (behaviour('') === 'drop-before-data') cut(session.id);
         else done();

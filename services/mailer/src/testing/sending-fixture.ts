@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { messagingMigrations } from '@stoa/messaging';
 import { createDatabase } from '@stoa/postgres';
 import { testDatabase } from '@stoa/postgres/testing';
 import { createContext, createLog, createMetrics, uuidv7 } from '@stoa/service';
@@ -10,14 +9,11 @@ import { type Sending, startSending } from '../sending/start-sending.ts';
 import type { MailerTables } from '../tables.ts';
 import { createSmtpTransport } from '../transports/smtp-transport.ts';
 import { fakeCodes } from './fake-codes.ts';
+import { mailerSources } from './mailer-sources.ts';
 import { createScriptedSmtp } from './scripted-smtp.ts';
 
 const log = createLog({ level: 'silent' });
 const render = createRenderer();
-export const mailerSources = [
-  { name: 'messaging', directory: messagingMigrations },
-  { name: 'mailer', directory: new URL('../../migrations/', import.meta.url) },
-];
 
 /** A mailer's database with a scripted mail server behind it, and as many senders as a test starts. */
 export async function sendingFixture() {
@@ -46,7 +42,12 @@ export async function sendingFixture() {
       const { ratePerSecond = 1_000, connections = 10, instanceId = uuidv7() } = settings;
       const metrics = createMetrics();
       const own = createDatabase<MailerTables>({ url, name: 'mailer', log, metrics });
-      const transport = createSmtpTransport({ url: smtp.url, from: 'Stoa <no-reply@stoa.test>', connections, timeouts: { connectMs: 2_000, silenceMs: 300 } });
+      const transport = createSmtpTransport({
+        url: smtp.url,
+        from: 'Stoa <no-reply@stoa.test>',
+        connections,
+        timeouts: { connectMs: 2_000, silenceMs: 300 },
+      });
       const options = { database: own, transport, codes: users.codes, render, log, instanceId, ratePerSecond, connections };
       const sending = await startSending({ ...options, metrics: createMailerMetrics(metrics, own) });
       const stop = async () => {
@@ -58,7 +59,8 @@ export async function sendingFixture() {
       running.add(stop);
       return { health: sending.health, stop };
     },
-    mail: (recipient: string) => database.query.selectFrom('mails').selectAll().where('recipient', '=', recipient).executeTakeFirstOrThrow(),
+    mail: (recipient: string) =>
+      database.query.selectFrom('mails').selectAll().where('recipient', '=', recipient).executeTakeFirstOrThrow(),
     attempts: (recipient: string) =>
       database.query
         .selectFrom('attempts')

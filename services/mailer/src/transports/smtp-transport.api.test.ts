@@ -16,7 +16,14 @@ transportContract('smtp', async () => {
     arrived: async (to) =>
       server.received
         .filter(({ envelopeTo }) => envelopeTo.includes(to))
-        .map(({ subject = '', text = '', html = '', from, messageId = '', raw }) => ({ subject, text, html, from: from?.address ?? '', messageId, raw })),
+        .map(({ subject = '', text = '', html = '', from, messageId = '', raw }) => ({
+          subject,
+          text,
+          html,
+          from: from?.address ?? '',
+          messageId,
+          raw,
+        })),
     fail: () => server.down(),
     recover: () => server.up(),
     async [Symbol.asyncDispose]() {
@@ -73,7 +80,10 @@ describe('what an SMTP server may do', () => {
 
   test('a host other than this machine without TLS gets neither mail nor password', async () => {
     const open = createSmtpTransport({ ...settings, url: server.url.replace('127.0.0.1', '127.1') });
-    await expect(open.send(mailTo('ada@example.com'), never)).rejects.toMatchObject({ failure: 'unavailable', message: expect.stringContaining('STARTTLS') });
+    await expect(open.send(mailTo('ada@example.com'), never)).rejects.toMatchObject({
+      failure: 'unavailable',
+      message: expect.stringContaining('STARTTLS'),
+    });
     await open.close();
   });
 

@@ -38,7 +38,12 @@ export function transportContract(name: string, create: () => Promise<TransportH
       expect(await send(mail)).toMatch(/^250 /);
       const [arrived, ...more] = await harness.arrived(mail.to);
       expect(more).toEqual([]);
-      expect(arrived).toMatchObject({ subject: mail.subject, html: expect.stringContaining(mail.html), from: 'no-reply@stoa.test', messageId: mail.messageId });
+      expect(arrived).toMatchObject({
+        subject: mail.subject,
+        html: expect.stringContaining(mail.html),
+        from: 'no-reply@stoa.test',
+        messageId: mail.messageId,
+      });
       expect(arrived?.text.split(/\r?\n/)).toContain('1234');
     });
 

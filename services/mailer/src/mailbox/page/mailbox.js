@@ -80,7 +80,7 @@ async function open(id) {
   $('raw').textContent = '';
   $('preview').src = `/mailbox/messages/${id}/html`;
   $('tab-html').hidden = message.html === null;
-  select(message.html === null ? 'text' : 'html');
+  void select(message.html === null ? 'text' : 'html');
 }
 
 function linkItem(href) {
@@ -135,7 +135,9 @@ function element(name, properties) {
 function shortTime(iso) {
   const date = new Date(iso);
   const isToday = date.toDateString() === new Date().toDateString();
-  return isToday ? date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' }) : date.toLocaleDateString([], { month: 'short', day: 'numeric' });
+  return isToday
+    ? date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
+    : date.toLocaleDateString([], { month: 'short', day: 'numeric' });
 }
 
 const longTime = (iso) => new Date(iso).toLocaleString([], { dateStyle: 'medium', timeStyle: 'medium' });
