@@ -27,9 +27,13 @@ describe('Basic credentials by RFC 7617', () => {
   test('whatever was encoded is read back', () => {
     const text = fc.string({ unit: 'grapheme' }).filter((value) => value.isWellFormed() && !/\p{Cc}/u.test(value));
     fc.assert(
-      fc.property(text.filter((value) => !value.includes(':')), text, (userId, password) => {
-        expect(parseBasic(encode(`${userId}:${password}`))).toEqual({ userId, password });
-      }),
+      fc.property(
+        text.filter((value) => !value.includes(':')),
+        text,
+        (userId, password) => {
+          expect(parseBasic(encode(`${userId}:${password}`))).toEqual({ userId, password });
+        },
+      ),
     );
   });
 

@@ -7,7 +7,8 @@ const HEADER = /^Service ([a-z][a-z0-9-]{0,62})\.([A-Za-z0-9_-]{43})$/;
 const keyOf = (derive: DeriveKey, caller: string): Buffer => derive(`service:${caller}`);
 
 /** The `Authorization` header by which `caller` shows the other services of the house who it is. */
-export const serviceCredential = (derive: DeriveKey, caller: string): string => `Service ${caller}.${keyOf(derive, caller).toString('base64url')}`;
+export const serviceCredential = (derive: DeriveKey, caller: string): string =>
+  `Service ${caller}.${keyOf(derive, caller).toString('base64url')}`;
 
 /** The service that a header proves, compared in constant time; `undefined` when it proves none. */
 export function verifyServiceCredential(derive: DeriveKey, header: string | undefined): string | undefined {

@@ -1,4 +1,4 @@
-import { authErrors } from '@stoa/auth';
+import { authErrors, basicChallenge } from '@stoa/auth';
 import { httpErrors } from '@stoa/http';
 import { type AppError, defineErrors } from '@stoa/service';
 import type { UniqueField } from './application/ports.ts';
@@ -85,6 +85,10 @@ export const errors = defineErrors({
     fix: 'Send the request again as soon as `Retry-After` says.',
   },
 });
+
+export const credentialsRequired = (): AppError => errors.credentials_required({ headers: basicChallenge });
+
+export const invalidCredentials = (): AppError => errors.invalid_credentials({ headers: basicChallenge });
 
 export const taken = (field: UniqueField): AppError => errors[`${field}_taken`]();
 

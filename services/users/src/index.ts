@@ -88,7 +88,16 @@ async function createUsers({ config, database, broker, log, metrics, clock, deri
   const requestActivationCode = createRequestActivationCode({ inTransaction, clock });
   const mintActivationCode = createMintActivationCode({ users: reader, codes, codeMaker, clock, codeLifeSeconds: config.CODE_TTL_SECONDS });
 
-  const http = await createHttp({ name: 'users', title: 'Stoa users', description: 'Accounts.', version: '1', log, metrics, errors: ownErrors, health });
+  const http = await createHttp({
+    name: 'users',
+    title: 'Stoa users',
+    description: 'Accounts.',
+    version: '1',
+    log,
+    metrics,
+    errors: ownErrors,
+    health,
+  });
   const limits = createAddressLimits(createMemoryRateLimiter(clock), config);
   const guard = createBasicGuard(createAuthenticate({ users: reader, passwords }), limits);
   registerUserRoute(http, registerUser, limits);

@@ -1,8 +1,7 @@
-import { basicChallenge } from '@stoa/auth';
 import { parseEmailAddress } from '../domain/email-address.ts';
 import { normalizePassword } from '../domain/password-rules.ts';
 import type { User } from '../domain/user.ts';
-import { errors } from '../errors.ts';
+import { invalidCredentials } from '../errors.ts';
 import type { Passwords, UserReader } from './ports.ts';
 
 export interface Credentials {
@@ -23,6 +22,6 @@ export const createAuthenticate =
     const email = parseEmailAddress(userId);
     const account = 'value' in email ? await users.findWithPassword(email.value) : undefined;
     const matches = await passwords.verify(normalizePassword(password), account?.passwordHash, signal);
-    if (account === undefined || !matches) throw errors.invalid_credentials({ headers: basicChallenge });
+    if (account === undefined || !matches) throw invalidCredentials();
     return account.user;
   };

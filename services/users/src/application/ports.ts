@@ -13,7 +13,9 @@ export interface UserReader {
   /** The first of `UNIQUE_FIELDS` whose value another account has. */
   findTaken(values: UniqueValues): Promise<UniqueField | undefined>;
   /** A request with its account and the newest request of that account; `undefined` when either is gone. */
-  findRequest(id: string): Promise<{ readonly request: ActivationRequest; readonly newest: ActivationRequest; readonly user: User } | undefined>;
+  findRequest(
+    id: string,
+  ): Promise<{ readonly request: ActivationRequest; readonly newest: ActivationRequest; readonly user: User } | undefined>;
   /** The newest requests of an account, newest first. */
   recentRequests(userId: string): Promise<readonly ActivationRequest[]>;
 }
@@ -35,7 +37,12 @@ export interface ActivationRequests {
   add(request: ActivationRequest): Promise<void>;
 }
 
-export type AuditAction = 'user-registered' | 'activation-code-requested' | 'activation-code-refused' | 'user-activated' | 'pending-user-removed';
+export type AuditAction =
+  | 'user-registered'
+  | 'activation-code-requested'
+  | 'activation-code-refused'
+  | 'user-activated'
+  | 'pending-user-removed';
 
 export interface AuditEntry {
   readonly action: AuditAction;
@@ -73,7 +80,7 @@ export type Attempt =
 
 /**
  * The live codes, one per account at most. Written outside every transaction, so that it may be another store than the
- * database; `codes.suite.ts` is what every adapter passes.
+ * database; `codes-contract.ts` is what every adapter passes.
  */
 export interface Codes {
   /**

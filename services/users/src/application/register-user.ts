@@ -1,5 +1,5 @@
 import { type Clock, uuidv7 } from '@stoa/service';
-import { parsePerson, type PersonDraft } from '../domain/person.ts';
+import { type PersonDraft, parsePerson } from '../domain/person.ts';
 import { newUser, type User } from '../domain/user.ts';
 import { refusedFields, taken } from '../errors.ts';
 import { openActivationRequest } from './open-activation-request.ts';

@@ -1,6 +1,5 @@
-import { basicChallenge } from '@stoa/auth';
 import type { User } from '../domain/user.ts';
-import { errors } from '../errors.ts';
+import { errors, invalidCredentials } from '../errors.ts';
 
 /**
  * The account, if it is still to be activated.
@@ -15,6 +14,6 @@ export function requirePending(user: User | undefined): User {
     case 'blocked':
       throw errors.account_blocked();
     case undefined:
-      throw errors.invalid_credentials({ headers: basicChallenge });
+      throw invalidCredentials();
   }
 }

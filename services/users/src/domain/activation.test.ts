@@ -7,9 +7,18 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const start = new Date('2026-11-21T09:00:00Z');
 const at = (milliseconds: number) => new Date(start.getTime() + milliseconds);
-const request = (number: number, milliseconds: number): ActivationRequest => ({ id: `request ${number}`, userId: 'ada', number, requestedAt: at(milliseconds) });
+const request = (number: number, milliseconds: number): ActivationRequest => ({
+  id: `request ${number}`,
+  userId: 'ada',
+  number,
+  requestedAt: at(milliseconds),
+});
 /** Newest first, as the ledger gives them. */
-const ledger = (...times: number[]) => times.map((time, index) => request(index + 1, time)).reverse().slice(0, REQUESTS_THAT_COUNT);
+const ledger = (...times: number[]) =>
+  times
+    .map((time, index) => request(index + 1, time))
+    .reverse()
+    .slice(0, REQUESTS_THAT_COUNT);
 
 describe('the budget of codes', () => {
   test('five in an hour, the registration among them; then as long as the oldest of the five is younger than an hour', () => {
@@ -34,7 +43,8 @@ describe('the budget of codes', () => {
           now += pause;
           if (waitForNextCode(ledger(...granted), at(now)) === 0) granted.push(now);
         }
-        const most = (windowMs: number) => Math.max(...granted.map((from) => granted.filter((time) => time >= from && time < from + windowMs).length));
+        const most = (windowMs: number) =>
+          Math.max(...granted.map((from) => granted.filter((time) => time >= from && time < from + windowMs).length));
         expect(most(HOUR)).toBeLessThanOrEqual(5);
         expect(most(24 * HOUR)).toBeLessThanOrEqual(10);
       }),

@@ -24,19 +24,58 @@ describe('an e-mail address', () => {
   });
 
   test.each([
-    '', ' ', 'ada', '@example.com', 'ada@', 'ada@localhost', 'a@b@example.com', 'ada@example.com.', 'ada@.example.com', 'ada@example..com',
-    'ada..l@example.com', '.ada@example.com', 'ada.@example.com', 'ada lovelace@example.com', '"ada"@example.com', 'ada(x)@example.com',
-    'ada@exa mple.com', 'ada@exam_ple.com', 'ada@-example.com', 'ada@example-.com', 'ada@127.0.0.1', 'ada@1.1', 'ada@0x7f.1', 'ada@[127.0.0.1]', 'ada@example.1',
-    'ada@example.com/x', 'ada@example.com:25', 'ada@example.com?x', 'ada@example.com#x', 'ada@ex%61mple.com', 'ädä@example.com',
-    'ada@example.com\r\nBcc: all@example.com', 'ada\0@example.com', 'ada@exam\0ple.com', 'ada@example.com, eve@example.com', '<ada@example.com>',
-    `${'a'.repeat(65)}@example.com`, `ada@${'a'.repeat(64)}.com`, `ada@${'abcdefghi.'.repeat(25)}com`, 'ada@\ud800.com', '\ud800@example.com',
+    '',
+    ' ',
+    'ada',
+    '@example.com',
+    'ada@',
+    'ada@localhost',
+    'a@b@example.com',
+    'ada@example.com.',
+    'ada@.example.com',
+    'ada@example..com',
+    'ada..l@example.com',
+    '.ada@example.com',
+    'ada.@example.com',
+    'ada lovelace@example.com',
+    '"ada"@example.com',
+    'ada(x)@example.com',
+    'ada@exa mple.com',
+    'ada@exam_ple.com',
+    'ada@-example.com',
+    'ada@example-.com',
+    'ada@127.0.0.1',
+    'ada@1.1',
+    'ada@0x7f.1',
+    'ada@[127.0.0.1]',
+    'ada@example.1',
+    'ada@example.com/x',
+    'ada@example.com:25',
+    'ada@example.com?x',
+    'ada@example.com#x',
+    'ada@ex%61mple.com',
+    'ädä@example.com',
+    'ada@example.com\r\nBcc: all@example.com',
+    'ada\0@example.com',
+    'ada@exam\0ple.com',
+    'ada@example.com, eve@example.com',
+    '<ada@example.com>',
+    `${'a'.repeat(65)}@example.com`,
+    `ada@${'a'.repeat(64)}.com`,
+    `ada@${'abcdefghi.'.repeat(25)}com`,
+    'ada@\ud800.com',
+    '\ud800@example.com',
   ])('%j is refused', (text) => {
     expect(value(text)).toBeUndefined();
   });
 
   test('the stored form is a fixed point, ASCII, lower case and at most 254 long, whatever is sent', () => {
     const noise = fc.string({ unit: fc.nat(0xffff).map((unit) => String.fromCharCode(unit)) });
-    const text = fc.oneof(fc.emailAddress(), noise.map((host) => `a@${host}.com`), noise.map((local) => `${local}@example.com`));
+    const text = fc.oneof(
+      fc.emailAddress(),
+      noise.map((host) => `a@${host}.com`),
+      noise.map((local) => `${local}@example.com`),
+    );
     fc.assert(
       fc.property(text, (anything) => {
         const stored = value(anything);

@@ -5,4 +5,6 @@ const LOGIN = /^[a-z][a-z0-9._-]{2,31}$/i;
 
 /** A user name, lower-cased: `Ada` and `ada` are one. */
 export const parseLogin = (text: string): Parsed<string> =>
-  LOGIN.test(text) ? accepted(text.toLowerCase()) : refused('must be 3 to 32 of A–Z, a–z, 0–9, dot, underscore and hyphen, beginning with a letter');
+  LOGIN.test(text)
+    ? accepted(text.toLowerCase())
+    : refused('must be 3 to 32 of A–Z, a–z, 0–9, dot, underscore and hyphen, beginning with a letter');

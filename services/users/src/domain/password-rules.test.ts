@@ -37,9 +37,12 @@ describe('a password', () => {
     expect(parsePassword('ADA', short)).toMatchObject({ refused: { length: 3 } });
   });
 
-  test.each(['with\0inside', 'line\nbreaks', 'tabs\tinside', 'lone \ud800 surrogate'])('%j is refused: bcrypt or Basic could not carry it whole', (text) => {
-    expect(refusals(text)).toEqual(['must be text without control characters']);
-  });
+  test.each(['with\0inside', 'line\nbreaks', 'tabs\tinside', 'lone \ud800 surrogate'])(
+    '%j is refused: bcrypt or Basic could not carry it whole',
+    (text) => {
+      expect(refusals(text)).toEqual(['must be text without control characters']);
+    },
+  );
 
   test('what is accepted is whole under the hash', () => {
     fc.assert(

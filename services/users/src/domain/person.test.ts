@@ -5,7 +5,13 @@ const rules = { isCommon: () => false };
 
 describe('a person who registers', () => {
   test('is stored in one form', () => {
-    const draft = { email: ' Ada@Example.com ', password: 'analytical engine', login: 'Ada.L', phone: '0049 30 901820', fullName: '  Ada Lovela\u0302ce ' };
+    const draft = {
+      email: ' Ada@Example.com ',
+      password: 'analytical engine',
+      login: 'Ada.L',
+      phone: '0049 30 901820',
+      fullName: '  Ada Lovela\u0302ce ',
+    };
     expect(parsePerson(draft, rules)).toEqual({
       person: { email: 'ada@example.com', password: 'analytical engine', login: 'ada.l', phone: '+4930901820', fullName: 'Ada Lovelâce' },
     });
@@ -25,16 +31,28 @@ describe('a person who registers', () => {
   });
 
   test.each(['ad', '1ada', '.ada', 'ada lovelace', 'ada@x', 'ädä', 'a'.repeat(33), ' ada', 'ada\n'])('login %j is refused', (login) => {
-    expect(parsePerson({ email: 'ada@example.com', password: 'analytical engine', login }, rules)).toHaveProperty('refusals.0.field', 'login');
+    expect(parsePerson({ email: 'ada@example.com', password: 'analytical engine', login }, rules)).toHaveProperty(
+      'refusals.0.field',
+      'login',
+    );
   });
 
-  test.each(['', '\u2003', 'Ada\r\nBcc: eve@example.com', 'Ada\0', 'Ada\u2028', 'Ada \ud800', 'a'.repeat(201)])('name %j is refused', (fullName) => {
-    expect(parsePerson({ email: 'ada@example.com', password: 'analytical engine', fullName }, rules)).toHaveProperty('refusals.0.field', 'fullName');
-  });
+  test.each(['', '\u2003', 'Ada\r\nBcc: eve@example.com', 'Ada\0', 'Ada\u2028', 'Ada \ud800', 'a'.repeat(201)])(
+    'name %j is refused',
+    (fullName) => {
+      expect(parsePerson({ email: 'ada@example.com', password: 'analytical engine', fullName }, rules)).toHaveProperty(
+        'refusals.0.field',
+        'fullName',
+      );
+    },
+  );
 
   test('names of all scripts, and of 200 characters, are welcome', () => {
     for (const fullName of ['李小龍', "Seán O'Brien-Smith", 'محمد', '🙂'.repeat(200)]) {
-      expect(parsePerson({ email: 'ada@example.com', password: 'analytical engine', fullName }, rules)).toHaveProperty('person.fullName', fullName);
+      expect(parsePerson({ email: 'ada@example.com', password: 'analytical engine', fullName }, rules)).toHaveProperty(
+        'person.fullName',
+        fullName,
+      );
     }
   });
 });

@@ -2,7 +2,7 @@ import { parseEmailAddress } from './email-address.ts';
 import { parseFullName } from './full-name.ts';
 import { parseLogin } from './login.ts';
 import type { Parsed } from './parsed.ts';
-import { parsePassword, type PasswordContext } from './password-rules.ts';
+import { type PasswordContext, parsePassword } from './password-rules.ts';
 import { parsePhoneNumber } from './phone-number.ts';
 
 /** What a person typed. */
@@ -34,7 +34,10 @@ export interface PersonRules extends Pick<PasswordContext, 'isCommon'> {
 }
 
 /** Reads every field, so that a person is told all that is wrong at once. */
-export function parsePerson(draft: PersonDraft, { defaultRegion, isCommon }: PersonRules): { person: Person } | { refusals: readonly Refusal[] } {
+export function parsePerson(
+  draft: PersonDraft,
+  { defaultRegion, isCommon }: PersonRules,
+): { person: Person } | { refusals: readonly Refusal[] } {
   const refusals: Refusal[] = [];
   const read = <T>(field: keyof PersonDraft, parse: (text: string) => Parsed<T>): T | undefined => {
     const text = draft[field];

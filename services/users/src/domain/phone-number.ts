@@ -17,4 +17,5 @@ export function parsePhoneNumber(text: string, defaultRegion?: string): Parsed<s
   return number?.isValid() ? accepted(number.number) : refused('must be a phone number that exists in its country');
 }
 
-const asRegion = (region: string | undefined): CountryCode | undefined => (region !== undefined && isSupportedCountry(region) ? region : undefined);
+const asRegion = (region: string | undefined): CountryCode | undefined =>
+  region !== undefined && isSupportedCountry(region) ? region : undefined;

@@ -11,7 +11,15 @@ export const createPgAudit = (tx: Transaction<UsersSchema>): Audit => ({
     const id = uuidv7(at.getTime());
     await tx
       .insertInto('audit')
-      .values({ id, at, action, actor, subject, address: address === undefined ? null : addressKey(address), correlation_id: correlationId })
+      .values({
+        id,
+        at,
+        action,
+        actor,
+        subject,
+        address: address === undefined ? null : addressKey(address),
+        correlation_id: correlationId,
+      })
       .execute();
   },
 });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type TestDatabase, testDatabase } from '@stoa/postgres/testing';
 import { afterAll, expect, test } from 'vitest';
 import { newUser } from '../domain/user.ts';
-import { codesSuite } from './codes.suite.ts';
+import { codesContract } from './codes-contract.ts';
 import { createPgCodes, removeOldCodes } from './pg-codes.ts';
 import { createPgUserWriter } from './pg-users.ts';
 import type { UsersSchema } from './tables.ts';
@@ -17,12 +17,18 @@ const newAccount = async () => {
   return id;
 };
 
-codesSuite('Postgres', async () => {
+codesContract('Postgres', async () => {
   fixture = await testDatabase<UsersSchema>({ sources: [{ name: 'users', directory: new URL('../../migrations/', import.meta.url) }] });
   return { codes: createPgCodes(fixture.database.query), newAccount };
 });
 
-const code = (userId: string, expiresAt: Date) => ({ userId, requestId: randomUUID(), requestNumber: 1, digest: Buffer.alloc(32), expiresAt });
+const code = (userId: string, expiresAt: Date) => ({
+  userId,
+  requestId: randomUUID(),
+  requestNumber: 1,
+  digest: Buffer.alloc(32),
+  expiresAt,
+});
 
 test('an account that is gone keeps no code', async () => {
   expect(await createPgCodes(fixture.database.query).keep(code(randomUUID(), new Date()))).toBe(false);

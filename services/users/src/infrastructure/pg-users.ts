@@ -25,7 +25,11 @@ const COLUMNS = [
 export function createPgUserReader(db: Kysely<UsersSchema>): UserReader {
   return {
     async findWithPassword(email) {
-      const row = await db.selectFrom('users').select([...COLUMNS, 'password_hash']).where('email', '=', email).executeTakeFirst();
+      const row = await db
+        .selectFrom('users')
+        .select([...COLUMNS, 'password_hash'])
+        .where('email', '=', email)
+        .executeTakeFirst();
       return row && { user: toUser(row), passwordHash: row.password_hash };
     },
     async findTaken(values) {
@@ -56,7 +60,10 @@ export function createPgUserWriter(tx: Transaction<UsersSchema>): UserWriter {
   return {
     async insert(user, passwordHash) {
       try {
-        await tx.insertInto('users').values({ id: user.id, password_hash: passwordHash, created_at: user.createdAt, ...toColumns(user) }).execute();
+        await tx
+          .insertInto('users')
+          .values({ id: user.id, password_hash: passwordHash, created_at: user.createdAt, ...toColumns(user) })
+          .execute();
       } catch (error) {
         const constraint = uniqueViolation(error);
         const field = UNIQUE_FIELDS.find((unique) => constraint === `users_${unique}_key`);

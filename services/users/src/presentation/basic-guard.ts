@@ -1,8 +1,8 @@
-import { basicChallenge, parseBasic } from '@stoa/auth';
+import { parseBasic } from '@stoa/auth';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Authenticate } from '../application/authenticate.ts';
 import type { User } from '../domain/user.ts';
-import { errors } from '../errors.ts';
+import { credentialsRequired } from '../errors.ts';
 import type { AddressLimits } from './address-limits.ts';
 import { clientSignal } from './client-signal.ts';
 
@@ -19,7 +19,7 @@ export function createBasicGuard(authenticate: Authenticate, limits: AddressLimi
   return {
     async onRequest(request, reply) {
       const credentials = parseBasic(request.headers.authorization);
-      if (credentials === undefined) throw errors.credentials_required({ headers: basicChallenge });
+      if (credentials === undefined) throw credentialsRequired();
       const account = await limits.countFailure(request, reply, () => authenticate(credentials, clientSignal(reply)));
       accounts.set(request, account);
     },

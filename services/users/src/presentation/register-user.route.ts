@@ -9,18 +9,25 @@ import { entityTag, toAnswer, UserAnswer } from './user-answer.ts';
 /** Lengths keep hostile input small; the rules are the domain's, which tells all that is wrong at once. */
 const Body = Type.Object(
   {
-    email: Type.String({ maxLength: 320, description: 'Unique in any letter case. At most 254 characters, 64 before the @, which are ASCII.' }),
+    email: Type.String({
+      maxLength: 320,
+      description: 'Unique in any letter case. At most 254 characters, 64 before the @, which are ASCII.',
+    }),
     password: Type.String({
       maxLength: 1_000,
       description: 'At least 8 characters, at most 72 bytes in UTF-8. Not trimmed. Not a common password, nor the e-mail address or login.',
     }),
-    login: Type.Optional(Type.String({ maxLength: 100, description: 'Unique in any letter case. 3 to 32 of `A-Z a-z 0-9 . _ -`, beginning with a letter.' })),
+    login: Type.Optional(
+      Type.String({ maxLength: 100, description: 'Unique in any letter case. 3 to 32 of `A-Z a-z 0-9 . _ -`, beginning with a letter.' }),
+    ),
     phone: Type.Optional(Type.String({ maxLength: 100, description: 'Unique in any notation. With `+` or `00` and the country code.' })),
     fullName: Type.Optional(Text({ maxLength: 200, description: 'On one line.' })),
   },
   {
     additionalProperties: false,
-    examples: [{ email: 'ada@example.com', password: 'analytical engine 1843', login: 'ada', phone: '+49 30 901820', fullName: 'Ada Lovelace' }],
+    examples: [
+      { email: 'ada@example.com', password: 'analytical engine 1843', login: 'ada', phone: '+49 30 901820', fullName: 'Ada Lovelace' },
+    ],
   },
 );
 

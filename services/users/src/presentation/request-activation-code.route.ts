@@ -12,7 +12,11 @@ export interface RequestActivationCodeRoute {
 }
 
 /** Nothing, or an empty object: some clients cannot send a POST without a body. */
-const Body = Type.Unsafe<Record<string, never> | null>({ type: ['object', 'null'], additionalProperties: false, description: 'Nothing to say.' });
+const Body = Type.Unsafe<Record<string, never> | null>({
+  type: ['object', 'null'],
+  additionalProperties: false,
+  description: 'Nothing to say.',
+});
 
 export function requestActivationCodeRoute(http: Http, { requestActivationCode, guard, limits }: RequestActivationCodeRoute): void {
   http.post(
@@ -23,7 +27,8 @@ export function requestActivationCodeRoute(http: Http, { requestActivationCode, 
         tags: ['users'],
         operationId: 'requestActivationCode',
         summary: 'Have a new activation code mailed',
-        description: 'The new code takes the place of the earlier one when its mail leaves. Five codes an hour and ten a day, that of the registration among them.',
+        description:
+          'The new code takes the place of the earlier one when its mail leaves. Five codes an hour and ten a day, that of the registration among them.',
         security: [{ basic: [] }],
         body: Body,
         response: {

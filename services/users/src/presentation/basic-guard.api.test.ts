@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { basic, type Person, somebody, type UsersUnderTest, usersUnderTest, wrong } from './users-under-test.ts';
+import { basic, type Person, somebody, type UsersUnderTest, usersUnderTest, wrong } from '../testing/users-under-test.ts';
 
 let users: UsersUnderTest;
 beforeAll(async () => {
@@ -70,7 +70,12 @@ describe('Basic credentials', () => {
 
   test('are checked before the body is read', async () => {
     expect((await send(basic(somebody()), { nonsense: true })).statusCode).toBe(401);
-    const answer = await users.http.inject({ method: 'POST', url: '/v1/users/activation', headers: { 'content-type': 'text/plain' }, payload: 'x' });
+    const answer = await users.http.inject({
+      method: 'POST',
+      url: '/v1/users/activation',
+      headers: { 'content-type': 'text/plain' },
+      payload: 'x',
+    });
     expect(answer.statusCode).toBe(401);
   });
 });
@@ -87,7 +92,11 @@ describe('limits per address', () => {
 
     const refused = await limited.activate(person, code);
     expect(refused.json()).toMatchObject({ status: 429, code: 'rate_limited' });
-    expect(refused.headers).toMatchObject({ 'retry-after': '60', 'ratelimit-policy': '"failures";q=4;w=60', ratelimit: '"failures";r=0;t=60' });
+    expect(refused.headers).toMatchObject({
+      'retry-after': '60',
+      'ratelimit-policy': '"failures";q=4;w=60',
+      ratelimit: '"failures";r=0;t=60',
+    });
     limited.clock.advance(60_000);
     await limited.mint((await limited.requestsOf(person)).at(-1) as string);
     expect((await limited.activate(person, code)).statusCode).toBe(200);

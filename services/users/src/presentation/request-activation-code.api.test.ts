@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { basic, somebody, tally, times, type UsersUnderTest, usersUnderTest } from './users-under-test.ts';
+import { basic, somebody, tally, times, type UsersUnderTest, usersUnderTest } from '../testing/users-under-test.ts';
 
 const MINUTE = 60_000;
 let users: UsersUnderTest;

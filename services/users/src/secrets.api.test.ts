@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
-import { basic, somebody, usersUnderTest, wrong } from './users-under-test.ts';
+import { basic, somebody, usersUnderTest, wrong } from './testing/users-under-test.ts';
 
 test('no password, credential or code is in the log or the database, whatever goes wrong', async () => {
   // Eight digits, since four may well be found in a time or an id.
@@ -14,7 +14,12 @@ test('no password, credential or code is in the log or the database, whatever go
   await users.activate({ ...person, password: 'canary guess' }, code);
   await users.activate(person, wrong(code));
   await users.activate(person, code);
-  await users.http.inject({ method: 'POST', url: `/v1/users?password=canary%20query`, payload: '{"password":"canary malformed', headers: { 'content-type': 'application/json' } });
+  await users.http.inject({
+    method: 'POST',
+    url: `/v1/users?password=canary%20query`,
+    payload: '{"password":"canary malformed',
+    headers: { 'content-type': 'application/json' },
+  });
   await users.database.query.schema.alterTable('activation_requests').renameTo('gone').execute();
   expect((await users.register({ ...somebody(), password: 'canary of a failure' })).statusCode).toBe(500);
   await users.database.query.schema.alterTable('gone').renameTo('activation_requests').execute();

@@ -1,6 +1,6 @@
 import { eventually } from '@stoa/service/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { somebody, tally, times, type UsersUnderTest, usersUnderTest } from './users-under-test.ts';
+import { somebody, tally, times, type UsersUnderTest, usersUnderTest } from '../testing/users-under-test.ts';
 
 let users: UsersUnderTest;
 beforeAll(async () => {
@@ -11,7 +11,13 @@ afterAll(() => users[Symbol.asyncDispose]());
 describe('a registration', () => {
   test('answers 201 with the account as it is stored, its address and its entity tag', async () => {
     const { email, password } = somebody();
-    const answer = await users.register({ email: ` ${email.toUpperCase()} `, password, login: `L${email.slice(0, 12)}`, phone: '0049 30 901820', fullName: ' Ada Lovelace ' });
+    const answer = await users.register({
+      email: ` ${email.toUpperCase()} `,
+      password,
+      login: `L${email.slice(0, 12)}`,
+      phone: '0049 30 901820',
+      fullName: ' Ada Lovelace ',
+    });
     expect(answer.statusCode).toBe(201);
     const user = answer.json();
     expect(user).toEqual({
@@ -70,10 +76,14 @@ describe('a registration', () => {
     ['a NUL in the name', { ...somebody(), fullName: 'Ada\0' }, '/fullName'],
     ['a lone surrogate', { ...somebody(), fullName: 'Ada \ud800' }, '/fullName'],
     ['a NUL in the password', { ...somebody(), password: 'pass\0phrase' }, '/password'],
-    ['a password of 73 bytes', { ...somebody(), password: 'ä'.repeat(36) + 'b' }, '/password'],
+    ['a password of 73 bytes', { ...somebody(), password: `${'ä'.repeat(36)}b` }, '/password'],
     ['an endless address', { ...somebody(), email: `${'a'.repeat(100_000)}@example.com` }, '/email'],
   ])('%s is refused by name, and nothing is stored', async (_, body, path) => {
-    const count = () => users.database.query.selectFrom('users').select((is) => is.fn.countAll().as('n')).executeTakeFirst();
+    const count = () =>
+      users.database.query
+        .selectFrom('users')
+        .select((is) => is.fn.countAll().as('n'))
+        .executeTakeFirst();
     const before = await count();
     const answer = await users.register(body);
     expect(answer.statusCode).toBe(400);
@@ -95,7 +105,10 @@ describe('a registration', () => {
 });
 
 describe('what another account has', () => {
-  const conflict = async (mine: object, theirs: object) => (await users.register({ ...somebody(), ...theirs }), (await users.register({ ...somebody(), ...mine })).json());
+  const conflict = async (mine: object, theirs: object) => {
+    await users.register({ ...somebody(), ...theirs });
+    return (await users.register({ ...somebody(), ...mine })).json();
+  };
 
   test('e-mail, in any letter case', async () => {
     const { email } = somebody();
@@ -132,9 +145,15 @@ describe('twenty at the same time', () => {
 
   test('of one phone in many notations, and of one login in many cases: one each', async () => {
     const notations = ['+49 30 777777', '0049 30 777777', '+49 (0)30/777-777', '+49.30.777777'];
-    expect(tally(await times(20, (index) => users.register({ ...somebody(), phone: notations[index % 4] })))).toEqual({ '201': 1, '409 phone_taken': 19 });
+    expect(tally(await times(20, (index) => users.register({ ...somebody(), phone: notations[index % 4] })))).toEqual({
+      '201': 1,
+      '409 phone_taken': 19,
+    });
     const cases = ['lady_ada', 'LADY_ADA', 'Lady_Ada', 'lady_adA'];
-    expect(tally(await times(20, (index) => users.register({ ...somebody(), login: cases[index % 4] })))).toEqual({ '201': 1, '409 login_taken': 19 });
+    expect(tally(await times(20, (index) => users.register({ ...somebody(), login: cases[index % 4] })))).toEqual({
+      '201': 1,
+      '409 login_taken': 19,
+    });
   });
 
   test('over two copies of the service, which share the constraints alone: one 201', async () => {

@@ -12,7 +12,7 @@ const now = new Date('2026-11-21T09:00:00Z');
 const later = (milliseconds: number) => new Date(now.getTime() + milliseconds);
 
 /** What every adapter of the port `Codes` must do. */
-export function codesSuite(name: string, create: () => Promise<CodesUnderTest>): void {
+export function codesContract(name: string, create: () => Promise<CodesUnderTest>): void {
   describe(`codes: ${name}`, () => {
     let codes: Codes;
     let newAccount: CodesUnderTest['newAccount'];

@@ -6,8 +6,8 @@ import { testDatabase } from '@stoa/postgres/testing';
 import { createKeys, createLog, type Environment, fakeClock, loadConfig } from '@stoa/service';
 import { sql } from 'kysely';
 import { Registry } from 'prom-client';
-import type { UsersSchema } from '../src/infrastructure/tables.ts';
-import { users } from '../src/index.ts';
+import { users } from '../index.ts';
+import type { UsersSchema } from '../infrastructure/tables.ts';
 
 export interface Person {
   readonly email: string;
@@ -46,7 +46,8 @@ export async function usersUnderTest(environment: Environment = {}) {
 
   const post = (url: string, body?: unknown, headers: Record<string, string> = {}) =>
     http.inject({ method: 'POST', url, headers, ...(body === undefined ? {} : { payload: body as object }) });
-  const mint = (requestId: string) => post('/internal/activation-codes', { requestId }, { authorization: serviceCredential(derive, 'mailer') });
+  const mint = (requestId: string) =>
+    post('/internal/activation-codes', { requestId }, { authorization: serviceCredential(derive, 'mailer') });
   const requestsOf = async ({ email }: Person): Promise<string[]> => {
     const { rows } = await sql<{ id: string }>`
       select data->>'requestId' as id from outbox where type = 'activation-requested' and data->>'email' = ${email} order by outbox.id`.execute(
@@ -83,7 +84,13 @@ export async function usersUnderTest(environment: Environment = {}) {
       return answer.json().code;
     },
     audit: async (subject: string) => {
-      const rows = await database.query.selectFrom('audit').selectAll().where('subject', '=', subject).orderBy('at').orderBy('id').execute();
+      const rows = await database.query
+        .selectFrom('audit')
+        .selectAll()
+        .where('subject', '=', subject)
+        .orderBy('at')
+        .orderBy('id')
+        .execute();
       return rows;
     },
     async [Symbol.asyncDispose]() {
@@ -111,4 +118,5 @@ export function tally(answers: readonly { statusCode: number; body: string }[]):
   return counts;
 }
 
-export const times = <T>(count: number, work: (index: number) => T): Promise<Awaited<T>[]> => Promise.all(Array.from({ length: count }, (_, index) => work(index)));
+export const times = <T>(count: number, work: (index: number) => T): Promise<Awaited<T>[]> =>
+  Promise.all(Array.from({ length: count }, (_, index) => work(index)));

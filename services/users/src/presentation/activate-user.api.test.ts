@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { basic, somebody, tally, times, type UsersUnderTest, usersUnderTest, wrong } from './users-under-test.ts';
+import { basic, somebody, tally, times, type UsersUnderTest, usersUnderTest, wrong } from '../testing/users-under-test.ts';
 
 let users: UsersUnderTest;
 beforeAll(async () => {
@@ -90,12 +90,15 @@ describe('activating', () => {
     expect(await codes('12', stranger)).toBe('invalid_credentials');
   });
 
-  test.each([['12345'], ['123'], ['12a4'], ['١٢٣٤'], [' 1234'], ['1234\n'], [1234], [null], [['1234']], [{}]])('code %j has not the form of a code', async (code) => {
-    const person = somebody();
-    await users.register(person);
-    const answer = await users.post('/v1/users/activation', { code }, { authorization: basic(person) });
-    expect(answer.json()).toMatchObject({ status: 400, code: 'validation_failed', errors: [{ path: '/code' }] });
-  });
+  test.each([['12345'], ['123'], ['12a4'], ['١٢٣٤'], [' 1234'], ['1234\n'], [1234], [null], [['1234']], [{}]])(
+    'code %j has not the form of a code',
+    async (code) => {
+      const person = somebody();
+      await users.register(person);
+      const answer = await users.post('/v1/users/activation', { code }, { authorization: basic(person) });
+      expect(answer.json()).toMatchObject({ status: 400, code: 'validation_failed', errors: [{ path: '/code' }] });
+    },
+  );
 
   test('a blocked account is told so, and stays blocked', async () => {
     const person = await users.registered();
@@ -116,7 +119,10 @@ describe('twenty at the same time', () => {
 
   test('with wrong codes: three are compared', async () => {
     const person = await users.registered();
-    expect(tally(await times(20, () => users.activate(person, wrong(person.code))))).toEqual({ '400 code_invalid': 3, '429 code_attempts_exhausted': 17 });
+    expect(tally(await times(20, () => users.activate(person, wrong(person.code))))).toEqual({
+      '400 code_invalid': 3,
+      '429 code_attempts_exhausted': 17,
+    });
     expect((await users.activate(person, person.code)).json()).toMatchObject({ code: 'code_attempts_exhausted' });
   });
 });

@@ -1,7 +1,7 @@
 import { eventually } from '@stoa/service/testing';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
-import { somebody, type UsersUnderTest, usersUnderTest } from './users-under-test.ts';
+import { somebody, type UsersUnderTest, usersUnderTest } from '../testing/users-under-test.ts';
 
 const HOUR = 3_600_000;
 

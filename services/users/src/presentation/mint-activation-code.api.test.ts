@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { serviceCredential } from '@stoa/auth';
 import { createKeys } from '@stoa/service';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { basic, somebody, tally, times, type UsersUnderTest, usersUnderTest, wrong } from './users-under-test.ts';
+import { basic, somebody, tally, times, type UsersUnderTest, usersUnderTest, wrong } from '../testing/users-under-test.ts';
 
 let users: UsersUnderTest;
 beforeAll(async () => {
