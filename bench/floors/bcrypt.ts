@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { hash } from '@node-rs/bcrypt';
+import { hash } from 'bcrypt';
 
 /** Bare bcrypt: `bcrypt.ts COST COUNT` prints hashes per second with as many workers as the product uses. */
 const [cost, count] = process.argv.slice(2).map(Number) as [number, number];
