@@ -5,7 +5,8 @@ export const activationRequested = defineEvent({
   name: 'activation-requested',
   version: 1,
   source: 'users',
-  description: 'A person registered, or asked for a new code. The sender of the mail asks users for the code, by `requestId`, at the moment the mail leaves.',
+  description:
+    'A person registered, or asked for a new code. The sender of the mail asks users for the code, by `requestId`, at the moment the mail leaves.',
   schema: Type.Object(
     {
       requestId: Type.String({ format: 'uuid' }),

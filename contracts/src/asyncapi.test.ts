@@ -8,7 +8,10 @@ test('the AsyncAPI document is valid and shows every event with its sender and i
   const { document, diagnostics } = await new Parser().parse(JSON.stringify(asyncApi()));
   expect(diagnostics.filter(({ severity }) => severity === 0)).toEqual([]);
   const operations = document?.allOperations().map((operation) => operation.id()) ?? [];
-  const expected = events.flatMap(({ name, source, subscribers }) => [`${source}-sends-${name}`, ...subscribers.map((to) => `${to}-receives-${name}`)]);
+  const expected = events.flatMap(({ name, source, subscribers }) => [
+    `${source}-sends-${name}`,
+    ...subscribers.map((to) => `${to}-receives-${name}`),
+  ]);
   expect(operations.toSorted()).toEqual(expected.toSorted());
 });
 

@@ -44,7 +44,8 @@ const exampleOf = ({ name, version, source, example, key }: DescribedEvent) => (
 
 /** The AsyncAPI 3.0.0 document of the events: one channel each, who sends and who receives. */
 export function asyncApi(described: readonly DescribedEvent[] = events): object {
-  const each = <T>(entries: (event: DescribedEvent) => readonly (readonly [string, T])[]): Record<string, T> => Object.fromEntries(described.flatMap(entries));
+  const each = <T>(entries: (event: DescribedEvent) => readonly (readonly [string, T])[]): Record<string, T> =>
+    Object.fromEntries(described.flatMap(entries));
   const operation = (action: 'send' | 'receive', service: string, { name, description }: DescribedEvent) => ({
     action,
     summary: description,
@@ -57,11 +58,19 @@ export function asyncApi(described: readonly DescribedEvent[] = events): object 
     info: {
       title: 'Stoa events',
       version: '1.0.0',
-      description: 'What the services of Stoa tell each other. Delivery is at least once; each subscriber recognises a repeat by the id of the message.',
+      description:
+        'What the services of Stoa tell each other. Delivery is at least once; each subscriber recognises a repeat by the id of the message.',
     },
     defaultContentType: 'application/json',
     channels: each((event) => [
-      [event.name, { address: `${event.source}.${event.name}`, description: event.description, messages: { [event.name]: { $ref: `#/components/messages/${event.name}` } } }],
+      [
+        event.name,
+        {
+          address: `${event.source}.${event.name}`,
+          description: event.description,
+          messages: { [event.name]: { $ref: `#/components/messages/${event.name}` } },
+        },
+      ],
     ]),
     operations: each((event) => [
       [`${event.source}-sends-${event.name}`, operation('send', event.source, event)],
@@ -69,7 +78,10 @@ export function asyncApi(described: readonly DescribedEvent[] = events): object 
     ]),
     components: {
       messages: each((event) => [
-        [event.name, { name: event.name, summary: event.description, payload: plain(envelope(event)), examples: [{ payload: exampleOf(event) }] }],
+        [
+          event.name,
+          { name: event.name, summary: event.description, payload: plain(envelope(event)), examples: [{ payload: exampleOf(event) }] },
+        ],
       ]),
     },
   };

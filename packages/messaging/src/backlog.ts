@@ -73,14 +73,24 @@ function createGauges(metrics: Metrics): Map<string, Sample> {
         for (const { service, backlog } of read) if (backlog) show(this, service, backlog);
       },
     });
-  gauge('stoa_outbox_unsent', `Messages that wait to leave; counted up to ${MOST_COUNTED}.`, ['service'], (to, service, { unsent }) => to.set({ service }, unsent));
-  gauge('stoa_outbox_oldest_unsent_seconds', 'Age of the oldest message that waits to leave.', ['service'], (to, service, { oldestUnsentSeconds: age }) =>
-    to.set({ service }, age),
+  gauge('stoa_outbox_unsent', `Messages that wait to leave; counted up to ${MOST_COUNTED}.`, ['service'], (to, service, { unsent }) =>
+    to.set({ service }, unsent),
+  );
+  gauge(
+    'stoa_outbox_oldest_unsent_seconds',
+    'Age of the oldest message that waits to leave.',
+    ['service'],
+    (to, service, { oldestUnsentSeconds: age }) => to.set({ service }, age),
   );
   for (const state of ['pending', 'dead'] as const) {
-    gauge(`stoa_inbox_${state}`, `Messages and jobs that are ${state}; counted up to ${MOST_COUNTED}.`, ['service', 'consumer'], (to, service, { inbox }) => {
-      for (const row of inbox) to.set({ service, consumer: row.consumer }, row[state]);
-    });
+    gauge(
+      `stoa_inbox_${state}`,
+      `Messages and jobs that are ${state}; counted up to ${MOST_COUNTED}.`,
+      ['service', 'consumer'],
+      (to, service, { inbox }) => {
+        for (const row of inbox) to.set({ service, consumer: row.consumer }, row[state]);
+      },
+    );
   }
   return sources;
 }

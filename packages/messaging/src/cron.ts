@@ -32,7 +32,9 @@ export async function runCrons<Schema>(db: Kysely<Schema>, service: string, cron
     insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data)
     select consumer, id, due.job, 1, ${service}, 'cron', now(), ${correlationId}, ${traceparent}, '{}'
     from due join unnest(${jobs}::text[], ${jobs.map(jobConsumer)}::text[], ${jobs.map(() => uuidv7())}::uuid[]) as declared (job, consumer, id) on declared.job = due.job
-    where not exists (select from inbox last where last.consumer = declared.consumer and last.key = 'cron' and last.status = 'pending')`.execute(db);
+    where not exists (select from inbox last where last.consumer = declared.consumer and last.key = 'cron' and last.status = 'pending')`.execute(
+    db,
+  );
   const { rows } = await sql<{ ms: number | null }>`
     select extract(epoch from min(next_at) - now())::float8 * 1000 as ms from cron where job = any(${jobs}::text[])`.execute(db);
   return Math.max(1, rows[0]?.ms ?? 0);

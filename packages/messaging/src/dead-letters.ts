@@ -34,7 +34,10 @@ export interface DeadLetterFilter {
 
 export interface DeadLetters {
   /** Newest failure first. `limit` 1–100, default 20; `cursor` from the page before. @throws AppError `invalid_cursor`. */
-  list(filter?: DeadLetterFilter, page?: { readonly limit?: number; readonly cursor?: string }): Promise<{ items: DeadLetter[]; nextCursor: string | null }>;
+  list(
+    filter?: DeadLetterFilter,
+    page?: { readonly limit?: number; readonly cursor?: string },
+  ): Promise<{ items: DeadLetter[]; nextCursor: string | null }>;
   /** With its payload, which may hold personal data. */
   get(id: string): Promise<(DeadLetter & { readonly data: unknown }) | undefined>;
   /** Has it tried again, as if it were new. `by` goes to the log. @returns false when there is no such dead letter, or it is too old. */
@@ -75,7 +78,11 @@ export interface DeadLettersOptions<Schema> {
 }
 
 /** The dead letters of one service's database; needs no running messaging. */
-export function createDeadLetters<Schema>({ database, log, longestReplayHours = defaultSettings.longestReplayHours }: DeadLettersOptions<Schema>): DeadLetters {
+export function createDeadLetters<Schema>({
+  database,
+  log,
+  longestReplayHours = defaultSettings.longestReplayHours,
+}: DeadLettersOptions<Schema>): DeadLetters {
   const matching = ({ box, consumer, type, key }: DeadLetterFilter) => sql`
     (${box ?? null}::text is null or box = ${box ?? null}) and (${consumer ?? null}::text is null or consumer = ${consumer ?? null})
     and (${type ?? null}::text is null or type = ${type ?? null}) and (${key ?? null}::text is null or key = ${key ?? null})`;
@@ -158,9 +165,14 @@ function readId(id: string): { box: string; id: string } | undefined {
   return box !== undefined && number !== undefined ? { box, id: number } : undefined;
 }
 
-const writeCursor = ({ failed_at_text, box, id }: Row): string => Buffer.from(JSON.stringify([failed_at_text, box, id])).toString('base64url');
+const writeCursor = ({ failed_at_text, box, id }: Row): string =>
+  Buffer.from(JSON.stringify([failed_at_text, box, id])).toString('base64url');
 
-const Cursor = Type.Tuple([Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d(\\.\\d+)?[+-][\\d:]+$' }), Type.String(), Type.Integer()]);
+const Cursor = Type.Tuple([
+  Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d(\\.\\d+)?[+-][\\d:]+$' }),
+  Type.String(),
+  Type.Integer(),
+]);
 
 function readCursor(cursor: string): Static<typeof Cursor> {
   try {

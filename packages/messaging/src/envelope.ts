@@ -40,7 +40,10 @@ export function readEnvelope(received: unknown): { readonly message: Message; re
 
 /** The same content has the same id (UUID version 8, RFC 9562 §5.8), so that its redelivery is recognised. */
 function contentId(received: unknown): string {
-  const bytes = createHash('sha256').update(JSON.stringify(received) ?? '').digest().subarray(0, 16);
+  const bytes = createHash('sha256')
+    .update(JSON.stringify(received) ?? '')
+    .digest()
+    .subarray(0, 16);
   bytes[6] = 0x80 | ((bytes[6] as number) & 0x0f);
   bytes[8] = 0x80 | ((bytes[8] as number) & 0x3f);
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');

@@ -6,7 +6,11 @@ import { jobConsumer } from './jobs.ts';
 import { type Consumer, type Job, PermanentError } from './types.ts';
 
 /** All that the workers of a service serve. Data is checked once more: a replayed row may be one that was refused. */
-export function createHandlers<Schema>(consumers: readonly Consumer<Schema>[], jobs: readonly Job<Schema>[], inbox: Inbox<Schema>): Handler<Schema>[] {
+export function createHandlers<Schema>(
+  consumers: readonly Consumer<Schema>[],
+  jobs: readonly Job<Schema>[],
+  inbox: Inbox<Schema>,
+): Handler<Schema>[] {
   const handlers: Handler<Schema>[] = [
     ...consumers.map((consumer) => ({
       name: consumer.name,

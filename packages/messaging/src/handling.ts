@@ -13,7 +13,12 @@ export interface Handler<Schema> {
 }
 
 /** Runs the handler on `tx`, in the context of the message, no longer than `timeoutMs`. Its effects stand or fall with the transaction. */
-export async function runHandler<Schema>(handler: Handler<Schema>, tx: Transaction<Schema>, { message }: InboxRow, timeoutMs: number): Promise<void> {
+export async function runHandler<Schema>(
+  handler: Handler<Schema>,
+  tx: Transaction<Schema>,
+  { message }: InboxRow,
+  timeoutMs: number,
+): Promise<void> {
   const finished = new AbortController();
   const late = delay(timeoutMs, undefined, { signal: finished.signal }).then(
     () => Promise.reject(new Error(`the handler ran longer than ${timeoutMs} ms`)),

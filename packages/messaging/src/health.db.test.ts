@@ -15,7 +15,10 @@ test('a message that waits to leave for more than a minute makes the relay unwel
     expect(await relay()).toMatchObject({ name: 'relay', ok: true, detail: 'happened waits: receiver does not listen to happened' });
   });
   await sql`update outbox set occurred_at = now() - interval '2 minutes'`.execute(pipeline.sender.database.query);
-  expect(await relay()).toMatchObject({ ok: false, detail: expect.stringMatching(/^the oldest unsent message is 12\d s late; happened waits/) });
+  expect(await relay()).toMatchObject({
+    ok: false,
+    detail: expect.stringMatching(/^the oldest unsent message is 12\d s late; happened waits/),
+  });
 });
 
 test('the metrics show what waits, what went through and what failed', async () => {

@@ -25,7 +25,10 @@ const onHappened = consumer<unknown, typeof happened.schema>({
 
 /** A service and the way a bus gets into it. */
 async function openReceiver(consumers: readonly Consumer[] = [onHappened]) {
-  const fixture = await testDatabase<unknown>({ sources: [{ name: 'messaging', directory: messagingMigrations }], leftoversExpected: 'dead letters' });
+  const fixture = await testDatabase<unknown>({
+    sources: [{ name: 'messaging', directory: messagingMigrations }],
+    leftoversExpected: 'dead letters',
+  });
   const { database } = fixture;
   let accept: Accept = async () => {};
   const broker = {
@@ -38,7 +41,16 @@ async function openReceiver(consumers: readonly Consumer[] = [onHappened]) {
     close: async () => {},
   };
   const start = async (declared: readonly Consumer[]) => {
-    const common = { service: 'receiver', database, broker, log: silent, metrics: new Registry(), jobs: [], crons: [], instanceId: uuidv7() };
+    const common = {
+      service: 'receiver',
+      database,
+      broker,
+      log: silent,
+      metrics: new Registry(),
+      jobs: [],
+      crons: [],
+      instanceId: uuidv7(),
+    };
     const messaging = createMessaging({ ...common, consumers: declared, settings: { pollMs: 250 } });
     await messaging.start();
     return messaging;
@@ -52,7 +64,8 @@ async function openReceiver(consumers: readonly Consumer[] = [onHappened]) {
       await messaging.stop();
       messaging = await start(declared);
     },
-    rows: async () => (await sql<Record<string, unknown>>`select consumer, status, type, reason, data from inbox order by id`.execute(database.query)).rows,
+    rows: async () =>
+      (await sql<Record<string, unknown>>`select consumer, status, type, reason, data from inbox order by id`.execute(database.query)).rows,
     async [Symbol.asyncDispose]() {
       await messaging.stop();
       await fixture[Symbol.asyncDispose]();
@@ -71,7 +84,10 @@ test.for<[string, unknown, RegExp]>([
   await using receiver = await openReceiver();
   await receiver.accept(received, message(), received);
   await eventually(async () => {
-    expect(await receiver.rows()).toMatchObject([{ status: 'dead', reason: expect.stringMatching(reason) }, { consumer: 'on-happened', status: 'done' }]);
+    expect(await receiver.rows()).toMatchObject([
+      { status: 'dead', reason: expect.stringMatching(reason) },
+      { consumer: 'on-happened', status: 'done' },
+    ]);
   });
 });
 
@@ -89,7 +105,9 @@ test('what Postgres does not take is kept without its data, and what comes with 
 
 test('a replay of an unheard-of type reaches the consumer that has come since', async () => {
   await using receiver = await openReceiver([]);
-  await receiver.restart([consumer<unknown, typeof happened.schema>({ ...onHappened, event: { ...happened, name: 'other' }, name: 'on-other' })]);
+  await receiver.restart([
+    consumer<unknown, typeof happened.schema>({ ...onHappened, event: { ...happened, name: 'other' }, name: 'on-other' }),
+  ]);
   const { id, ...rest } = message({ data: { key: 'a', n: 42 } });
   await receiver.accept({ id, ...rest });
   const [dead] = (await receiver.deadLetters().list()).items;

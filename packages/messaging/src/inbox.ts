@@ -55,7 +55,8 @@ export function createInbox<Schema>(db: Kysely<Schema>, consumers: readonly Cons
     async accept(received) {
       const rows = received.flatMap(route);
       for (const { consumer, message, reason } of rows) {
-        if (reason !== undefined) log.error({ consumer, messageId: message.id, type: message.type, reason }, 'message is dead: it cannot be handled');
+        if (reason !== undefined)
+          log.error({ consumer, messageId: message.id, type: message.type, reason }, 'message is dead: it cannot be handled');
       }
       try {
         await insertRows(db, rows);

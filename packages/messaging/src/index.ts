@@ -3,4 +3,15 @@ export { createMessaging, type Messaging, type MessagingOptions, messagingMigrat
 export { createDeadLetters, type DeadLetter, type DeadLetterFilter, type DeadLetters } from './dead-letters.ts';
 export { createLocalBroker } from './local-broker.ts';
 export { defaultSettings, type MessagingSettings } from './settings.ts';
-export { type Consumer, consumer, type Cron, type EventContract, type Job, type Jobs, job, type Message, type Outbox, PermanentError } from './types.ts';
+export {
+  type Consumer,
+  type Cron,
+  consumer,
+  type EventContract,
+  type Job,
+  type Jobs,
+  job,
+  type Message,
+  type Outbox,
+  PermanentError,
+} from './types.ts';

@@ -61,7 +61,10 @@ export function createLocalBroker({ log }: { readonly log: Logger }): Broker {
       bindings.set(subscriber, [...(bindings.get(subscriber) ?? []), binding]);
       return {
         async stop() {
-          bindings.set(subscriber, (bindings.get(subscriber) ?? []).filter((other) => other !== binding));
+          bindings.set(
+            subscriber,
+            (bindings.get(subscriber) ?? []).filter((other) => other !== binding),
+          );
           await Promise.all(binding.inHand);
         },
       };

@@ -30,7 +30,12 @@ function instrumentsOf(metrics: Metrics): Instruments {
       buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
       registers,
     }),
-    failures: new Counter({ name: 'stoa_inbox_failures_total', help: 'Failed tries of handlers.', labelNames: ['service', 'consumer'], registers }),
+    failures: new Counter({
+      name: 'stoa_inbox_failures_total',
+      help: 'Failed tries of handlers.',
+      labelNames: ['service', 'consumer'],
+      registers,
+    }),
   };
   instruments.set(metrics, made);
   return made;

@@ -87,10 +87,10 @@ export function createOutboxRows<Schema>(source: string, db: Kysely<Schema>) {
     async nextDueMs(waitingTypes: readonly string[]): Promise<number | undefined> {
       const { rows } = await sql<{ ms: number | null }>`
         select extract(epoch from min(retry_at) - now())::float8 * 1000 as ms from outbox
-        where sent_at is null and parked_at is null and retry_at is not null and type <> all(${waitingTypes}::text[]) and ${firstOfKey}`.execute(db);
+        where sent_at is null and parked_at is null and retry_at is not null and type <> all(${waitingTypes}::text[]) and ${firstOfKey}`.execute(
+        db,
+      );
       return rows[0]?.ms ?? undefined;
     },
   };
 }
-
-export type OutboxRows = ReturnType<typeof createOutboxRows>;

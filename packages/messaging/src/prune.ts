@@ -8,7 +8,10 @@ const BATCH = 1_000;
  * Removes one batch each of sent and of handled rows that are past their time. Parked and dead rows stay: somebody has to look at them.
  * @returns whether there may be more.
  */
-export async function prune<Schema>(db: Kysely<Schema>, { outboxRetentionHours, inboxRetentionHours }: MessagingSettings): Promise<boolean> {
+export async function prune<Schema>(
+  db: Kysely<Schema>,
+  { outboxRetentionHours, inboxRetentionHours }: MessagingSettings,
+): Promise<boolean> {
   const sent = await sql`
     delete from outbox where id = any(array(
       select id from outbox where sent_at < now() - ${outboxRetentionHours} * interval '1 h'

@@ -26,7 +26,8 @@ function recorder(judge: (outgoing: readonly Outgoing[]) => Rejection[] = () => 
   return { broker, taken };
 }
 
-const unsent = async ({ sender }: Pipeline): Promise<unknown[]> => (await sql`select from outbox where sent_at is null`.execute(sender.database.query)).rows;
+const unsent = async ({ sender }: Pipeline): Promise<unknown[]> =>
+  (await sql`select from outbox where sent_at is null`.execute(sender.database.query)).rows;
 
 test('what was appended first and committed last is not skipped', async () => {
   await using pipeline = await openPipeline();
@@ -102,7 +103,9 @@ test('a refused row holds up its key alone; parked, it holds up nobody, and a re
   await using pipeline = await openPipeline();
   let poisonous = true;
   const { broker, taken } = recorder((outgoing) =>
-    outgoing.filter((item) => poisonous && numberOf(item) === 1).map(({ message }) => ({ id: message.id, reason: 'refused', detail: 'too hot' })),
+    outgoing
+      .filter((item) => poisonous && numberOf(item) === 1)
+      .map(({ message }) => ({ id: message.id, reason: 'refused', detail: 'too hot' })),
   );
   const sender = await pipeline.startSender(broker, { publishAttempts: 4, backoff: { firstMs: 150, longestMs: 150 } });
   await pipeline.append({ key: 'hot', n: 1 }, { key: 'hot', n: 2 }, { key: 'cold', n: 3 });
@@ -121,7 +124,9 @@ test('a parked row that is older than the longest replay stays where it is', asy
   const sender = await pipeline.startSender(recorder().broker);
   await sql`
     insert into outbox (message_id, type, version, key, subscribers, occurred_at, correlation_id, traceparent, data, parked_at, reason)
-    values (${uuidv7()}, 'happened', 1, 'a', '{receiver}', now() - interval '20 days', '', '', '{}', now(), 'refused')`.execute(pipeline.sender.database.query);
+    values (${uuidv7()}, 'happened', 1, 'a', '{receiver}', now() - interval '20 days', '', '', '{}', now(), 'refused')`.execute(
+    pipeline.sender.database.query,
+  );
   expect(await sender.deadLetters.replayAll({})).toBe(0);
   expect((await sender.deadLetters.list()).items).toHaveLength(1);
 });

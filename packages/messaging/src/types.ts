@@ -67,7 +67,11 @@ export interface Outbox {
 
 export interface Jobs {
   /** `id` makes the enqueueing idempotent (UUID); `runAt` defaults to now. @throws TypeError when `data` does not fit the job's schema. */
-  enqueue<D extends TSchema>(job: { readonly name: string; readonly data: D }, data: Static<D>, options?: { runAt?: Date; id?: string }): Promise<void>;
+  enqueue<D extends TSchema>(
+    job: { readonly name: string; readonly data: D },
+    data: Static<D>,
+    options?: { runAt?: Date; id?: string },
+  ): Promise<void>;
 }
 
 /** Thrown by a handler that knows that a repeat cannot help. */

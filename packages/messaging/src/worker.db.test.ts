@@ -13,21 +13,39 @@ import { type Cron, type Job, job, PermanentError } from './types.ts';
 
 const Data = Type.Object({ n: Type.Optional(Type.Integer()) });
 
-async function openService(jobs: readonly Job[], { crons = [], settings = {}, leftoversExpected = '' }: { crons?: readonly Cron[]; settings?: Partial<MessagingSettings>; leftoversExpected?: string } = {}) {
+async function openService(
+  jobs: readonly Job[],
+  {
+    crons = [],
+    settings = {},
+    leftoversExpected = '',
+  }: { crons?: readonly Cron[]; settings?: Partial<MessagingSettings>; leftoversExpected?: string } = {},
+) {
   const sources = [{ name: 'messaging', directory: messagingMigrations }];
   const fixture = await testDatabase<unknown>({ sources, ...(leftoversExpected === '' ? {} : { leftoversExpected }) });
   const { database } = fixture;
   await sql`create table effects (n integer)`.execute(database.query);
   const create = () =>
     createMessaging({
-      ...{ service: 'service', database, broker: createLocalBroker({ log: silent }), log: silent, metrics: new Registry(), consumers: [], jobs, crons, instanceId: uuidv7() },
+      ...{
+        service: 'service',
+        database,
+        broker: createLocalBroker({ log: silent }),
+        log: silent,
+        metrics: new Registry(),
+        consumers: [],
+        jobs,
+        crons,
+        instanceId: uuidv7(),
+      },
       settings: { pollMs: 250, backoff: { firstMs: 20, longestMs: 100 }, handleAttempts: 3, ...settings },
     });
   const messaging = create();
   return {
     database,
     messaging,
-    rows: async () => (await sql<Record<string, unknown>>`select consumer, status, attempts, reason from inbox order by id`.execute(database.query)).rows,
+    rows: async () =>
+      (await sql<Record<string, unknown>>`select consumer, status, attempts, reason from inbox order by id`.execute(database.query)).rows,
     effects: async () => (await sql<{ n: number }>`select n from effects order by n`.execute(database.query)).rows.map(({ n }) => n),
     enqueue: (declared: Job, data: unknown, options: { runAt?: Date; id?: string } = {}) =>
       database.transaction((tx) => messaging.jobs(tx).enqueue(declared, data, options)),
@@ -93,7 +111,9 @@ test('what cannot get better is dead at the first try', async () => {
   await using service = await openService([write], { leftoversExpected: 'the dead row' });
   await service.enqueue(write, {});
   await service.messaging.start();
-  await eventually(async () => expect(await service.rows()).toMatchObject([{ status: 'dead', attempts: 1, reason: 'PermanentError: never' }]));
+  await eventually(async () =>
+    expect(await service.rows()).toMatchObject([{ status: 'dead', attempts: 1, reason: 'PermanentError: never' }]),
+  );
 });
 
 test.for([
@@ -108,7 +128,10 @@ test.for([
       if (n === 1) await (wait?.() ?? sql`select pg_sleep(60)`.execute(tx));
     },
   }) as Job;
-  await using service = await openService([write], { settings: { handlerTimeoutMs: 200, handleAttempts: 1 }, leftoversExpected: 'the dead row' });
+  await using service = await openService([write], {
+    settings: { handlerTimeoutMs: 200, handleAttempts: 1 },
+    leftoversExpected: 'the dead row',
+  });
   for (const n of [1, 2]) await service.enqueue(write, { n });
   await service.messaging.start();
   await eventually(async () => expect(await service.rows()).toMatchObject([{ status: 'dead' }, { status: 'done' }]));
@@ -153,6 +176,7 @@ test('done and sent rows go after their time, dead and parked ones stay', async 
     select gen_random_uuid(), 't', 1, '', '{}', '', '', 'null', case when n > 1 then now() - n * interval '4 days' end, case when n = 1 then now() end
     from generate_series(1, 2500) as n`.execute(query);
   await service.messaging.start();
-  const left = () => sql`select (select count(*)::integer from inbox) as inbox, (select count(*)::integer from outbox) as outbox`.execute(query);
+  const left = () =>
+    sql`select (select count(*)::integer from inbox) as inbox, (select count(*)::integer from outbox) as outbox`.execute(query);
   await eventually(async () => expect((await left()).rows).toEqual([{ inbox: 1, outbox: 1 }]));
 });

@@ -25,7 +25,11 @@ const once = (items: readonly Happening[]) => CONSUMERS.flatMap((consumer) => it
  * What every adapter must do, proven over the whole way: the outbox of one service on a real Postgres, the bus, the inbox of another.
  * `outages: false` for a bus that cannot go away without its clients.
  */
-export function brokerConformance(name: string, openBus: () => BusUnderTest | Promise<BusUnderTest>, { outages }: { readonly outages: boolean }): void {
+export function brokerConformance(
+  name: string,
+  openBus: () => BusUnderTest | Promise<BusUnderTest>,
+  { outages }: { readonly outages: boolean },
+): void {
   const scenario = (title: string, run: (pipeline: Pipeline, bus: BusUnderTest) => Promise<void>) =>
     test(title, async () => {
       const bus = await openBus();
@@ -38,14 +42,17 @@ export function brokerConformance(name: string, openBus: () => BusUnderTest | Pr
 
   const effectsOf = async (pipeline: Pipeline) => (await pipeline.effects()).map(({ consumer, n }) => `${consumer} ${n}`).sort();
   describe(name, () => {
-    scenario('each event has its effect once in each consumer, with the data and the correlation id it was appended with', async (pipeline, bus) => {
-      await pipeline.startReceiver(await bus.connect());
-      await pipeline.startSender(await bus.connect());
-      const items = happenings(100, 30);
-      await runInContext({ correlationId: 'of-the-request', traceparent: '' }, () => pipeline.append(...items));
-      await pipeline.expectOnce(items);
-      expect(new Set((await pipeline.effects()).map((effect) => effect.correlationId))).toEqual(new Set(['of-the-request']));
-    });
+    scenario(
+      'each event has its effect once in each consumer, with the data and the correlation id it was appended with',
+      async (pipeline, bus) => {
+        await pipeline.startReceiver(await bus.connect());
+        await pipeline.startSender(await bus.connect());
+        const items = happenings(100, 30);
+        await runInContext({ correlationId: 'of-the-request', traceparent: '' }, () => pipeline.append(...items));
+        await pipeline.expectOnce(items);
+        expect(new Set((await pipeline.effects()).map((effect) => effect.correlationId))).toEqual(new Set(['of-the-request']));
+      },
+    );
 
     scenario('a message of 512 KiB arrives whole', async (pipeline, bus) => {
       let received = '';
@@ -59,20 +66,23 @@ export function brokerConformance(name: string, openBus: () => BusUnderTest | Pr
       expect(received === text).toBe(true);
     });
 
-    scenario('nobody there: messages wait without being counted, health says who lacks, and they arrive when he comes', async (pipeline, bus) => {
-      const sender = await pipeline.startSender(await bus.connect());
-      const items = happenings(20, 20);
-      await pipeline.append(...items);
-      await eventually(async () => expect((await sender.health())[0]?.detail).toMatch(/happened waits: .*receiver/));
-      const { rows } = await sql`select distinct attempts, sent_at, parked_at from outbox`.execute(pipeline.sender.database.query);
-      expect(rows).toEqual([{ attempts: 0, sent_at: null, parked_at: null }]);
-      await pipeline.startReceiver(await bus.connect());
-      await pipeline.expectOnce(items);
-      expect(await sender.health()).toEqual([
-        { name: 'relay', ok: true },
-        { name: 'inbox', ok: true },
-      ]);
-    });
+    scenario(
+      'nobody there: messages wait without being counted, health says who lacks, and they arrive when he comes',
+      async (pipeline, bus) => {
+        const sender = await pipeline.startSender(await bus.connect());
+        const items = happenings(20, 20);
+        await pipeline.append(...items);
+        await eventually(async () => expect((await sender.health())[0]?.detail).toMatch(/happened waits: .*receiver/));
+        const { rows } = await sql`select distinct attempts, sent_at, parked_at from outbox`.execute(pipeline.sender.database.query);
+        expect(rows).toEqual([{ attempts: 0, sent_at: null, parked_at: null }]);
+        await pipeline.startReceiver(await bus.connect());
+        await pipeline.expectOnce(items);
+        expect(await sender.health()).toEqual([
+          { name: 'relay', ok: true },
+          { name: 'inbox', ok: true },
+        ]);
+      },
+    );
 
     scenario('a slow consumer does not hold up the sender', async (pipeline, bus) => {
       const { promise: free, resolve: release } = Promise.withResolvers<void>();
@@ -123,7 +133,7 @@ export function brokerConformance(name: string, openBus: () => BusUnderTest | Pr
       await pipeline.expectOnce([{ key: 'a', n: 1 }]);
       const gaps = tries.slice(1).map((time, index) => time - (tries[index] as number));
       expect(gaps).toHaveLength(3);
-      gaps.forEach((gap, index) => expect(gap).toBeGreaterThanOrEqual(30 * 2 ** index - 2));
+      for (const [index, gap] of gaps.entries()) expect(gap).toBeGreaterThanOrEqual(30 * 2 ** index - 2);
     });
 
     scenario('what fails for good is dead with its reason, hurts no other, and works after a replay', async (pipeline, bus) => {

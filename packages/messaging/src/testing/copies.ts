@@ -8,7 +8,10 @@ import { createMessaging, type Messaging } from '../create-messaging.ts';
 import type { MessagingSettings } from '../settings.ts';
 import { type Consumer, consumer, type EventContract, type Message } from '../types.ts';
 
-const Happening = Type.Object({ key: Type.String(), n: Type.Integer(), text: Type.Optional(Type.String()) }, { additionalProperties: false });
+const Happening = Type.Object(
+  { key: Type.String(), n: Type.Integer(), text: Type.Optional(Type.String()) },
+  { additionalProperties: false },
+);
 export type Happening = Static<typeof Happening>;
 
 /** What the service `sender` publishes. */
@@ -83,7 +86,12 @@ export const startSender = (url: string, broker: Broker, settings?: Partial<Mess
 export type Behaviour = (data: Happening, consumer: string, tx: Transaction<ReceiverTables>) => unknown;
 
 /** With an unordered and an ordered consumer, `any-order` and `in-order`. */
-export function startReceiver(url: string, broker: Broker, behave: Behaviour = () => {}, settings?: Partial<MessagingSettings>): Promise<Copy<ReceiverTables>> {
+export function startReceiver(
+  url: string,
+  broker: Broker,
+  behave: Behaviour = () => {},
+  settings?: Partial<MessagingSettings>,
+): Promise<Copy<ReceiverTables>> {
   const declare = (name: string, ordered: boolean) =>
     consumer<ReceiverTables, typeof Happening>({
       name,
@@ -99,7 +107,9 @@ export function startReceiver(url: string, broker: Broker, behave: Behaviour = (
 }
 
 export async function createEffects(db: Kysely<ReceiverTables>): Promise<void> {
-  await sql`create table effects (id bigint generated always as identity, consumer text, key text, n integer, correlation_id text)`.execute(db);
+  await sql`create table effects (id bigint generated always as identity, consumer text, key text, n integer, correlation_id text)`.execute(
+    db,
+  );
 }
 
 async function writeEffect(tx: Kysely<ReceiverTables>, name: string, { key, n }: Happening, { correlationId }: Message): Promise<void> {

@@ -1,3 +1,3 @@
-export { brokerConformance, type BusUnderTest } from './conformance.ts';
+export { type BusUnderTest, brokerConformance } from './conformance.ts';
 export { drained } from './drained.ts';
 export { createTestBroker, createTestBus, type TestBus, type TestBusOptions } from './test-bus.ts';

@@ -5,7 +5,18 @@ import type { Broker } from '../broker.ts';
 import { messagingMigrations } from '../create-messaging.ts';
 import { createOutbox } from '../outbox.ts';
 import type { MessagingSettings } from '../settings.ts';
-import { type Behaviour, type Copy, createEffects, type Effect, type Happening, happened, type ReceiverTables, readEffects, startReceiver, startSender } from './copies.ts';
+import {
+  type Behaviour,
+  type Copy,
+  createEffects,
+  type Effect,
+  type Happening,
+  happened,
+  type ReceiverTables,
+  readEffects,
+  startReceiver,
+  startSender,
+} from './copies.ts';
 import { drained } from './drained.ts';
 
 interface Side<Schema> {
@@ -34,7 +45,10 @@ export interface Pipeline extends AsyncDisposable {
  * @param leftoversExpected why the test does not end with empty boxes.
  */
 export async function openPipeline(leftoversExpected?: string): Promise<Pipeline> {
-  const options = { sources: [{ name: 'messaging', directory: messagingMigrations }], ...(leftoversExpected === undefined ? {} : { leftoversExpected }) };
+  const options = {
+    sources: [{ name: 'messaging', directory: messagingMigrations }],
+    ...(leftoversExpected === undefined ? {} : { leftoversExpected }),
+  };
   const [sender, receiver] = await Promise.all([testDatabase<unknown>(options), testDatabase<ReceiverTables>(options)]);
   await createEffects(receiver.database.query);
   const copies: { stop(): Promise<void> }[] = [];
@@ -61,7 +75,8 @@ export async function openPipeline(leftoversExpected?: string): Promise<Pipeline
       await eventually(async () => {
         const found = new Set((await effects()).map(({ consumer, n }) => `${consumer} ${n}`));
         const missing = expected.filter((effect) => !found.has(effect));
-        if (missing.length > 0) throw new Error(`missing: ${missing.slice(0, 5).join(', ')} and so on, ${missing.length} of ${expected.length}`);
+        if (missing.length > 0)
+          throw new Error(`missing: ${missing.slice(0, 5).join(', ')} and so on, ${missing.length} of ${expected.length}`);
       });
       await drained(sender.database, receiver.database);
       const found = await effects();
