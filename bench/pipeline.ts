@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createLocalBroker, createMessaging, consumer, messagingMigrations } from '@stoa/messaging';
+import { consumer, createLocalBroker, createMessaging, messagingMigrations } from '@stoa/messaging';
 import { createDatabase, type Database, ensureDatabase, migrate, startEmbeddedPostgres } from '@stoa/postgres';
 import { createLog, createMetrics } from '@stoa/service';
 import { sql } from 'kysely';
@@ -84,11 +84,16 @@ async function eventsPerSecond(sender: Database<unknown>, receiver: Database<unk
 
 /** As many rows as the pipeline writes, in transactions of the same size, nothing read or changed. */
 async function insertsPerSecond(database: Database<unknown>): Promise<number> {
-  await sql`create table if not exists floor (id uuid primary key default gen_random_uuid(), type text not null, key text not null, data json not null)`.execute(database.query);
+  await sql`create table if not exists floor (id uuid primary key default gen_random_uuid(), type text not null, key text not null, data json not null)`.execute(
+    database.query,
+  );
   const begun = performance.now();
   for (let table = 0; table < 2; table += 1) {
     for (let n = 0; n < EVENTS; n += PER_TRANSACTION) {
-      const rows = Array.from({ length: PER_TRANSACTION }, (_, i) => sql`(${happened.name}, ${String(i)}, ${JSON.stringify({ n: n + i, text })})`);
+      const rows = Array.from(
+        { length: PER_TRANSACTION },
+        (_, i) => sql`(${happened.name}, ${String(i)}, ${JSON.stringify({ n: n + i, text })})`,
+      );
       await database.transaction((tx) => sql`insert into floor (type, key, data) values ${sql.join(rows)}`.execute(tx));
     }
   }

@@ -34,7 +34,12 @@ export const startUp: Workload = async () => {
 async function timedStart(dataDirectory: string, whileRunning?: (pid: number) => Promise<void>): Promise<number> {
   const port = await freePort();
   const begun = performance.now();
-  const stoa = await startStoa({ dataDirectory, port, env: { BCRYPT_COST: '12' }, command: ['npm', 'start', '--silent', '--', '--port', String(port), '--data', dataDirectory] });
+  const stoa = await startStoa({
+    dataDirectory,
+    port,
+    env: { BCRYPT_COST: '12' },
+    command: ['npm', 'start', '--silent', '--', '--port', String(port), '--data', dataDirectory],
+  });
   const seconds = (performance.now() - begun) / 1000;
   const { pid } = JSON.parse(readFileSync(`${dataDirectory}/run.json`, 'utf8')) as { pid: number };
   await whileRunning?.(pid);

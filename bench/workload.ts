@@ -17,7 +17,11 @@ export function median(values: readonly number[]): number {
 }
 
 /** Both sides in turns, so that a slow minute of the machine hits both; the median of each. */
-export async function inTurns(rounds: number, ours: () => Promise<number>, floor: () => Promise<number>): Promise<{ value: number; floor: number }> {
+export async function inTurns(
+  rounds: number,
+  ours: () => Promise<number>,
+  floor: () => Promise<number>,
+): Promise<{ value: number; floor: number }> {
   const values: number[] = [];
   const floors: number[] = [];
   for (let round = 0; round < rounds; round += 1) {

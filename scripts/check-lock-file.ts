@@ -25,6 +25,8 @@ const missing = Object.entries(packages).flatMap(([path, { optionalDependencies 
 );
 if (missing.length > 0) {
   console.error(`package-lock.json lacks packages of other platforms:\n  ${missing.join('\n  ')}`);
-  console.error('Fix: remove the entries of the packages on the left from package-lock.json, then, without node_modules: npm install --package-lock-only');
+  console.error(
+    'Fix: remove the entries of the packages on the left from package-lock.json, then, without node_modules: npm install --package-lock-only',
+  );
   process.exitCode = 1;
 }

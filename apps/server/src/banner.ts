@@ -20,7 +20,12 @@ export function banner({ url, readyInMs, dataDirectory, services, mail }: Banner
     ['Services', services.join(', ')],
     ['Database', dataDirectory === undefined ? 'external PostgreSQL (DATABASE_URL)' : `embedded PostgreSQL, data in ${dataDirectory}`],
     ['Messages', 'embedded, in process (BROKER_URL=local:)'],
-    ['Mail', mail === 'mailbox:' ? 'embedded: every mail stays in the mailbox (MAIL_URL=mailbox:)' : `external, ${new URL(mail).protocol}//${new URL(mail).host} (MAIL_URL)`],
+    [
+      'Mail',
+      mail === 'mailbox:'
+        ? 'embedded: every mail stays in the mailbox (MAIL_URL=mailbox:)'
+        : `external, ${new URL(mail).protocol}//${new URL(mail).host} (MAIL_URL)`,
+    ],
   ];
   const table = rows.map(([name, value]) => `  ${name.padEnd(9)} ${value}`).join('\n');
   return `

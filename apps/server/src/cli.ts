@@ -73,7 +73,11 @@ function parse(command: Command, argv: string[]) {
   const flags = command.flags ?? {};
   const options = Object.fromEntries(Object.keys(flags).map((flag) => [flag, { type: 'string' as const }]));
   try {
-    const { values, positionals } = parseArgs({ args: argv, options: { ...options, help: { type: 'boolean', short: 'h' } }, allowPositionals: true });
+    const { values, positionals } = parseArgs({
+      args: argv,
+      options: { ...options, help: { type: 'boolean', short: 'h' } },
+      allowPositionals: true,
+    });
     if (positionals.length > (command.words?.length ?? 0)) throw new Error(`"${positionals.at(-1)}" is one word too many`);
     const environment = Object.entries(flags).map(([flag, variable]) => [variable, (values as Record<string, unknown>)[flag]]);
     return { flags: Object.fromEntries(environment) as Environment, words: positionals, wantsHelp: values.help === true };

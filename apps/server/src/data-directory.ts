@@ -86,7 +86,11 @@ function unusable(path: string, cause: unknown): StartProblem {
     ENOTDIR: 'a file is in the way',
   };
   const reason = reasons[code ?? ''] ?? message;
-  return new StartProblem(`The data folder ${path} cannot be used: ${reason}.`, 'Choose another with --data DIR or DATA_DIR, or mend its permissions.', 73);
+  return new StartProblem(
+    `The data folder ${path} cannot be used: ${reason}.`,
+    'Choose another with --data DIR or DATA_DIR, or mend its permissions.',
+    73,
+  );
 }
 
 /** The lock is a hard link to a file written beforehand, so that nobody ever reads a half-written one. */

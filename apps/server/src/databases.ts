@@ -1,5 +1,5 @@
-import { createDatabase, ensureDatabase, migrate } from '@stoa/postgres';
 import { messagingMigrations } from '@stoa/messaging';
+import { createDatabase, ensureDatabase, migrate } from '@stoa/postgres';
 import { createMetrics, type DeriveKey, type Environment, type Logger } from '@stoa/service';
 import { StartProblem } from './start-problem.ts';
 

@@ -1,6 +1,6 @@
+import { join, resolve } from 'node:path';
 import { EmbeddedPostgresError, startEmbeddedPostgres } from '@stoa/postgres';
 import { createKeys, type DeriveKey, type Environment, type Logger } from '@stoa/service';
-import { join, resolve } from 'node:path';
 import { type DataDirectory, openDataDirectory, readRun, secretOf } from './data-directory.ts';
 import type { DatabasePlace } from './databases.ts';
 import type { ServerConfig } from './settings.ts';
@@ -19,7 +19,12 @@ export interface House {
   close(): Promise<void>;
 }
 
-export async function openHouse(config: ServerConfig, environment: Environment, log: Logger, onProgress: (line: string) => void): Promise<House> {
+export async function openHouse(
+  config: ServerConfig,
+  environment: Environment,
+  log: Logger,
+  onProgress: (line: string) => void,
+): Promise<House> {
   const { DATABASE_URL: adminUrl, DATABASE_PREFIX: prefix, STOA_SECRET: secret } = config;
   if (adminUrl !== undefined) {
     const derive = deriveFrom(secret as string);
@@ -48,12 +53,20 @@ export function deriveFrom(secret: string): DeriveKey {
   try {
     return createKeys(secret);
   } catch {
-    throw new StartProblem('STOA_SECRET is not 32 bytes in base64.', 'Make one with "npx stoa secret"; keep it, as nothing else opens what it has sealed.');
+    throw new StartProblem(
+      'STOA_SECRET is not 32 bytes in base64.',
+      'Make one with "npx stoa secret"; keep it, as nothing else opens what it has sealed.',
+    );
   }
 }
 
 /** For commands: the databases of a Stoa that runs here, of an external Postgres, or of this folder, started for the while. */
-export async function visitHouse<T>(config: ServerConfig, environment: Environment, log: Logger, work: (databases: DatabasePlace) => Promise<T>): Promise<T> {
+export async function visitHouse<T>(
+  config: ServerConfig,
+  environment: Environment,
+  log: Logger,
+  work: (databases: DatabasePlace) => Promise<T>,
+): Promise<T> {
   const run = config.DATABASE_URL === undefined ? await readRun(config.DATA_DIR) : undefined;
   if (run !== undefined) {
     const derive = deriveFrom(config.STOA_SECRET ?? (await secretOf(resolve(config.DATA_DIR))));

@@ -30,13 +30,20 @@ export async function listen(http: FastifyInstance, port: number, host: string):
 function portProblem(error: unknown, port: number, host: string): unknown {
   switch ((error as NodeJS.ErrnoException).code) {
     case 'EADDRINUSE':
-      return new StartProblem(`Port ${port} on ${host} is taken by another program.`, `Choose another: npm start -- --port ${port === 65_535 ? 3000 : port + 1}`, 69);
+      return new StartProblem(
+        `Port ${port} on ${host} is taken by another program.`,
+        `Choose another: npm start -- --port ${port === 65_535 ? 3000 : port + 1}`,
+        69,
+      );
     case 'EACCES':
       return new StartProblem(`This user may not open port ${port}.`, 'Choose one above 1023: npm start -- --port 3000', 77);
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EINVAL':
-      return new StartProblem(`HOST=${host} is not an address of this machine.`, 'Use 127.0.0.1 for this machine alone or 0.0.0.0 for all of its networks.');
+      return new StartProblem(
+        `HOST=${host} is not an address of this machine.`,
+        'Use 127.0.0.1 for this machine alone or 0.0.0.0 for all of its networks.',
+      );
     default:
       return error;
   }

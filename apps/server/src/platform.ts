@@ -1,7 +1,7 @@
 import type { Service } from '@stoa/service';
 import { assertReachable, type DatabasePlace, databaseUrl, prepareDatabase } from './databases.ts';
 import { serviceDefinitions } from './services.ts';
-import { type Wired, wire, type WiringOptions } from './wiring.ts';
+import { type Wired, type WiringOptions, wire } from './wiring.ts';
 
 /** The running services of this process. */
 export interface Platform {

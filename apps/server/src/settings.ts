@@ -5,14 +5,22 @@ import { ConfigError, type Environment, loadConfig, Secret } from '@stoa/service
 import { type Static, type TObject, Type } from 'typebox';
 import { StartProblem } from './start-problem.ts';
 
-const stoaSecret = Secret({ minLength: 43, description: 'The secret that every other key is derived from: 32 random bytes in base64 (`npx stoa secret`). Required with DATABASE_URL; made in DATA_DIR/secret when embedded.' });
+const stoaSecret = Secret({
+  minLength: 43,
+  description:
+    'The secret that every other key is derived from: 32 random bytes in base64 (`npx stoa secret`). Required with DATABASE_URL; made in DATA_DIR/secret when embedded.',
+});
 
 /** The variables of the process itself; every service has more of its own. */
 export const serverConfig = Type.Object({
   PORT: Type.Integer({ default: 3000, minimum: 0, maximum: 65_535, description: 'Port of the gateway; 0 takes a free one.' }),
   HOST: Type.Optional(Type.String({ description: 'Address to listen on: 127.0.0.1 when embedded, else 0.0.0.0.' })),
   PUBLIC_URL: Type.Optional(
-    Type.String({ pattern: '^https?://[^/\\s]+$', expected: 'an address like https://api.example.com, without a path', description: 'Where people reach the gateway; links in mails begin with it.' }),
+    Type.String({
+      pattern: '^https?://[^/\\s]+$',
+      expected: 'an address like https://api.example.com, without a path',
+      description: 'Where people reach the gateway; links in mails begin with it.',
+    }),
   ),
   DATA_DIR: Type.String({ default: './.stoa', description: 'Folder of everything that the embedded mode keeps.' }),
   DATABASE_URL: Type.Optional(
@@ -23,11 +31,24 @@ export const serverConfig = Type.Object({
       description: "An administrator's URL of a PostgreSQL 15 or newer. Absent: Stoa brings its own.",
     }),
   ),
-  DATABASE_PREFIX: Type.String({ default: 'stoa_', pattern: '^[a-z_][a-z0-9_]{0,30}$', expected: 'lower-case letters, digits and _', description: 'Begins the names of the databases and roles.' }),
-  BROKER_URL: Type.String({ default: 'local:', pattern: '^local:$', expected: 'local: (the only one there is so far)', description: 'Message broker; `local:` carries messages inside the process.' }),
+  DATABASE_PREFIX: Type.String({
+    default: 'stoa_',
+    pattern: '^[a-z_][a-z0-9_]{0,30}$',
+    expected: 'lower-case letters, digits and _',
+    description: 'Begins the names of the databases and roles.',
+  }),
+  BROKER_URL: Type.String({
+    default: 'local:',
+    pattern: '^local:$',
+    expected: 'local: (the only one there is so far)',
+    description: 'Message broker; `local:` carries messages inside the process.',
+  }),
   STOA_SECRET: Type.Optional(stoaSecret),
   SERVICES: Type.String({ default: 'all', description: 'Which services this process runs, by name and separated by commas, or all.' }),
-  LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], { default: 'info', description: 'From which level on lines are logged.' }),
+  LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+    default: 'info',
+    description: 'From which level on lines are logged.',
+  }),
 });
 
 export type ServerConfig = Static<typeof serverConfig>;
@@ -58,7 +79,14 @@ interface Configured {
 export function readSettings(environment: Environment, services: readonly Configured[]): { config: ServerConfig; resolved: Environment } {
   const embedded = environment['DATABASE_URL'] === undefined;
   const resolved: Environment = embedded ? { MAIL_URL: 'mailbox:', ...environment } : environment;
-  const required = embedded ? [] : [Type.Object({ STOA_SECRET: stoaSecret, MAIL_URL: Type.String({ description: 'where mails leave: smtp://…, or mailbox: to keep them here' }) })];
+  const required = embedded
+    ? []
+    : [
+        Type.Object({
+          STOA_SECRET: stoaSecret,
+          MAIL_URL: Type.String({ description: 'where mails leave: smtp://…, or mailbox: to keep them here' }),
+        }),
+      ];
   const [config] = loadConfigs([serverConfig, ...required, ...services.map((service) => service.config)], resolved);
   return { config: config as ServerConfig, resolved };
 }
@@ -69,10 +97,16 @@ export function chosenServices({ SERVICES }: ServerConfig, known: readonly strin
   const chosen = SERVICES.split(',').map((name) => name.trim());
   const unknown = chosen.filter((name) => !known.includes(name));
   if (unknown.length > 0) {
-    throw new StartProblem(`SERVICES=${SERVICES}: there is no service ${unknown.map((name) => `"${name}"`).join(', ')}.`, `Choose from ${known.join(', ')}, or all.`);
+    throw new StartProblem(
+      `SERVICES=${SERVICES}: there is no service ${unknown.map((name) => `"${name}"`).join(', ')}.`,
+      `Choose from ${known.join(', ')}, or all.`,
+    );
   }
   if (!chosen.includes('gateway') && chosen.length > 1) {
-    throw new StartProblem('Several services in one process need the gateway in front of them.', `Use --services gateway,${chosen.join(',')}`);
+    throw new StartProblem(
+      'Several services in one process need the gateway in front of them.',
+      `Use --services gateway,${chosen.join(',')}`,
+    );
   }
   return chosen;
 }

@@ -40,7 +40,11 @@ export function createCaller({ locate, credential, timeoutMs = 5_000 }: CallerOp
       authorization: credential,
       ...(context === undefined ? {} : { 'x-correlation-id': context.correlationId, traceparent: context.traceparent }),
     };
-    const answer = await withinTime(place.inject({ method, url: path, headers, ...(body === undefined ? {} : { payload: body }) }), timeoutMs, service);
+    const answer = await withinTime(
+      place.inject({ method, url: path, headers, ...(body === undefined ? {} : { payload: body }) }),
+      timeoutMs,
+      service,
+    );
     if (answer.statusCode >= 500) throw unavailable(service, `answered ${answer.statusCode}`);
     return { status: answer.statusCode, body: answer.body === '' ? undefined : answer.json() };
   };
@@ -58,4 +62,5 @@ async function withinTime<T>(work: Promise<T>, timeoutMs: number, service: strin
   }
 }
 
-const unavailable = (service: string, what: string, cause?: unknown) => httpErrors.service_unavailable({ message: `The service ${service} ${what}.`, cause });
+const unavailable = (service: string, what: string, cause?: unknown) =>
+  httpErrors.service_unavailable({ message: `The service ${service} ${what}.`, cause });

@@ -15,14 +15,38 @@ beforeEach(async () => {
   lines.length = 0;
   isHealthy = true;
   const health = async () => [{ name: 'database', ok: isHealthy, ...(isHealthy ? {} : { detail: 'gone' }) }];
-  http = await createHttp({ name: 'things', title: 'Things', description: 'Things.', version: '1', log, metrics: createMetrics(), errors: errors.catalogue, health });
-  const Body = Type.Object({ name: Text({ minLength: 1, maxLength: 20 }), note: Type.Optional(Text({ maxLength: 50, multiline: true })), count: Type.Optional(Type.Integer()) }, { additionalProperties: false });
-  http.post('/v1/things', { schema: { body: Body, response: { 200: Type.Any(), ...problems(errors.catalogue, 'thing_taken') } } }, async ({ body }) => {
-    if (body.name === 'taken') throw errors.thing_taken({ retryAfterSeconds: 1.2 });
-    if (body.name === 'bug') throw new Error('password=hunter2');
-    return body;
+  http = await createHttp({
+    name: 'things',
+    title: 'Things',
+    description: 'Things.',
+    version: '1',
+    log,
+    metrics: createMetrics(),
+    errors: errors.catalogue,
+    health,
   });
-  http.get('/v1/things/:id', { schema: { querystring: Type.Object({ limit: Type.Integer({ minimum: 1, default: 20 }) }, { additionalProperties: false }) } }, async ({ query }) => query);
+  const Body = Type.Object(
+    {
+      name: Text({ minLength: 1, maxLength: 20 }),
+      note: Type.Optional(Text({ maxLength: 50, multiline: true })),
+      count: Type.Optional(Type.Integer()),
+    },
+    { additionalProperties: false },
+  );
+  http.post(
+    '/v1/things',
+    { schema: { body: Body, response: { 200: Type.Any(), ...problems(errors.catalogue, 'thing_taken') } } },
+    async ({ body }) => {
+      if (body.name === 'taken') throw errors.thing_taken({ retryAfterSeconds: 1.2 });
+      if (body.name === 'bug') throw new Error('password=hunter2');
+      return body;
+    },
+  );
+  http.get(
+    '/v1/things/:id',
+    { schema: { querystring: Type.Object({ limit: Type.Integer({ minimum: 1, default: 20 }) }, { additionalProperties: false }) } },
+    async ({ query }) => query,
+  );
   await http.ready();
 });
 afterEach(() => http.close());
@@ -35,7 +59,14 @@ describe('errors are problems', () => {
     const answer = await post({ name: 'taken' });
     expect(answer.statusCode).toBe(409);
     expect(answer.headers).toMatchObject({ 'content-type': 'application/problem+json; charset=utf-8', 'retry-after': '2' });
-    expect(answer.json()).toEqual({ type: '/problems/thing_taken', title: 'Conflict', status: 409, code: 'thing_taken', detail: 'Taken.', requestId: answer.headers['x-correlation-id'] });
+    expect(answer.json()).toEqual({
+      type: '/problems/thing_taken',
+      title: 'Conflict',
+      status: 409,
+      code: 'thing_taken',
+      detail: 'Taken.',
+      requestId: answer.headers['x-correlation-id'],
+    });
   });
 
   test('of ours tell the log and not the client', async () => {
@@ -109,8 +140,19 @@ test('every answer has the security headers and a correlation id; one log line, 
   const answer = await http.inject({ url: '/v1/things/1?limit=5', headers: { 'x-correlation-id': 'my-id' } });
   expect(answer.headers).toMatchObject({ 'x-correlation-id': 'my-id', 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
   expect(answer.headers['content-security-policy']).toContain("default-src 'none'");
-  expect(lines.map((line) => JSON.parse(line))).toEqual([expect.objectContaining({ msg: 'request', service: 'things', method: 'GET', path: '/v1/things/1', status: 200, correlationId: 'my-id' })]);
-  expect((await http.inject('/metrics')).body).toContain('http_request_duration_seconds_count{service="things",method="GET",route="/v1/things/:id",status="200"} 1');
+  expect(lines.map((line) => JSON.parse(line))).toEqual([
+    expect.objectContaining({
+      msg: 'request',
+      service: 'things',
+      method: 'GET',
+      path: '/v1/things/1',
+      status: 200,
+      correlationId: 'my-id',
+    }),
+  ]);
+  expect((await http.inject('/metrics')).body).toContain(
+    'http_request_duration_seconds_count{service="things",method="GET",route="/v1/things/:id",status="200"} 1',
+  );
 });
 
 test('readiness tells each part and is 503 while one is away; liveness does not care', async () => {

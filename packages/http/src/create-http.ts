@@ -1,6 +1,13 @@
 import swagger from '@fastify/swagger';
 import type { ErrorCatalogue, HealthPart, Logger, Metrics } from '@stoa/service';
-import { type FastifyBaseLogger, type FastifyInstance, fastify, type RawReplyDefaultExpression, type RawRequestDefaultExpression, type RawServerDefault } from 'fastify';
+import {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  fastify,
+  type RawReplyDefaultExpression,
+  type RawRequestDefaultExpression,
+  type RawServerDefault,
+} from 'fastify';
 import { installEdge } from './edge.ts';
 import { installEnding } from './ending.ts';
 import { acceptJsonOnly } from './json-body.ts';
@@ -24,7 +31,13 @@ export interface HttpOptions {
   readonly health: () => Promise<readonly HealthPart[]>;
 }
 
-export type Http = FastifyInstance<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, FastifyBaseLogger, TypeBoxProvider>;
+export type Http = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxProvider
+>;
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createContext, currentContext, type RequestContext, runInContext } from '@stoa/service';
 import type { FastifyInstance } from 'fastify';
-import type { RequestLog } from './request-log.ts';
 import { setSecurityHeaders } from './security-headers.ts';
 
 /**
@@ -20,6 +19,9 @@ export interface Edge {
   service: string;
 }
 
+/** Watches one request from its edge on. */
+export type WatchRequest = (request: IncomingMessage, response: ServerResponse, edge: Edge) => void;
+
 const kEdge = Symbol('stoa.edge');
 
 type EdgeRequest = IncomingMessage & { [kEdge]?: Edge };
@@ -36,9 +38,17 @@ declare module 'fastify' {
 }
 
 /** Makes the first hook of an instance: opens the edge, or takes the one that the gateway opened over. */
-export function installEdge(http: FastifyInstance, service: string, watch: RequestLog): void {
-  http.decorateRequest('clientAddress', { getter() { return edgeOf(this.raw).address; } });
-  http.decorateRequest('context', { getter() { return edgeOf(this.raw).context; } });
+export function installEdge(http: FastifyInstance, service: string, watch: WatchRequest): void {
+  http.decorateRequest('clientAddress', {
+    getter() {
+      return edgeOf(this.raw).address;
+    },
+  });
+  http.decorateRequest('context', {
+    getter() {
+      return edgeOf(this.raw).context;
+    },
+  });
   http.addHook('onRequest', (request, reply, done) => {
     const raw = request.raw as EdgeRequest;
     const route = request.routeOptions.url ?? '(none)';
@@ -56,7 +66,14 @@ export function installEdge(http: FastifyInstance, service: string, watch: Reque
 function openEdge(owner: FastifyInstance, raw: EdgeRequest, response: ServerResponse, service: string, route: string): Edge {
   const { 'x-correlation-id': correlationId, traceparent } = raw.headers;
   const address = raw.socket?.remoteAddress ?? '';
-  const edge: Edge = { owner, context: createContext({ correlationId, traceparent, address }), address, startedAt: performance.now(), route, service };
+  const edge: Edge = {
+    owner,
+    context: createContext({ correlationId, traceparent, address }),
+    address,
+    startedAt: performance.now(),
+    route,
+    service,
+  };
   raw[kEdge] = edge;
   response.setHeader('x-correlation-id', edge.context.correlationId);
   setSecurityHeaders(response);

@@ -5,7 +5,8 @@ export const httpErrors = defineErrors({
   validation_failed: {
     kind: 'invalid',
     title: 'The request does not have the required form.',
-    cause: 'A field is missing, unknown, of the wrong type, or breaks a rule. The list `errors` names each one: `path` is a JSON pointer into the body, or the name of a parameter.',
+    cause:
+      'A field is missing, unknown, of the wrong type, or breaks a rule. The list `errors` names each one: `path` is a JSON pointer into the body, or the name of a parameter.',
     fix: 'Correct the named fields. The form of every request is at /docs.',
   },
   malformed_request: {

@@ -4,7 +4,7 @@ export { createHttp, type DeclaredRoute, type Http, type HttpOptions } from './c
 export { type Edge, edgeOf } from './edge.ts';
 export { httpErrors } from './http-errors.ts';
 export { createMemoryRateLimiter } from './memory-rate-limiter.ts';
-export { Problem, PROBLEM_TYPE, problems, statusOf, toProblem } from './problem.ts';
+export { PROBLEM_TYPE, Problem, problems, statusOf, toProblem } from './problem.ts';
 export { limitByAddress, type RateLimiter, type RatePolicy, type RateState } from './rate-limit.ts';
 export { sendProblem } from './refusals.ts';
 export { PAGE_CSP } from './security-headers.ts';

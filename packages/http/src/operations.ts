@@ -9,12 +9,26 @@ const Readiness = Type.Object({ status: Type.Union([Type.Literal('ready'), Type.
 export function installOperations(http: FastifyInstance, health: () => Promise<readonly HealthPart[]>, metrics: Metrics): void {
   http.get(
     '/health/live',
-    { schema: { tags: ['operations'], summary: 'Whether the process runs', operationId: 'live', response: { 200: Type.Object({ status: Type.Literal('live') }) } } },
+    {
+      schema: {
+        tags: ['operations'],
+        summary: 'Whether the process runs',
+        operationId: 'live',
+        response: { 200: Type.Object({ status: Type.Literal('live') }) },
+      },
+    },
     async () => ({ status: 'live' as const }),
   );
   http.get(
     '/health/ready',
-    { schema: { tags: ['operations'], summary: 'Whether everything that is needed to serve is there, part by part', operationId: 'ready', response: { 200: Readiness, 503: Readiness } } },
+    {
+      schema: {
+        tags: ['operations'],
+        summary: 'Whether everything that is needed to serve is there, part by part',
+        operationId: 'ready',
+        response: { 200: Readiness, 503: Readiness },
+      },
+    },
     async (_request, reply) => {
       const parts = await health();
       const isReady = parts.every(({ ok }) => ok);
@@ -22,8 +36,12 @@ export function installOperations(http: FastifyInstance, health: () => Promise<r
       return { status: isReady ? ('ready' as const) : ('not ready' as const), parts: [...parts] };
     },
   );
-  http.get('/metrics', { schema: { tags: ['operations'], summary: 'Metrics in the format of Prometheus', operationId: 'metrics' } }, async (_request, reply) => {
-    void reply.type(metrics.contentType);
-    return metrics.metrics();
-  });
+  http.get(
+    '/metrics',
+    { schema: { tags: ['operations'], summary: 'Metrics in the format of Prometheus', operationId: 'metrics' } },
+    async (_request, reply) => {
+      void reply.type(metrics.contentType);
+      return metrics.metrics();
+    },
+  );
 }

@@ -30,7 +30,12 @@ export interface RateLimiter {
  * @returns a function that takes it back.
  * @throws 429 `rate_limited` with `Retry-After`.
  */
-export async function limitByAddress(limiter: RateLimiter, policy: RatePolicy, request: FastifyRequest, reply: FastifyReply): Promise<() => Promise<void>> {
+export async function limitByAddress(
+  limiter: RateLimiter,
+  policy: RatePolicy,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<() => Promise<void>> {
   if (policy.limit === 0) return async () => {};
   const key = addressKey(request.clientAddress);
   const { allowed, remaining, resetSeconds } = await limiter.consume(policy, key);

@@ -34,7 +34,13 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
   const status = statusOf[refusal.kind];
   const { correlationId } = createContext();
   const body = JSON.stringify(toProblem(refusal, correlationId));
-  const headers = { 'content-type': PROBLEM_TYPE, 'content-length': Buffer.byteLength(body), 'x-correlation-id': correlationId, 'cache-control': 'no-store', connection: 'close' };
+  const headers = {
+    'content-type': PROBLEM_TYPE,
+    'content-length': Buffer.byteLength(body),
+    'x-correlation-id': correlationId,
+    'cache-control': 'no-store',
+    connection: 'close',
+  };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`);
 }

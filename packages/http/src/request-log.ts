@@ -1,19 +1,15 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger, Metrics } from '@stoa/service';
 import { Histogram } from 'prom-client';
-import type { Edge } from './edge.ts';
+import type { WatchRequest } from './edge.ts';
 
 const BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const METRIC = 'http_request_duration_seconds';
-
-/** Watches one request from its edge on. */
-export type RequestLog = (request: IncomingMessage, response: ServerResponse, edge: Edge) => void;
 
 /**
  * One log line and one histogram sample per request, when its answer has left or its client has. At the edge alone: a service
  * that is handed a request has nothing to do for it.
  */
-export function createRequestLog(log: Logger, metrics: Metrics): RequestLog {
+export function createRequestLog(log: Logger, metrics: Metrics): WatchRequest {
   const durations =
     (metrics.getSingleMetric(METRIC) as Histogram<'service' | 'method' | 'route' | 'status'> | undefined) ??
     new Histogram({
@@ -30,7 +26,15 @@ export function createRequestLog(log: Logger, metrics: Metrics): RequestLog {
       const method = request.method as string;
       const milliseconds = performance.now() - edge.startedAt;
       durations.observe({ service, method, route, status }, milliseconds / 1000);
-      const line = { service, method, path: pathOf(request.url as string), status, ms: Math.round(milliseconds * 10) / 10, address, correlationId: context.correlationId };
+      const line = {
+        service,
+        method,
+        path: pathOf(request.url as string),
+        status,
+        ms: Math.round(milliseconds * 10) / 10,
+        address,
+        correlationId: context.correlationId,
+      };
       log.info(response.writableFinished ? line : { ...line, aborted: true }, 'request');
     });
   };

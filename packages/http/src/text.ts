@@ -1,5 +1,5 @@
 import type { FieldError } from '@stoa/service';
-import { Type, type TString } from 'typebox';
+import { type TString, Type } from 'typebox';
 
 export interface TextOptions {
   readonly minLength?: number;
@@ -11,7 +11,8 @@ export interface TextOptions {
 }
 
 /** Text that people write: NFC, well-formed, without control characters; lengths in code points. */
-export const Text = ({ multiline = false, ...options }: TextOptions): TString => Type.String({ ...options, ...(multiline ? { 'x-multiline': true } : { singleLine: true }) });
+export const Text = ({ multiline = false, ...options }: TextOptions): TString =>
+  Type.String({ ...options, ...(multiline ? { 'x-multiline': true } : { singleLine: true }) });
 
 /** The keyword behind `Text`: a single line has no line breaks and no tabs. */
 export const singleLineKeyword = {
@@ -44,7 +45,8 @@ export function normaliseTexts(body: unknown): FieldError[] {
     } else if (typeof value === 'object' && value !== null) {
       if (depth === MAX_DEPTH) throw new TooDeep();
       const container = value as Record<string, unknown>;
-      for (const key of Object.keys(container)) container[key] = visit(container[key], `${path}/${key.slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1')}`, depth + 1);
+      for (const key of Object.keys(container))
+        container[key] = visit(container[key], `${path}/${key.slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1')}`, depth + 1);
     }
     return value;
   };

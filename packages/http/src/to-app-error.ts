@@ -34,7 +34,8 @@ function validationFailed(validation: readonly FastifySchemaValidationError[], c
 }
 
 function field({ instancePath, keyword, params, message = 'is not valid' }: FastifySchemaValidationError, context: string) {
-  const path = (name: unknown) => (context === 'body' ? `${instancePath}/${pointer(String(name))}` : `${instancePath.replaceAll('/', '.')}${name}`);
+  const path = (name: unknown) =>
+    context === 'body' ? `${instancePath}/${pointer(String(name))}` : `${instancePath.replaceAll('/', '.')}${name}`;
   if (keyword === 'required') return { path: path(params['missingProperty']), message: 'is required' };
   if (keyword === 'additionalProperties') return { path: path(params['additionalProperty']), message: 'is not known here' };
   const here = context === 'body' ? instancePath || '/' : instancePath.slice(1);

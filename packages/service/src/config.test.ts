@@ -12,7 +12,12 @@ const schema = Type.Object({
 
 describe('loadConfig', () => {
   test('converts what is set and takes defaults for what is not; empty counts as unset', () => {
-    expect(loadConfig(schema, { KEY: 'abcd', LIMIT: ' 7 ', OPEN: 'true', MODE: '' })).toEqual({ LIMIT: 7, OPEN: true, MODE: 'on', KEY: 'abcd' });
+    expect(loadConfig(schema, { KEY: 'abcd', LIMIT: ' 7 ', OPEN: 'true', MODE: '' })).toEqual({
+      LIMIT: 7,
+      OPEN: true,
+      MODE: 'on',
+      KEY: 'abcd',
+    });
     expect(loadConfig(schema, { KEY: 'abcd', RATE: '0.5' })).toMatchObject({ RATE: 0.5, LIMIT: 5 });
   });
 
@@ -39,7 +44,13 @@ describe('loadConfig', () => {
 });
 
 test('describeConfig gives a row per variable, without values of secrets', () => {
-  expect(describeConfig(schema)).toContainEqual({ variable: 'LIMIT', description: 'How many.', expected: 'a whole number from 1 to 10', default: '5', secret: false });
+  expect(describeConfig(schema)).toContainEqual({
+    variable: 'LIMIT',
+    description: 'How many.',
+    expected: 'a whole number from 1 to 10',
+    default: '5',
+    secret: false,
+  });
   expect(describeConfig(schema)).toContainEqual(expect.objectContaining({ variable: 'KEY', secret: true }));
 });
 

@@ -1,7 +1,15 @@
 export { type Clock, fakeClock, systemClock } from './clock.ts';
 export { ConfigError, type ConfigProblem, type ConfigRow, describeConfig, type Environment, loadConfig, Secret } from './config.ts';
 export { createContext, currentContext, type RequestContext, runInContext } from './context.ts';
-export { AppError, defineErrors, type ErrorCatalogue, type ErrorDefinition, type ErrorKind, type ErrorOptions, type FieldError } from './errors.ts';
+export {
+  AppError,
+  defineErrors,
+  type ErrorCatalogue,
+  type ErrorDefinition,
+  type ErrorKind,
+  type ErrorOptions,
+  type FieldError,
+} from './errors.ts';
 export { randomHex, uuidv7 } from './ids.ts';
 export { createKeys, type DeriveKey } from './keys.ts';
 export { createLog, type Logger, type LogOptions } from './log.ts';

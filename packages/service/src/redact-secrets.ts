@@ -39,6 +39,7 @@ function redact(value: object, depth: number): object {
 const isSecret = (name: string, value: unknown) => value !== undefined && value !== null && SECRET_NAMES.has(name.toLowerCase());
 
 /** Errors go to their own serialiser, bytes are no names. */
-const hasFields = (value: unknown): value is object => typeof value === 'object' && value !== null && !(value instanceof Error) && !ArrayBuffer.isView(value);
+const hasFields = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !(value instanceof Error) && !ArrayBuffer.isView(value);
 
 const deeper = (value: object, depth: number) => (depth === MAX_DEPTH ? REDACTED : redact(value, depth + 1));

@@ -17,21 +17,25 @@ describe('uuidv7', () => {
 
 describe('the request context', () => {
   test('keeps a well-formed correlation id and replaces any other', () => {
-    fc.assert(fc.property(fc.string({ maxLength: 200 }), (sent) => {
-      const { correlationId } = createContext({ correlationId: sent });
-      expect(correlationId).toMatch(/^[A-Za-z0-9._-]{1,128}$/);
-      expect(correlationId === sent).toBe(/^[A-Za-z0-9._-]{1,128}$/.test(sent));
-    }));
+    fc.assert(
+      fc.property(fc.string({ maxLength: 200 }), (sent) => {
+        const { correlationId } = createContext({ correlationId: sent });
+        expect(correlationId).toMatch(/^[A-Za-z0-9._-]{1,128}$/);
+        expect(correlationId === sent).toBe(/^[A-Za-z0-9._-]{1,128}$/.test(sent));
+      }),
+    );
   });
 
-  test.for(['', '00-00000000000000000000000000000000-00f067aa0ba902b7-01', '00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01', 'ff-x'])(
-    'begins a new trace instead of the malformed %s',
-    (sent) => {
-      const { traceparent } = createContext({ traceparent: sent });
-      expect(traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
-      expect(traceparent).not.toBe(sent);
-    },
-  );
+  test.for([
+    '',
+    '00-00000000000000000000000000000000-00f067aa0ba902b7-01',
+    '00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01',
+    'ff-x',
+  ])('begins a new trace instead of the malformed %s', (sent) => {
+    const { traceparent } = createContext({ traceparent: sent });
+    expect(traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    expect(traceparent).not.toBe(sent);
+  });
 
   test('keeps a well-formed trace', () => {
     const sent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
@@ -48,7 +52,9 @@ test('a log line has the correlation id of its request and no secret', () => {
     },
   });
   const log = createLog({ destination });
-  runInContext(createContext({ correlationId: 'c-1' }), () => log.info({ password: 'p4ss', body: { code: '1234' }, req: { headers: { authorization: 'Basic abc' } } }, 'done'));
+  runInContext(createContext({ correlationId: 'c-1' }), () =>
+    log.info({ password: 'p4ss', body: { code: '1234' }, req: { headers: { authorization: 'Basic abc' } } }, 'done'),
+  );
   const line = JSON.parse(lines.join('')) as Record<string, unknown>;
   expect(line).toMatchObject({ level: 'info', correlationId: 'c-1', msg: 'done', password: '[redacted]', body: { code: '[redacted]' } });
   expect(lines.join('')).not.toMatch(/p4ss|1234"|Basic abc/);
@@ -64,7 +70,12 @@ test('keys differ by purpose, are stable, and need 32 bytes', () => {
 
 test('an error is made from its catalogue and can be told more', () => {
   const errors = defineErrors({ taken: { kind: 'conflict', title: 'Taken.', cause: 'c', fix: 'f' } });
-  expect(errors.taken({ retryAfterSeconds: 3 })).toMatchObject({ kind: 'conflict', code: 'taken', message: 'Taken.', retryAfterSeconds: 3 });
+  expect(errors.taken({ retryAfterSeconds: 3 })).toMatchObject({
+    kind: 'conflict',
+    code: 'taken',
+    message: 'Taken.',
+    retryAfterSeconds: 3,
+  });
   expect(errors.catalogue.taken.fix).toBe('f');
 });
 

@@ -24,10 +24,15 @@ export function serveDocs(http: Http): void {
       wide: true,
     });
   });
-  http.get('/docs/start.js', { schema: { hide: true } }, async (_request, reply) => reply.type('text/javascript; charset=utf-8').send(START));
+  http.get('/docs/start.js', { schema: { hide: true } }, async (_request, reply) =>
+    reply.type('text/javascript; charset=utf-8').send(START),
+  );
   for (const [file, type] of Object.entries(FILES)) {
     http.get(`/docs/${file}`, { schema: { hide: true } }, async (_request, reply) =>
-      reply.type(type).header('cache-control', 'public, max-age=3600').send(createReadStream(join(swaggerUi, file))),
+      reply
+        .type(type)
+        .header('cache-control', 'public, max-age=3600')
+        .send(createReadStream(join(swaggerUi, file))),
     );
   }
 }

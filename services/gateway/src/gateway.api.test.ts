@@ -14,12 +14,16 @@ let front: Service;
 async function createStones(name = 'stones'): Promise<Service & { http: Http }> {
   const health = async () => [{ name: 'database', ok: isHealthy }];
   const http = await createHttp({ name, title: 'Stones', description: '', version: '1', log, metrics, errors: errors.catalogue, health });
-  http.get(`/v1/${name}/:id`, { schema: { summary: 'A stone', operationId: `get-${name}`, params: Type.Object({ id: Type.String() }) } }, async (request) => ({
-    id: request.params.id,
-    headers: request.headers,
-    correlationId: currentContext()?.correlationId,
-    address: request.clientAddress,
-  }));
+  http.get(
+    `/v1/${name}/:id`,
+    { schema: { summary: 'A stone', operationId: `get-${name}`, params: Type.Object({ id: Type.String() }) } },
+    async (request) => ({
+      id: request.params.id,
+      headers: request.headers,
+      correlationId: currentContext()?.correlationId,
+      address: request.clientAddress,
+    }),
+  );
   http.post(`/v1/${name}`, { schema: { body: Type.Object({ weight: Type.Number() }, { additionalProperties: false }) } }, async () => {
     throw errors.stone_taken();
   });
@@ -47,20 +51,37 @@ describe('a request to a service', () => {
 
   test('is logged once and counted once, under the route of its owner', async () => {
     await front.http.inject('/v1/stones/7?token=abc');
-    expect(lines.map((line) => JSON.parse(line))).toEqual([expect.objectContaining({ msg: 'request', service: 'stones', path: '/v1/stones/7', status: 200 })]);
-    expect(await metrics.metrics()).toContain('http_request_duration_seconds_count{service="stones",method="GET",route="/v1/stones/:id",status="200"} 1');
+    expect(lines.map((line) => JSON.parse(line))).toEqual([
+      expect.objectContaining({ msg: 'request', service: 'stones', path: '/v1/stones/7', status: 200 }),
+    ]);
+    expect(await metrics.metrics()).toContain(
+      'http_request_duration_seconds_count{service="stones",method="GET",route="/v1/stones/:id",status="200"} 1',
+    );
   });
 
   test('loses headers that claim to be somebody else', async () => {
-    const forged = { 'x-user-id': '1', 'x-stoa-roles': 'admin', 'x-forwarded-for': '1.2.3.4', forwarded: 'for=1.2.3.4', 'x-real-ip': '1.2.3.4', 'x-request-kind': 'kept' };
+    const forged = {
+      'x-user-id': '1',
+      'x-stoa-roles': 'admin',
+      'x-forwarded-for': '1.2.3.4',
+      forwarded: 'for=1.2.3.4',
+      'x-real-ip': '1.2.3.4',
+      'x-request-kind': 'kept',
+    };
     const { headers } = (await front.http.inject({ url: '/v1/stones/7', headers: forged })).json();
     expect(Object.keys(headers).filter((name) => name in forged)).toEqual(['x-request-kind']);
   });
 
   test('is refused by its owner as it would be without a gateway', async () => {
     const answer = await front.http.inject({ method: 'POST', url: '/v1/stones', payload: { weight: 'x', colour: 1 } });
-    expect(answer.json()).toMatchObject({ status: 400, code: 'validation_failed', errors: expect.arrayContaining([{ path: '/colour', message: 'is not known here' }]) });
-    expect((await front.http.inject({ method: 'POST', url: '/v1/stones', payload: { weight: 1 } })).json()).toMatchObject({ code: 'stone_taken' });
+    expect(answer.json()).toMatchObject({
+      status: 400,
+      code: 'validation_failed',
+      errors: expect.arrayContaining([{ path: '/colour', message: 'is not known here' }]),
+    });
+    expect((await front.http.inject({ method: 'POST', url: '/v1/stones', payload: { weight: 1 } })).json()).toMatchObject({
+      code: 'stone_taken',
+    });
   });
 });
 
@@ -90,23 +111,44 @@ describe('documents and pages', () => {
   test('the OpenAPI document has the public paths of all, and the operations once', async () => {
     const document = (await front.http.inject('/openapi.json')).json();
     expect(document.openapi).toBe('3.1.0');
-    expect(Object.keys(document.paths).sort()).toEqual(['/health/live', '/health/ready', '/metrics', '/problems', '/problems/{code}', '/v1/stones', '/v1/stones/{id}']);
+    expect(Object.keys(document.paths).sort()).toEqual([
+      '/health/live',
+      '/health/ready',
+      '/metrics',
+      '/problems',
+      '/problems/{code}',
+      '/v1/stones',
+      '/v1/stones/{id}',
+    ]);
   });
 
   test('every error has its page, escaped, and its JSON', async () => {
     const { items } = (await front.http.inject('/problems')).json();
-    expect(items.map(({ code }: { code: string }) => code)).toEqual(expect.arrayContaining(['stone_taken', 'validation_failed', 'internal_error']));
+    expect(items.map(({ code }: { code: string }) => code)).toEqual(
+      expect.arrayContaining(['stone_taken', 'validation_failed', 'internal_error']),
+    );
     for (const { code } of items) {
       const html = await front.http.inject({ url: `/problems/${code}`, headers: { accept: 'text/html' } });
       expect([html.statusCode, html.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
       expect(html.headers['content-security-policy']).not.toContain('unsafe');
       expect(html.body).not.toMatch(/<script>|style="|onclick/);
     }
-    expect((await front.http.inject({ url: '/problems/stone_taken', headers: { accept: 'text/html' } })).body).toContain('Take &lt;another&gt;.');
+    expect((await front.http.inject({ url: '/problems/stone_taken', headers: { accept: 'text/html' } })).body).toContain(
+      'Take &lt;another&gt;.',
+    );
     expect((await front.http.inject('/problems/constructor')).statusCode).toBe(404);
   });
 
-  test.for(['/', '/docs', '/docs/start.js', '/docs/swagger-ui.css', '/docs/swagger-ui-bundle.js', '/assets/stoa.css', '/assets/icon.svg', '/asyncapi.json'])('%s is there', async (url) => {
+  test.for([
+    '/',
+    '/docs',
+    '/docs/start.js',
+    '/docs/swagger-ui.css',
+    '/docs/swagger-ui-bundle.js',
+    '/assets/stoa.css',
+    '/assets/icon.svg',
+    '/asyncapi.json',
+  ])('%s is there', async (url) => {
     expect((await front.http.inject(url)).statusCode).toBe(200);
   });
 });

@@ -1,4 +1,4 @@
-import { createHttp, httpErrors, type Http } from '@stoa/http';
+import { createHttp, type Http, httpErrors } from '@stoa/http';
 import type { ErrorCatalogue, HealthPart, Logger, Metrics, Service, ServiceDefinition } from '@stoa/service';
 import { Type } from 'typebox';
 import { dispatchTo, dropForgedHeaders } from './dispatch.ts';
@@ -19,7 +19,11 @@ export interface GatewayDeps {
   readonly asyncApi: object;
 }
 
-export const gateway: ServiceDefinition<GatewayDeps, typeof gatewayConfig> = { name: 'gateway', config: gatewayConfig, create: createGateway };
+export const gateway: ServiceDefinition<GatewayDeps, typeof gatewayConfig> = {
+  name: 'gateway',
+  config: gatewayConfig,
+  create: createGateway,
+};
 
 /** The one entry: operations, documents and pages of its own, and every route that a service behind it declares. */
 async function createGateway({ log, metrics, services, asyncApi }: GatewayDeps): Promise<Service> {
@@ -46,7 +50,9 @@ async function createGateway({ log, metrics, services, asyncApi }: GatewayDeps):
 }
 
 async function healthOf(services: readonly Service[]): Promise<HealthPart[]> {
-  const parts = await Promise.all(services.map(async (service) => (await service.health()).map((part) => ({ ...part, name: `${service.name}: ${part.name}` }))));
+  const parts = await Promise.all(
+    services.map(async (service) => (await service.health()).map((part) => ({ ...part, name: `${service.name}: ${part.name}` }))),
+  );
   return parts.flat();
 }
 

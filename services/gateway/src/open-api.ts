@@ -11,7 +11,9 @@ interface Document {
 export function mergeOpenApi(gateway: Http, services: readonly Service[]): object {
   const own = gateway.swagger() as Document;
   const documents = services.map(({ http }) => (http as Http).swagger() as Document);
-  const paths = documents.flatMap((document) => Object.entries(document.paths ?? {})).filter(([path]) => !/^\/(?:internal\/|health\/|metrics$)/.test(path));
+  const paths = documents
+    .flatMap((document) => Object.entries(document.paths ?? {}))
+    .filter(([path]) => !/^\/(?:internal\/|health\/|metrics$)/.test(path));
   return {
     ...own,
     tags: [own, ...documents].flatMap((document) => document.tags ?? []),

@@ -18,7 +18,9 @@ const Explanation = Type.Object({
 export function serveProblems(http: Http, catalogue: ErrorCatalogue): void {
   const codes = Object.keys(catalogue).sort();
   http.get('/problems', { schema: { tags: ['operations'], summary: 'All errors', operationId: 'listProblems' } }, async (request, reply) =>
-    wantsHtml(request.headers.accept) ? sendPage(reply, listPage(codes, catalogue)) : { items: codes.map((code) => explain(code, catalogue[code] as ErrorDefinition)) },
+    wantsHtml(request.headers.accept)
+      ? sendPage(reply, listPage(codes, catalogue))
+      : { items: codes.map((code) => explain(code, catalogue[code] as ErrorDefinition)) },
   );
   http.get(
     '/problems/:code',
@@ -43,7 +45,8 @@ export function serveProblems(http: Http, catalogue: ErrorCatalogue): void {
 /** Browsers name HTML first; curl and fetch take anything, and get JSON. */
 const wantsHtml = (accept = '') => /\btext\/html\b/.test(accept);
 
-const sendPage = (reply: FastifyReply, html: string) => reply.type('text/html; charset=utf-8').header('content-security-policy', PAGE_CSP).serializer(String).send(html) as never;
+const sendPage = (reply: FastifyReply, html: string) =>
+  reply.type('text/html; charset=utf-8').header('content-security-policy', PAGE_CSP).serializer(String).send(html) as never;
 
 function explain(code: string, { kind, title, cause, fix }: ErrorDefinition) {
   const example = toProblem(new AppError(kind, code, { message: title }), '4bf92f3577b34da6a3ce929d0e0e4736');

@@ -1,4 +1,4 @@
-import { type DeadLetter, type DeadLetters, createDeadLetters } from '@stoa/messaging';
+import { createDeadLetters, type DeadLetter, type DeadLetters } from '@stoa/messaging';
 import { createDatabase } from '@stoa/postgres';
 import { createLog, createMetrics, type Environment } from '@stoa/service';
 import { databaseUrl } from '../databases.ts';
@@ -14,16 +14,24 @@ const PAGE = 100;
  * An id is `<service>/<box>-<number>`, as the list shows it.
  */
 export async function deadLetters(environment: Environment, [action, id]: readonly string[]): Promise<void> {
-  if (action !== 'list' && action !== 'replay') throw new StartProblem('What is to be done with the dead letters?', 'stoa dead-letters list, or: stoa dead-letters replay [ID]', 64);
+  if (action !== 'list' && action !== 'replay')
+    throw new StartProblem('What is to be done with the dead letters?', 'stoa dead-letters list, or: stoa dead-letters replay [ID]', 64);
   const { config, resolved } = readSettings(environment, []);
   const names = serviceDefinitions.map(({ name }) => name);
   const [wanted, letter] = id?.includes('/') ? (id.split('/', 2) as [string, string]) : [undefined, undefined];
-  if (id !== undefined && letter === undefined) throw new StartProblem(`"${id}" is not the id of a dead letter.`, 'Take one from: stoa dead-letters list', 64);
+  if (id !== undefined && letter === undefined)
+    throw new StartProblem(`"${id}" is not the id of a dead letter.`, 'Take one from: stoa dead-letters list', 64);
   const chosen = wanted === undefined ? chosenServices(config, ['gateway', ...names]).filter((name) => name !== 'gateway') : [wanted];
   const log = createLog({ level: 'warn' });
   await visitHouse(config, resolved, log, async (databases) => {
     for (const service of chosen) {
-      const database = createDatabase({ url: databaseUrl(service, databases), name: service, log, metrics: createMetrics(), maxConnections: 1 });
+      const database = createDatabase({
+        url: databaseUrl(service, databases),
+        name: service,
+        log,
+        metrics: createMetrics(),
+        maxConnections: 1,
+      });
       try {
         const letters = createDeadLetters({ database, log });
         if (action === 'list') await list(service, letters);
@@ -57,6 +65,10 @@ async function replay(service: string, letters: DeadLetters, id: string | undefi
   } else if (await letters.replay(id, by)) {
     console.log(`${service}/${id}: handed in again`);
   } else {
-    throw new StartProblem(`There is no dead letter ${service}/${id}, or it is too old to be replayed.`, 'Take one from: stoa dead-letters list', 66);
+    throw new StartProblem(
+      `There is no dead letter ${service}/${id}, or it is too old to be replayed.`,
+      'Take one from: stoa dead-letters list',
+      66,
+    );
   }
 }

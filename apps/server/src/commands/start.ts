@@ -27,7 +27,14 @@ export async function start(environment: Environment): Promise<void> {
   const starting = (async () => {
     house = await openHouse(config, resolved, log, (line) => console.error(line));
     if (stopping) return;
-    platform = await startPlatform({ chosen, environment: resolved, databases: house.databases, derive: house.derive, log, migrate: embedded });
+    platform = await startPlatform({
+      chosen,
+      environment: resolved,
+      databases: house.databases,
+      derive: house.derive,
+      log,
+      migrate: embedded,
+    });
     if (stopping) return;
     const port = await listen(platform.front.http, config.PORT, host);
     const url = `http://${reachableHost(host)}:${port}`;

@@ -11,6 +11,8 @@ export function serveAssets(http: Http): void {
   ] as const;
   for (const [name, type] of files) {
     const content = asset(name);
-    http.get(`/assets/${name}`, { schema: { hide: true } }, async (_request, reply) => reply.type(type).header('cache-control', 'public, max-age=3600').send(content));
+    http.get(`/assets/${name}`, { schema: { hide: true } }, async (_request, reply) =>
+      reply.type(type).header('cache-control', 'public, max-age=3600').send(content),
+    );
   }
 }

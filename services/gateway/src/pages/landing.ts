@@ -17,5 +17,7 @@ export function serveLanding(http: Http, services: readonly Service[]): void {
     title: 'Stoa is running',
     body: `<p class="lead">One backend: ${escape(services.map(({ name }) => name).join(', '))}, behind one gateway.</p><ul class="cards">${list}</ul>`,
   });
-  http.get('/', { schema: { hide: true } }, async (_request, reply) => reply.type('text/html; charset=utf-8').header('content-security-policy', PAGE_CSP).send(html));
+  http.get('/', { schema: { hide: true } }, async (_request, reply) =>
+    reply.type('text/html; charset=utf-8').header('content-security-policy', PAGE_CSP).send(html),
+  );
 }
