@@ -42,7 +42,11 @@ test('kill -9 ten times under 200 registrations: every 201 has its mail', async 
 
   expect(registered.length).toBeGreaterThan(PER_ROUND);
   const restarted = performance.now();
-  for (const { email } of registered) await latestMail(stoa.url, email, '30s');
+  for (const { email } of registered) {
+    await latestMail(stoa.url, email, '30s').catch(async () => {
+      throw new Error(`an answer 201 without its mail: ${await trace(stoa.dataDirectory, email)}`);
+    });
+  }
   expect(performance.now() - restarted, 'work in flight is taken up within 15 s').toBeLessThan(15_000 + (registered.length / 50) * 1_000);
 
   const attempts = await attemptsByAddress(stoa.dataDirectory);
@@ -55,14 +59,30 @@ test('kill -9 ten times under 200 registrations: every 201 has its mail', async 
 
 /** How often the audit says that a mail to the address was tried. */
 async function attemptsByAddress(dataDirectory: string): Promise<Map<string, number>> {
-  const { databaseUrl } = JSON.parse(await readFile(join(dataDirectory, 'run.json'), 'utf8')) as { databaseUrl: string };
-  const url = new URL(databaseUrl);
-  url.pathname = '/stoa_mailer';
-  const client = new pg.Client(url.href);
-  await client.connect();
-  const { rows } = await client.query<{ recipient: string; attempts: string }>(
-    'select m.recipient, count(*) as attempts from mails m join mail_attempts a on a.mail_id = m.id group by m.recipient',
+  const rows = await ask<{ recipient: string; attempts: string }>(
+    dataDirectory,
+    'mailer',
+    'select m.recipient, count(*) as attempts from mails m join attempts a on a.mail_id = m.id group by m.recipient',
   );
-  await client.end();
   return new Map(rows.map((row) => [row.recipient, Number(row.attempts)]));
+}
+
+/** What the house knows of an address, for a failure that can be understood. */
+async function trace(dataDirectory: string, email: string): Promise<string> {
+  const users = await ask(dataDirectory, 'users', 'select * from users u left join activation_requests r on r.user_id = u.id where email = $1', [email]);
+  const outbox = await ask(dataDirectory, 'users', "select * from outbox where data->>'email' = $1", [email]);
+  const inbox = await ask(dataDirectory, 'mailer', "select * from inbox where data->>'email' = $1", [email]);
+  const mails = await ask(dataDirectory, 'mailer', 'select m.*, a.status as attempt, a.response, a.started_at, a.ended_at from mails m left join attempts a on a.mail_id = m.id where recipient = $1', [email]);
+  return JSON.stringify({ email, users, outbox, inbox, mails }, null, 1);
+}
+
+async function ask<Row extends object>(dataDirectory: string, service: string, text: string, values: readonly string[] = []): Promise<Row[]> {
+  const { databaseUrl } = JSON.parse(await readFile(join(dataDirectory, 'run.json'), 'utf8')) as { databaseUrl: string };
+  const client = new pg.Client(Object.assign(new URL(databaseUrl), { pathname: `/stoa_${service}` }).href);
+  await client.connect();
+  try {
+    return (await client.query<Row>(text, [...values])).rows;
+  } finally {
+    await client.end();
+  }
 }

@@ -2,7 +2,7 @@ import type { Database } from '@stoa/postgres';
 import { sql } from 'kysely';
 import { QUEUE_CHANNEL } from '../queue-mail.ts';
 import type { MailerTables } from '../tables.ts';
-import { MOST_UNKNOWNS } from './retry-policy.ts';
+import { MOST_CRASHES } from './retry-policy.ts';
 
 /**
  * Puts back into the queue what `owners` had in hand, or `only` one mail of it. A mail whose attempt had begun may have been
@@ -23,7 +23,7 @@ export async function reclaimMails(database: Database<MailerTables>, owners: rea
       .returning('mail_id')
       .execute();
     const unsure = new Set(begun.map(({ mail_id }) => mail_id));
-    const hopeless = mails.filter(({ id, unknowns }) => unsure.has(id) && unknowns + 1 >= MOST_UNKNOWNS).map(({ id }) => id);
+    const hopeless = mails.filter(({ id, unknowns }) => unsure.has(id) && unknowns + 1 >= MOST_CRASHES).map(({ id }) => id);
     await tx
       .updateTable('mails')
       .set({

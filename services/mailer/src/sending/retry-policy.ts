@@ -4,8 +4,14 @@ import type { FailureClass } from '../transports/transport.ts';
 const CODE_LIFETIME_SECONDS = 15 * 60;
 /** Tries that count; a code mail usually reaches its age first. */
 const MOST_FAILURES = 10;
-/** Times that a mail may be sent again although it may have arrived. */
-export const MOST_UNKNOWNS = 3;
+/** Times that a mail may be sent again although the server may have taken it. */
+const MOST_UNKNOWNS = 3;
+/**
+ * Times that a mail may be taken up again after its process died with it in hand. More than above: a machine that is killed ten times
+ * in a row must not cost anybody his mail, and most deaths come before the server has taken anything. A bound there must be, as a
+ * mail might be what kills the process.
+ */
+export const MOST_CRASHES = 20;
 const FIRST_STEP_MS = 2_000;
 const LONGEST_STEP_MS = 15 * 60_000;
 /** How long everybody leaves a mail server alone that takes nothing. */
