@@ -13,14 +13,10 @@ const withDatabase = {
   testTimeout: 30_000,
   hookTimeout: 60_000,
 };
-/** Whole processes with servers of their own: one file at a time and alone, so that what is timed is not slowed by a neighbour. */
-const withProcesses = (groupOrder: number) => ({
-  exclude,
-  fileParallelism: false,
-  sequence: { groupOrder },
-  testTimeout: 120_000,
-  hookTimeout: 60_000,
-});
+/** They start processes and servers of their own, and wait for them. */
+const withProcesses = { exclude, testTimeout: 120_000, hookTimeout: 60_000 };
+/** Whole Stoas: one file at a time, and none beside them, so that what is timed is not slowed by a neighbour. */
+const alone = (groupOrder: number) => ({ ...withProcesses, fileParallelism: false, sequence: { groupOrder } });
 
 export default defineConfig({
   test: {
@@ -29,9 +25,9 @@ export default defineConfig({
       { test: { name: 'unit', include: files('test'), exclude: [...exclude, ...tiers.flatMap((tier) => files(`${tier}.test`))] } },
       { test: { name: 'db', include: files('db.test'), ...withDatabase } },
       { test: { name: 'api', include: files('api.test'), ...withDatabase } },
-      { test: { name: 'e2e', include: files('e2e.test'), ...withProcesses(1) } },
-      { test: { name: 'machine', include: files('machine.test'), ...withProcesses(2) } },
-      { test: { name: 'browser', include: files('browser.test'), ...withProcesses(3) } },
+      { test: { name: 'machine', include: files('machine.test'), ...withProcesses, exclude: [...exclude, 'test/e2e'] } },
+      { test: { name: 'e2e', include: [...files('e2e.test'), 'test/e2e/*.machine.test.ts'], ...alone(1) } },
+      { test: { name: 'browser', include: files('browser.test'), ...alone(2) } },
     ],
   },
 });

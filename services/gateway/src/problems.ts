@@ -3,7 +3,7 @@ import { type Http, httpErrors, PAGE_CSP, problems, statusOf, toProblem } from '
 import { AppError, type ErrorCatalogue, type ErrorDefinition } from '@stoa/service';
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
-import { escape, page, prose } from './pages/page.ts';
+import { escapeHtml, page, prose } from './pages/page.ts';
 
 const Explanation = Type.Object({
   code: Type.String(),
@@ -56,7 +56,7 @@ function explain(code: string, { kind, title, cause, fix }: ErrorDefinition) {
 function listPage(codes: readonly string[], catalogue: ErrorCatalogue): string {
   const rows = codes.map((code) => {
     const { kind, title } = catalogue[code] as ErrorDefinition;
-    return `<tr><td><a href="/problems/${code}"><code>${code}</code></a></td><td>${statusOf[kind]}</td><td>${escape(title)}</td></tr>`;
+    return `<tr><td><a href="/problems/${code}"><code>${code}</code></a></td><td>${statusOf[kind]}</td><td>${escapeHtml(title)}</td></tr>`;
   });
   return page({
     title: 'Errors',
@@ -75,7 +75,7 @@ function detailPage(code: string, definition: ErrorDefinition): string {
 <h2>The answer</h2><pre><code>HTTP/1.1 ${status} ${STATUS_CODES[status]}
 content-type: application/problem+json; charset=utf-8
 
-${escape(JSON.stringify(example, null, 2))}</code></pre>
+${escapeHtml(JSON.stringify(example, null, 2))}</code></pre>
 <p><a href="/problems">All errors</a></p>`,
   });
 }

@@ -1,6 +1,6 @@
 import { type Http, PAGE_CSP } from '@stoa/http';
 import type { Service } from '@stoa/service';
-import { escape, page } from './page.ts';
+import { escapeHtml, page } from './page.ts';
 
 /** `/`: what a person finds who opens the gateway in a browser. */
 export function serveLanding(http: Http, services: readonly Service[]): void {
@@ -15,7 +15,7 @@ export function serveLanding(http: Http, services: readonly Service[]): void {
   const list = cards.map(([href, name, what]) => `<li><a href="${href}"><strong>${name}</strong><span>${what}</span></a></li>`).join('\n');
   const html = page({
     title: 'Stoa is running',
-    body: `<p class="lead">One backend: ${escape(services.map(({ name }) => name).join(', '))}, behind one gateway.</p><ul class="cards">${list}</ul>`,
+    body: `<p class="lead">One backend: ${escapeHtml(services.map(({ name }) => name).join(', '))}, behind one gateway.</p><ul class="cards">${list}</ul>`,
   });
   http.get('/', { schema: { hide: true } }, async (_request, reply) =>
     reply.type('text/html; charset=utf-8').header('content-security-policy', PAGE_CSP).send(html),
