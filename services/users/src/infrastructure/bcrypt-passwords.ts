@@ -24,11 +24,13 @@ export function createBcryptPasswords({ cost, maxWaiting, metrics }: BcryptOptio
   // Well-formed, so that comparing with it is the full work; no password is known to give it.
   const nobodysHash = `${genSaltSync(cost)}${'.'.repeat(31)}`;
   new Gauge({
-    name: 'users_password_hashes_waiting',
-    help: 'Passwords that wait for a free core.',
+    name: 'users_passwords',
+    help: 'Passwords being hashed, and those that wait for a free core.',
+    labelNames: ['state'],
     registers: [metrics],
     collect() {
-      this.set(queue.waiting);
+      this.set({ state: 'hashing' }, queue.working);
+      this.set({ state: 'waiting' }, queue.waiting);
     },
   });
 

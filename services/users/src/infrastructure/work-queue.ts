@@ -25,6 +25,7 @@ export interface WorkQueue {
    * it alone once begun. @throws WorkRefused at once when the queue is full, or after `maxWaitMs` in it; the signal's reason when aborted.
    */
   run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  readonly working: number;
   readonly waiting: number;
 }
 
@@ -75,6 +76,9 @@ export function createWorkQueue({ workers, maxWaiting, maxWaitMs }: WorkQueueOpt
       } finally {
         next();
       }
+    },
+    get working() {
+      return working;
     },
     get waiting() {
       return waiting.size;

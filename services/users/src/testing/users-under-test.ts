@@ -23,7 +23,7 @@ export function somebody(): Person {
 export const basic = ({ email, password }: Person) => `Basic ${Buffer.from(`${email}:${password}`).toString('base64')}`;
 
 /** The service on a database of its own, with a clock that stands still, a collected log, and a mailer that only takes note. */
-export async function usersUnderTest(environment: Environment = {}) {
+export async function usersUnderTest(environment: Environment = {}, { bcryptCost = 4 } = {}) {
   const sources = [
     { name: 'messaging', directory: messagingMigrations },
     { name: 'users', directory: users.migrations as URL },
@@ -37,10 +37,11 @@ export async function usersUnderTest(environment: Environment = {}) {
   const broker = createLocalBroker({ log });
   const mailed: Message[] = [];
   await broker.subscribe('mailer', ['activation-requested'], async (messages) => void mailed.push(...(messages as Message[])));
-  // Below what the configuration allows: cost is what these tests do not need.
-  const config = { ...loadConfig(users.config, environment), BCRYPT_COST: 4 };
-  const create = () => users.create({ config, database, broker, log, metrics: new Registry(), clock, derive, instanceId: 'test' });
-  const service = await create();
+  // By default below what the configuration allows: cost is what few tests need.
+  const config = { ...loadConfig(users.config, environment), BCRYPT_COST: bcryptCost };
+  const metrics = new Registry();
+  const create = (metrics: Registry) => users.create({ config, database, broker, log, metrics, clock, derive, instanceId: 'test' });
+  const service = await create(metrics);
   await service.start();
   const { http } = service;
 
@@ -63,8 +64,9 @@ export async function usersUnderTest(environment: Environment = {}) {
     derive,
     http,
     service,
+    metrics,
     /** Another copy of the service on the same database: it shares neither mutex nor limits. */
-    another: create,
+    another: () => create(new Registry()),
     lines,
     mailed,
     post,
