@@ -27,7 +27,7 @@ export function createWaitingTypes(log: Logger) {
     add(type: string, detail: string): void {
       if (has(type)) return;
       const tries = (waiting.get(type)?.tries ?? 0) + 1;
-      if (tries === 1) log.error({ type, reason: detail }, 'messages wait: a declared subscriber is not there');
+      if (tries === 1) log.warn({ type, reason: detail }, 'messages wait: a declared subscriber is not there');
       waiting.set(type, { tries, detail, until: performance.now() + backoffMs(BACKOFF, tries) });
     },
     delete(type: string): void {
