@@ -69,14 +69,29 @@ async function attemptsByAddress(dataDirectory: string): Promise<Map<string, num
 
 /** What the house knows of an address, for a failure that can be understood. */
 async function trace(dataDirectory: string, email: string): Promise<string> {
-  const users = await ask(dataDirectory, 'users', 'select * from users u left join activation_requests r on r.user_id = u.id where email = $1', [email]);
+  const users = await ask(
+    dataDirectory,
+    'users',
+    'select * from users u left join activation_requests r on r.user_id = u.id where email = $1',
+    [email],
+  );
   const outbox = await ask(dataDirectory, 'users', "select * from outbox where data->>'email' = $1", [email]);
   const inbox = await ask(dataDirectory, 'mailer', "select * from inbox where data->>'email' = $1", [email]);
-  const mails = await ask(dataDirectory, 'mailer', 'select m.*, a.status as attempt, a.response, a.started_at, a.ended_at from mails m left join attempts a on a.mail_id = m.id where recipient = $1', [email]);
+  const mails = await ask(
+    dataDirectory,
+    'mailer',
+    'select m.*, a.status as attempt, a.response, a.started_at, a.ended_at from mails m left join attempts a on a.mail_id = m.id where recipient = $1',
+    [email],
+  );
   return JSON.stringify({ email, users, outbox, inbox, mails }, null, 1);
 }
 
-async function ask<Row extends object>(dataDirectory: string, service: string, text: string, values: readonly string[] = []): Promise<Row[]> {
+async function ask<Row extends object>(
+  dataDirectory: string,
+  service: string,
+  text: string,
+  values: readonly string[] = [],
+): Promise<Row[]> {
   const { databaseUrl } = JSON.parse(await readFile(join(dataDirectory, 'run.json'), 'utf8')) as { databaseUrl: string };
   const client = new pg.Client(Object.assign(new URL(databaseUrl), { pathname: `/stoa_${service}` }).href);
   await client.connect();

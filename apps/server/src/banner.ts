@@ -1,15 +1,15 @@
 export interface BannerFacts {
   readonly url: string;
   readonly readyInMs: number;
-  /** Absent when Postgres is external. */
-  readonly dataDirectory: string | undefined;
+  /** Where the embedded database is; absent when Postgres is external. */
+  readonly postgresDirectory: string | undefined;
   readonly services: readonly string[];
   /** `MAIL_URL`. */
   readonly mail: string;
 }
 
 /** What a person needs to know after a start. Every address in it can be opened from this machine. */
-export function banner({ url, readyInMs, dataDirectory, services, mail }: BannerFacts): string {
+export function banner({ url, readyInMs, postgresDirectory, services, mail }: BannerFacts): string {
   const hasMailbox = mail === 'mailbox:' && services.includes('mailer');
   const rows: [string, string][] = [
     ['API', url],
@@ -18,7 +18,10 @@ export function banner({ url, readyInMs, dataDirectory, services, mail }: Banner
     ['Health', `${url}/health/ready`],
     ['Metrics', `${url}/metrics`],
     ['Services', services.join(', ')],
-    ['Database', dataDirectory === undefined ? 'external PostgreSQL (DATABASE_URL)' : `embedded PostgreSQL, data in ${dataDirectory}`],
+    [
+      'Database',
+      postgresDirectory === undefined ? 'external PostgreSQL (DATABASE_URL)' : `embedded PostgreSQL, data in ${postgresDirectory}`,
+    ],
     ['Messages', 'embedded, in process (BROKER_URL=local:)'],
     [
       'Mail',

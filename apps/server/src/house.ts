@@ -15,6 +15,8 @@ export interface House {
   readonly derive: DeriveKey;
   /** Absent when Postgres is external. */
   readonly data?: DataDirectory;
+  /** Where the embedded Postgres keeps its files: below the data folder, or where its user can reach them. */
+  readonly postgresDirectory?: string;
   /** Stops what was started here, Postgres last. */
   close(): Promise<void>;
 }
@@ -37,6 +39,7 @@ export async function openHouse(
     return {
       derive,
       data,
+      postgresDirectory: postgres.directory,
       databases: { adminUrl: postgres.url, prefix, derive, environment },
       close: async () => {
         await postgres.stop();

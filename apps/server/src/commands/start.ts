@@ -40,7 +40,7 @@ export async function start(environment: Environment): Promise<void> {
     const url = `http://${reachableHost(host)}:${port}`;
     await house.data?.writeRun({ pid: process.pid, port, url, databaseUrl: house.databases.adminUrl });
     const mail = resolved['MAIL_URL'] ?? '';
-    console.log(banner({ url, readyInMs: performance.now(), services: chosen, dataDirectory: house.data?.path, mail }));
+    console.log(banner({ url, readyInMs: performance.now(), services: chosen, postgresDirectory: house.postgresDirectory, mail }));
   })();
   // What has begun to start is let finish before it is stopped: a half-started Postgres would be left behind.
   const stop = () => {

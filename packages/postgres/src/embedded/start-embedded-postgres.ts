@@ -12,7 +12,7 @@ export interface EmbeddedPostgresOptions {
   /** The data directory; made where it lacks, and its parent too. */
   readonly directory: string;
   readonly log: Logger;
-  /** One line for a person who waits or must know. Logged as well. */
+  /** One line for a person who waits or must know; to the log when absent. */
   readonly onProgress?: (message: string) => void;
   /** Server settings over the house's own, `fsync: 'off'` in tests for example. */
   readonly settings?: Readonly<Record<string, string>>;
@@ -55,10 +55,7 @@ async function start({
   systemFolders = SYSTEM_FOLDERS,
   packageFolder = findPackage(),
 }: EmbeddedPostgresOptions) {
-  const say = (message: string): void => {
-    log.info(message);
-    onProgress?.(message);
-  };
+  const say = onProgress ?? ((message: string): void => log.info(message));
   const { path: directory, user, settle } = await choosePlace(resolve(asked), systemFolders.data, say);
   const cacheFolder = user ? systemFolders.cache : join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'stoa');
   const binaries = await prepareBinaries({ packageFolder, cacheFolder, user, say });
