@@ -22,7 +22,15 @@ export default defineConfig({
   test: {
     allowOnly: false,
     projects: [
-      { test: { name: 'unit', include: files('test'), exclude: [...exclude, ...tiers.flatMap((tier) => files(`${tier}.test`))] } },
+      // Pure functions keep nothing between files, so that these need not load everything anew for each.
+      {
+        test: {
+          name: 'unit',
+          include: files('test'),
+          isolate: false,
+          exclude: [...exclude, ...tiers.flatMap((tier) => files(`${tier}.test`))],
+        },
+      },
       { test: { name: 'db', include: files('db.test'), ...withDatabase } },
       { test: { name: 'api', include: files('api.test'), ...withDatabase } },
       { test: { name: 'machine', include: files('machine.test'), ...withProcesses, exclude: [...exclude, 'test/e2e'] } },
