@@ -10,11 +10,13 @@ const lines: string[] = [];
 const log: Logger = createLog({ destination: { write: (line: string) => void lines.push(line) } });
 let http: Http;
 let isHealthy = true;
+let isRelayLate = false;
 
 beforeEach(async () => {
   lines.length = 0;
   isHealthy = true;
-  const health = async () => [{ name: 'database', ok: isHealthy, ...(isHealthy ? {} : { detail: 'gone' }) }];
+  isRelayLate = false;
+  const health = async () => [{ name: 'database', ok: isHealthy, ...(isHealthy ? {} : { detail: 'gone' }) }, ...(isRelayLate ? [{ name: 'relay', ok: false, background: true as const }] : [])];
   http = await createHttp({
     name: 'things',
     title: 'Things',
@@ -162,6 +164,13 @@ test('readiness tells each part and is 503 while one is away; liveness does not 
   expect(answer.statusCode).toBe(503);
   expect(answer.json()).toEqual({ status: 'not ready', parts: [{ name: 'database', ok: false, detail: 'gone' }] });
   expect((await http.inject('/health/live')).statusCode).toBe(200);
+});
+
+test('what works in the background does not take the service out of the way', async () => {
+  isRelayLate = true;
+  const answer = await http.inject('/health/ready');
+  expect(answer.statusCode).toBe(200);
+  expect(answer.json().parts).toContainEqual({ name: 'relay', ok: false, background: true });
 });
 
 test('a schema that would let unknown properties through does not start', () => {

@@ -2,7 +2,7 @@ import type { HealthPart, Metrics } from '@stoa/service';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 
-const Part = Type.Object({ name: Type.String(), ok: Type.Boolean(), detail: Type.Optional(Type.String()) });
+const Part = Type.Object({ name: Type.String(), ok: Type.Boolean(), detail: Type.Optional(Type.String()), background: Type.Optional(Type.Literal(true)) });
 const Readiness = Type.Object({ status: Type.Union([Type.Literal('ready'), Type.Literal('not ready')]), parts: Type.Array(Part) });
 
 /** `/health/live`, `/health/ready` and `/metrics`: every instance answers them for itself; the gateway never routes them on. */
@@ -31,7 +31,7 @@ export function installOperations(http: FastifyInstance, health: () => Promise<r
     },
     async (_request, reply) => {
       const parts = await health();
-      const isReady = parts.every(({ ok }) => ok);
+      const isReady = parts.every(({ ok, background }) => ok || background);
       if (!isReady) void reply.code(503).header('retry-after', '1');
       return { status: isReady ? ('ready' as const) : ('not ready' as const), parts: [...parts] };
     },

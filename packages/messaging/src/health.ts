@@ -8,6 +8,15 @@ const LATE_SECONDS = 60;
 
 /** `relay`: nothing waits to leave for more than a minute. `inbox`: nothing that is due waits for one of `consumers` for more than a minute. */
 export async function checkHealth<Schema>(db: Kysely<Schema>, consumers: readonly string[], relay: Relay): Promise<HealthPart[]> {
+  try {
+    return await inspect(db, consumers, relay);
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return ['relay', 'inbox'].map((name) => ({ name, ok: false, detail, background: true }));
+  }
+}
+
+async function inspect<Schema>(db: Kysely<Schema>, consumers: readonly string[], relay: Relay): Promise<HealthPart[]> {
   const { rows } = await sql<{ unsent: number; due: number; dead: boolean }>`
     select ${oldestUnsentSeconds} as unsent,
       coalesce(extract(epoch from now() - (
@@ -24,5 +33,5 @@ export async function checkHealth<Schema>(db: Kysely<Schema>, consumers: readonl
 function part(name: string, seconds: number, what: string, remark: string | undefined): HealthPart {
   const ok = seconds <= LATE_SECONDS;
   const detail = [ok ? undefined : `${what} ${Math.round(seconds)} s late`, remark].filter((text) => text !== undefined).join('; ');
-  return { name, ok, ...(detail === '' ? {} : { detail }) };
+  return { name, ok, ...(detail === '' ? {} : { detail }), background: true };
 }

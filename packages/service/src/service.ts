@@ -6,6 +6,8 @@ export interface HealthPart {
   readonly name: string;
   readonly ok: boolean;
   readonly detail?: string;
+  /** Works behind the answers, as the relay does: shown, but requests are served without it. */
+  readonly background?: true;
 }
 
 /**
