@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { chmod, link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { identify, isAlive, type ProcessIdentity } from '@stoa/postgres';
 import { StartProblem } from './start-problem.ts';
 
@@ -114,7 +115,7 @@ async function lock(path: string) {
           75,
         );
       }
-      await removeStale(file, mine, holder);
+      if (await takeOver(path, mine, holder)) return;
     }
   } finally {
     await rm(mine, { force: true });
@@ -131,17 +132,28 @@ async function tryLink(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Moves a dead holder's lock away. Where another starter was faster, what was moved is its live lock: put it back. */
-async function removeStale(file: string, mine: string, stale: ProcessIdentity | undefined) {
-  const moved = `${mine}.stale`;
-  try {
-    await rename(file, moved);
-  } catch {
-    return;
+/**
+ * Puts our lock in the place of a dead holder's. Who may do so for this holder is decided by a link that one at a time can make, and
+ * under it the lock is read again: a starter that was faster has put a living one there.
+ */
+async function takeOver(path: string, mine: string, dead: ProcessIdentity | undefined): Promise<boolean> {
+  const file = join(path, 'lock');
+  const turn = `${file}.after-${dead ? `${dead.pid}-${dead.startedAt}` : 'damage'}`;
+  if (!(await tryLink(mine, turn))) {
+    const other = parseHolder(await readFile(turn, 'utf8').catch(() => ''));
+    if (other !== undefined && !isAlive(other)) await rm(turn, { force: true });
+    await delay(5);
+    return false;
   }
-  const found = parseHolder(await readFile(moved, 'utf8'));
-  if (found?.pid !== stale?.pid || found?.startedAt !== stale?.startedAt) await tryLink(moved, file);
-  await rm(moved, { force: true });
+  try {
+    const text = await readFile(file, 'utf8').catch(() => undefined);
+    const found = parseHolder(text ?? '');
+    if (text === undefined || found?.pid !== dead?.pid || found?.startedAt !== dead?.startedAt) return false;
+    await rename(mine, file);
+    return true;
+  } finally {
+    await rm(turn, { force: true });
+  }
 }
 
 async function readHolder(path: string): Promise<ProcessIdentity | undefined> {
