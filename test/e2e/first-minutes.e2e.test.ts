@@ -36,13 +36,13 @@ describe('the first minutes of a new user', () => {
   });
 
   test('the command that the start prints works', async () => {
-    const command = /curl[^]*?'\{[^]*?\}'/.exec(stoa.output())?.[0] as string;
+    const command = /curl[\s\S]*?'\{[\s\S]*?\}'/.exec(stoa.output())?.[0] as string;
     expect(JSON.parse(await shell(command))).toMatchObject({ email: 'ada@example.com', status: 'pending' });
   });
 
   test('the tour of the README works as it stands', async () => {
     const readme = await readFile(join(root, 'README.md'), 'utf8');
-    const tour = /## Two minutes[^]*?```sh\n([^]*?)```/.exec(readme)?.[1] as string;
+    const tour = /## Two minutes[\s\S]*?```sh\n([\s\S]*?)```/.exec(readme)?.[1] as string;
     const mine = tour.replaceAll('http://localhost:3000', stoa.url).replaceAll('ada@example.com', 'grace@example.com');
     const output = await shell(mine);
     expect(output).toContain('"status":"pending"');

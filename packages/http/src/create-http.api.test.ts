@@ -16,7 +16,10 @@ beforeEach(async () => {
   lines.length = 0;
   isHealthy = true;
   isRelayLate = false;
-  const health = async () => [{ name: 'database', ok: isHealthy, ...(isHealthy ? {} : { detail: 'gone' }) }, ...(isRelayLate ? [{ name: 'relay', ok: false, background: true as const }] : [])];
+  const health = async () => [
+    { name: 'database', ok: isHealthy, ...(isHealthy ? {} : { detail: 'gone' }) },
+    ...(isRelayLate ? [{ name: 'relay', ok: false, background: true as const }] : []),
+  ];
   http = await createHttp({
     name: 'things',
     title: 'Things',

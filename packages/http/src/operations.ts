@@ -2,7 +2,12 @@ import type { HealthPart, Metrics } from '@stoa/service';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 
-const Part = Type.Object({ name: Type.String(), ok: Type.Boolean(), detail: Type.Optional(Type.String()), background: Type.Optional(Type.Literal(true)) });
+const Part = Type.Object({
+  name: Type.String(),
+  ok: Type.Boolean(),
+  detail: Type.Optional(Type.String()),
+  background: Type.Optional(Type.Literal(true)),
+});
 const Readiness = Type.Object({ status: Type.Union([Type.Literal('ready'), Type.Literal('not ready')]), parts: Type.Array(Part) });
 
 /** `/health/live`, `/health/ready` and `/metrics`: every instance answers them for itself; the gateway never routes them on. */
