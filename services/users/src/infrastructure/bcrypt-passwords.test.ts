@@ -22,6 +22,7 @@ describe('passwords under bcrypt', () => {
     expect(await passwords.verify('x'.repeat(72), hash, signal)).toBe(true);
     expect(await passwords.verify('x'.repeat(73), hash, signal)).toBe(false);
     expect(await passwords.verify(`${'x'.repeat(71)}\0`, hash, signal)).toBe(false);
+    expect(await passwords.verify('x'.repeat(73), await passwords.hash('', signal), signal)).toBe(false);
     await expect(passwords.hash('x'.repeat(73), signal)).rejects.toThrow();
   });
 
