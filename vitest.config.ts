@@ -1,7 +1,7 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
 /** A test's suffix is its tier, and each tier is a project: `npx vitest run --project=db`. */
-const tiers = ['db', 'api', 'e2e', 'machine', 'browser'] as const;
+const tiers = ['db', 'api', 'e2e', 'machine', 'services', 'browser'] as const;
 const files = (suffix: string) => [`{apps,contracts,packages,scripts,services,test}/**/*.${suffix}.ts`];
 const exclude = [...configDefaults.exclude, 'test/architecture/fixtures'];
 
