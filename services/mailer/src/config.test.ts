@@ -1,6 +1,6 @@
 import { ConfigError, loadConfig } from '@stoa/service';
 import { describe, expect, test } from 'vitest';
-import { mailerConfig } from './config.ts';
+import { checkSender, mailerConfig } from './config.ts';
 
 const load = (environment: Record<string, string>) => loadConfig(mailerConfig, environment);
 
@@ -39,6 +39,12 @@ describe('settings', () => {
 
   test.each(['Stoa', 'a@b, c@d', 'Stoa <a@b', 'Stoa <a@b>\r\nBcc: c@d'])('MAIL_FROM=%j is refused', (MAIL_FROM) => {
     expect(() => load({ MAIL_URL: 'mailbox:', MAIL_FROM })).toThrow(ConfigError);
+  });
+
+  test('an SMTP server needs a sender of its own', () => {
+    expect(() => checkSender(load({ MAIL_URL: 'smtp://mail.example.com' }))).toThrow(/^MAIL_FROM is not set: expected an address like/);
+    expect(() => checkSender(load({ MAIL_URL: 'smtp://mail.example.com', MAIL_FROM: 'a@example.com' }))).not.toThrow();
+    expect(() => checkSender(load({ MAIL_URL: 'mailbox:' }))).not.toThrow();
   });
 });
 

@@ -1,4 +1,9 @@
-import { Type } from 'typebox';
+import { ConfigError } from '@stoa/service';
+import { type Static, Type } from 'typebox';
+
+/** For the mailbox alone: nobody may send for `.localhost`. */
+const MAILBOX_FROM = 'Stoa <no-reply@stoa.localhost>';
+const AN_ADDRESS = 'an address like no-reply@example.com, or Name <no-reply@example.com>';
 
 export const mailerConfig = Type.Object({
   MAIL_URL: Type.String({
@@ -14,10 +19,10 @@ export const mailerConfig = Type.Object({
     description: 'Mails that leave in a second, over all processes together; may be a fraction.',
   }),
   MAIL_FROM: Type.String({
-    default: 'Stoa <no-reply@stoa.localhost>',
+    default: MAILBOX_FROM,
     pattern: '^([^<>@\\r\\n"]+ <[^<>@\\s]+@[^<>@\\s]+>|[^<>@\\s]+@[^<>@\\s]+)$',
-    expected: 'an address like no-reply@example.com, or Name <no-reply@example.com>',
-    description: 'The sender of every mail. An SMTP server accepts only domains it may send for.',
+    expected: AN_ADDRESS,
+    description: 'The sender of every mail; required with an SMTP server, which accepts only domains it may send for.',
   }),
   MAIL_CONNECTIONS: Type.Optional(
     Type.Integer({
@@ -28,3 +33,11 @@ export const mailerConfig = Type.Object({
     }),
   ),
 });
+
+export type MailerConfig = Static<typeof mailerConfig>;
+
+/** @throws ConfigError when mails would go to a real server under the mailbox's sender, and be refused there. */
+export function checkSender({ MAIL_URL, MAIL_FROM }: MailerConfig): void {
+  if (MAIL_URL === 'mailbox:' || MAIL_FROM !== MAILBOX_FROM) return;
+  throw new ConfigError([{ variable: 'MAIL_FROM', expected: `${AN_ADDRESS}, from a domain that the SMTP server sends for` }]);
+}

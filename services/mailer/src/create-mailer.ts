@@ -3,9 +3,8 @@ import { createCaller, createHttp, type Locate } from '@stoa/http';
 import { type Broker, createMessaging } from '@stoa/messaging';
 import type { Database } from '@stoa/postgres';
 import type { DeriveKey, Logger, Metrics, Service } from '@stoa/service';
-import type { Static } from 'typebox';
 import { createUsersActivationCodes } from './activation-codes.ts';
-import type { mailerConfig } from './config.ts';
+import { checkSender, type MailerConfig } from './config.ts';
 import { mailerErrors } from './errors.ts';
 import { openMailbox } from './mailbox/open-mailbox.ts';
 import { createMailerMetrics } from './metrics.ts';
@@ -17,7 +16,7 @@ import { createSmtpTransport } from './transports/smtp-transport.ts';
 import type { Transport } from './transports/transport.ts';
 
 export interface MailerDeps {
-  readonly config: Static<typeof mailerConfig>;
+  readonly config: MailerConfig;
   readonly database: Database<MailerTables>;
   readonly broker: Broker;
   readonly log: Logger;
@@ -29,6 +28,7 @@ export interface MailerDeps {
 
 /** The whole service: an event comes in, a row waits in `mails`, a sender takes it to the transport. */
 export async function createMailer({ config, database, broker, log, metrics, derive, locate, instanceId }: MailerDeps): Promise<Service> {
+  checkSender(config);
   const { MAIL_URL: url, MAIL_FROM: from, MAIL_RATE_PER_SECOND: ratePerSecond } = config;
   const connections = config.MAIL_CONNECTIONS ?? connectionsFor(ratePerSecond);
   const render = createRenderer();
@@ -42,7 +42,7 @@ export async function createMailer({ config, database, broker, log, metrics, der
   const health = async () => [
     await database.health(),
     ...(await messaging.health()),
-    sending?.health() ?? { name: 'sender', ok: false, detail: 'not started' },
+    sending?.health() ?? { name: 'sender', background: true as const, ok: false, detail: 'not started' },
     ...(transport ? [transport.health()] : []),
   ];
   const http = await createHttp({

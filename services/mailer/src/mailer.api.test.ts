@@ -45,6 +45,17 @@ describe('from the event to the mailbox', () => {
     for (const { email } of requests) expect(await mailsTo(email)).toHaveLength(1);
   });
 
+  test('an event that is replayed when the inbox has long forgotten it makes no second mail', async () => {
+    const { email, again } = await house.request();
+    await latest(service, email);
+    await drained(house.database);
+    await sql`delete from inbox`.execute(house.database.query);
+    await again();
+    await eventually(async () => expect((await sql`select from inbox`.execute(house.database.query)).rows).toHaveLength(1));
+    await drained(house.database);
+    expect(await mailsTo(email)).toHaveLength(1);
+  });
+
   test('a request that is gone when its mail would leave brings nothing', async () => {
     const requestId = 'a2b7b1f0-3f7e-4a3e-9d3c-0d8f4b6d9c11';
     house.gone.add(requestId);

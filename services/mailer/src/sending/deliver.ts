@@ -61,22 +61,31 @@ export function createDeliver({ attempts, transport, codes, render, metrics, log
   async function send(mail: ClaimedMail, attempt: string, code: Code | undefined): Promise<MailStatus> {
     const { recipient, messageId } = mail;
     const parts = render(mail.template, recipient, mail.data as TemplateData<TemplateName>, code);
-    const stop = AbortSignal.any([signal, AbortSignal.timeout(LONGEST_SEND_MS)]);
-    const observed = metrics.sending.startTimer();
+    const cut = new AbortController();
+    const abort = (): void => cut.abort();
+    const timer = setTimeout(abort, LONGEST_SEND_MS);
+    signal.addEventListener('abort', abort);
+    const observe = metrics.sending.startTimer();
     try {
-      const answer = await transport.send({ messageId, to: recipient, ...parts }, stop);
-      observed();
+      const answer = await transport.send({ messageId, to: recipient, ...parts }, cut.signal);
+      observe();
       await attempts.end(mail, attempt, 'sent', withoutCode(answer, code), { status: 'sent' });
       return done(mail, 'sent');
     } catch (error) {
       if (!(error instanceof SendError)) throw error;
-      observed();
-      const next = afterFailure(error.failure, mail);
-      const answer = withoutCode(error.message, code);
-      log.warn({ mail: mail.id, failure: error.failure, answer, next: next.status }, 'a mail was not taken');
-      await attempts.end(mail, attempt, error.failure === 'unknown' ? 'unknown' : 'failed', answer, next);
-      return done(mail, next.status);
+      observe();
+      return await settle(mail, attempt, error, withoutCode(error.message, code));
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
     }
+  }
+
+  async function settle(mail: ClaimedMail, attempt: string, { failure }: SendError, answer: string): Promise<MailStatus> {
+    const next = afterFailure(failure, mail);
+    log.warn({ mail: mail.id, failure, answer, next: next.status }, 'a mail was not taken');
+    await attempts.end(mail, attempt, failure === 'unknown' ? 'unknown' : 'failed', answer, next);
+    return done(mail, next.status);
   }
 
   function done({ id, template }: ClaimedMail, status: MailStatus): MailStatus {

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { eventually } from '@stoa/service/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -50,10 +51,8 @@ describe('after a kill -9', () => {
     const child = await spawnSender();
     await child.kill();
     const { id } = await house.database.query.selectFrom('instances').select('id').executeTakeFirstOrThrow();
-    const [mail] = await house.queue(1);
+    const [mail] = await house.queueFor(id);
     const recipient = mail?.recipient ?? '';
-    // Where the process was when it died: claimed, nothing begun.
-    await house.database.query.updateTable('mails').set({ status: 'sending', owner: id }).where('recipient', '=', recipient).execute();
     await house.startSender();
     await eventually(async () => expect(await statuses(recipient)).toEqual(['sent']));
     expect(house.receivedBy(recipient)).toHaveLength(1);
@@ -86,6 +85,19 @@ describe('after a kill -9', () => {
     house.smtp.behave('accept');
     await eventually(async () => expect(await statuses(recipient)).toEqual(['unknown', 'sent']), { timeoutMs: 20_000 });
     await living.kill();
+  });
+
+  test('what an instance had in hand that has not been seen for ten seconds goes to those that run', async () => {
+    house.smtp.behave('accept');
+    await house.startSender();
+    const id = randomUUID();
+    const [mail] = await house.queueFor(id);
+    await house.database.query
+      .insertInto('instances')
+      .values({ id, seen_at: new Date(Date.now() - 11_000) })
+      .execute();
+    await eventually(async () => expect(await statuses(mail?.recipient ?? '')).toEqual(['sent']));
+    expect(await house.database.query.selectFrom('instances').select('id').where('id', '=', id).execute()).toEqual([]);
   });
 
   test('a process that starts beside a living one takes nothing from it', async () => {

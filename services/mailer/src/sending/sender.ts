@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { HealthPart, Logger } from '@stoa/service';
 import type { ClaimedMail, ClaimMails } from './claim-mails.ts';
 import type { Deliver } from './deliver.ts';
@@ -28,15 +27,17 @@ export interface Sender {
 
 /** Claims mails as the pace allows, and lets each go its way without waiting for it. */
 export function startSender({ claim, deliver, giveBack, concurrency, log }: SenderOptions): Sender {
-  const stopping = new AbortController();
   const inHand = new Set<Promise<void>>();
-  let moreMails = new AbortController();
-  let newPace = new AbortController();
+  let stopping = false;
+  let moreMails = false;
+  let newPace = false;
+  let endPause = (): void => {};
   let trouble: string | undefined;
 
   function wake(paceChanged = false): void {
-    moreMails.abort();
-    if (paceChanged) newPace.abort();
+    moreMails = true;
+    newPace ||= paceChanged;
+    endPause();
   }
 
   function take(mail: ClaimedMail): void {
@@ -59,44 +60,51 @@ export function startSender({ claim, deliver, giveBack, concurrency, log }: Send
   }
 
   /** One claim. @returns when to try again, and what may bring that forward. */
-  async function round(): Promise<{ waitMs: number; unless: AbortSignal }> {
+  async function round(): Promise<{ waitMs: number; isNews: () => boolean }> {
     const free = concurrency - inHand.size;
-    if (free === 0) return { waitMs: FOREVER_MS, unless: moreMails.signal };
+    if (free === 0) return { waitMs: FOREVER_MS, isNews: () => moreMails };
     const { mails, waitMs, paced } = await claim(free);
     for (const mail of mails) take(mail);
     // A queue that grows while the pace holds us back is no news.
-    return { waitMs, unless: paced ? newPace.signal : moreMails.signal };
+    return { waitMs, isNews: () => (paced ? newPace : moreMails) };
   }
 
   async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      moreMails = new AbortController();
-      newPace = new AbortController();
+    while (!stopping) {
+      moreMails = false;
+      newPace = false;
       try {
-        const { waitMs, unless } = await round();
+        const { waitMs, isNews } = await round();
         trouble = undefined;
-        if (waitMs > 0) await pause(waitMs, unless);
+        if (waitMs > 0) await pause(waitMs, isNews);
       } catch (error) {
         trouble = error instanceof Error ? error.message : String(error);
         log.error({ err: error }, 'no mail could be claimed');
-        await pause(RECOVER_MS);
+        await pause(RECOVER_MS, () => false);
       }
     }
   }
 
-  async function pause(milliseconds: number, unless?: AbortSignal): Promise<void> {
-    const signal = unless ? AbortSignal.any([unless, stopping.signal]) : stopping.signal;
-    await delay(milliseconds, undefined, { signal }).catch(() => {});
+  async function pause(milliseconds: number, isNews: () => boolean): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, milliseconds);
+    endPause = () => {
+      if (stopping || isNews()) resolve();
+    };
+    endPause();
+    await promise;
+    clearTimeout(timer);
   }
 
   const ended = run();
   return {
     wake,
     async stop() {
-      stopping.abort();
+      stopping = true;
+      endPause();
       await ended;
       await Promise.all(inHand);
     },
-    health: () => ({ name: 'sender', ok: trouble === undefined, ...(trouble !== undefined && { detail: trouble }) }),
+    health: () => ({ name: 'sender', background: true, ok: trouble === undefined, ...(trouble !== undefined && { detail: trouble }) }),
   };
 }

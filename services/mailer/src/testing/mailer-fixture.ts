@@ -65,7 +65,7 @@ export async function mailerFixture(environment: Environment = {}) {
       });
       return service;
     },
-    /** A person asks for a code. @returns the address and the code that will come. */
+    /** A person asks for a code. @returns the address and the code that will come; `again` publishes the same event once more. */
     async request(fields: { email?: string; fullName?: string | null; reason?: 'registration' | 'resend'; requestId?: string } = {}) {
       const {
         email = `${randomUUID()}@example.com`,
@@ -86,8 +86,9 @@ export async function mailerFixture(environment: Environment = {}) {
         traceparent,
         data,
       };
-      await broker.publish([{ message, subscribers: activationRequested.subscribers }]);
-      return { email, requestId, code: codeOf(requestId), correlationId };
+      const publish = async () => void (await broker.publish([{ message, subscribers: activationRequested.subscribers }]));
+      await publish();
+      return { email, requestId, code: codeOf(requestId), correlationId, again: publish };
     },
     async [Symbol.asyncDispose]() {
       for (const stop of stops) await stop();

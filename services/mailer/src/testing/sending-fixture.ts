@@ -29,13 +29,20 @@ export async function sendingFixture() {
     smtp,
     users,
     /** Queues mails in the given order, each in its own transaction. @returns their recipients and requests. */
-    async queue(count: number, name: string | null = null) {
+    async queue(count: number, name: string | null = null, owner?: string) {
       const mails = Array.from({ length: count }, () => ({ recipient: `${randomUUID()}@example.com`, codeRequestId: randomUUID() }));
       for (const mail of mails) {
         const request = { template: 'welcome', data: { name }, cause: { id: uuidv7(), ...createContext() }, ...mail } as const;
-        await database.transaction((tx) => queueMail(tx, request, { render, domain: 'stoa.test' }));
+        await database.transaction(async (tx) => {
+          await queueMail(tx, request, { render, domain: 'stoa.test' });
+          if (owner) await tx.updateTable('mails').set({ status: 'sending', owner }).where('recipient', '=', mail.recipient).execute();
+        });
       }
       return mails;
+    },
+    /** One mail that an instance has claimed, with nothing begun. */
+    queueFor(instance: string) {
+      return this.queue(1, null, instance);
     },
     /** One process of its own: its own connections, its own id. */
     async startSender(settings: { ratePerSecond?: number; connections?: number; instanceId?: string } = {}): Promise<Sending> {
