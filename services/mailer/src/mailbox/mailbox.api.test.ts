@@ -79,10 +79,13 @@ describe('latest', () => {
 
   test('waits for a message that comes on another copy of the service', async () => {
     const other = await house.start();
+    const startedAt = performance.now();
     const waiting = latest(other, 'later@example.com');
     await hasLooked(other);
     await arrive('later@example.com', { subject: 'at last' });
     expect((await waiting).message).toMatchObject({ subject: 'at last' });
+    // Not when the wait is over.
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 
   test('misses no message, however it falls between the look and the wait', async () => {
