@@ -1,6 +1,6 @@
 import { gateway } from '@stoa/gateway';
 import { createLog, type Environment, type Logger } from '@stoa/service';
-import { banner } from '../banner.ts';
+import { banner, warningsOf } from '../banner.ts';
 import { type House, openHouse } from '../house.ts';
 import { assertPortFree, listen, reachableHost } from '../listening.ts';
 import { logDestination } from '../log-destination.ts';
@@ -40,7 +40,16 @@ export async function start(environment: Environment): Promise<void> {
     const url = `http://${reachableHost(host)}:${port}`;
     await house.data?.writeRun({ pid: process.pid, port, url, databaseUrl: house.databases.adminUrl });
     const mail = resolved['MAIL_URL'] ?? '';
-    console.log(banner({ url, readyInMs: performance.now(), services: chosen, postgresDirectory: house.postgresDirectory, mail }));
+    console.log(
+      banner({
+        url,
+        readyInMs: performance.now(),
+        services: chosen,
+        postgresDirectory: house.postgresDirectory,
+        mail,
+        warnings: warningsOf(resolved, host),
+      }),
+    );
   })();
   // What has begun to start is let finish before it is stopped: a half-started Postgres would be left behind.
   const stop = () => {
