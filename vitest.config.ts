@@ -1,22 +1,26 @@
+import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig } from 'vitest/config';
 
 /** A test's suffix is its tier, and each tier is a project: `npx vitest run --project=db`. */
 const tiers = ['db', 'api', 'e2e', 'machine', 'services', 'browser'] as const;
 const files = (suffix: string) => [`{apps,contracts,packages,scripts,services,test}/**/*.${suffix}.ts`];
 const exclude = [...configDefaults.exclude, 'test/architecture/fixtures'];
+/** Vitest would leave a core idle; but most of these tests wait for a database or a process. */
+const maxWorkers = availableParallelism();
 
 /** One Postgres for the run, in which each test file makes databases of its own. */
 const withDatabase = {
   exclude,
+  maxWorkers,
   globalSetup: ['test/support/database-server.ts'],
   setupFiles: ['test/support/leave-nothing-behind.ts'],
   testTimeout: 30_000,
   hookTimeout: 60_000,
 };
 /** They start processes and servers of their own, and wait for them. */
-const withProcesses = { exclude, testTimeout: 120_000, hookTimeout: 60_000 };
+const withProcesses = { exclude, maxWorkers, testTimeout: 120_000, hookTimeout: 60_000 };
 /** Whole Stoas: one file at a time, and none beside them, so that what is timed is not slowed by a neighbour. */
-const alone = (groupOrder: number) => ({ ...withProcesses, fileParallelism: false, sequence: { groupOrder } });
+const alone = (groupOrder: number) => ({ ...withProcesses, maxWorkers: 1, fileParallelism: false, sequence: { groupOrder } });
 
 export default defineConfig({
   test: {
@@ -28,6 +32,7 @@ export default defineConfig({
           name: 'unit',
           include: files('test'),
           isolate: false,
+          maxWorkers,
           exclude: [...exclude, ...tiers.flatMap((tier) => files(`${tier}.test`))],
         },
       },
