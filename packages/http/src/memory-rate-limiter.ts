@@ -11,30 +11,41 @@ const MAX_KEYS = 100_000;
 
 /** A limiter for one process. */
 export function createMemoryRateLimiter(clock: Clock, maxKeys = MAX_KEYS): RateLimiter {
+  /** In the order in which they began. */
   const windows = new Map<string, Window>();
 
-  const windowOf = ({ name, windowSeconds }: RatePolicy, key: string, now: number): Window => {
-    const id = `${name} ${key}`;
-    const known = windows.get(id);
-    if (known !== undefined && known.endsAt > now) return known;
+  function open(id: string, endsAt: number, now: number): Window {
     windows.delete(id);
-    if (windows.size >= maxKeys) windows.delete(windows.keys().next().value as string);
-    const fresh = { used: 0, endsAt: now + windowSeconds * 1000 };
-    windows.set(id, fresh);
-    return fresh;
-  };
+    forget(now);
+    const window = { used: 0, endsAt };
+    windows.set(id, window);
+    return window;
+  }
+
+  /** At most two for each that is opened: the map shrinks faster than it grows, and no request pays for all. */
+  function forget(now: number): void {
+    let looked = 0;
+    for (const [id, { endsAt }] of windows) {
+      if ((endsAt > now && windows.size < maxKeys) || looked++ === 2) return;
+      windows.delete(id);
+    }
+  }
 
   return {
-    async consume(policy, key) {
+    async consume({ name, limit, windowSeconds }, key) {
       const now = clock.now().getTime();
-      const window = windowOf(policy, key, now);
-      const allowed = window.used < policy.limit;
+      const id = idOf(name, key);
+      const known = windows.get(id);
+      const window = known !== undefined && known.endsAt > now ? known : open(id, now + windowSeconds * 1000, now);
+      const allowed = window.used < limit;
       if (allowed) window.used += 1;
-      return { allowed, remaining: policy.limit - window.used, resetSeconds: Math.ceil((window.endsAt - now) / 1000) };
+      return { allowed, remaining: limit - window.used, resetSeconds: Math.ceil((window.endsAt - now) / 1000), endsAt: window.endsAt };
     },
-    async refund(policy, key) {
-      const window = windowOf(policy, key, clock.now().getTime());
-      window.used = Math.max(0, window.used - 1);
+    async refund({ name }: RatePolicy, key, { endsAt }) {
+      const window = windows.get(idOf(name, key));
+      if (window?.endsAt === endsAt && window.used > 0) window.used -= 1;
     },
   };
 }
+
+const idOf = (name: string, key: string) => `${name} ${key}`;

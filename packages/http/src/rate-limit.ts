@@ -15,13 +15,18 @@ export interface RateState {
   readonly remaining: number;
   /** Whole seconds until the window ends. */
   readonly resetSeconds: number;
+  /** When the window ends, in milliseconds of the store's clock: which window it is. */
+  readonly endsAt: number;
 }
 
 /** Counts by key in windows that begin with their first request. Exact over everything that shares the store. */
 export interface RateLimiter {
   consume(policy: RatePolicy, key: string): Promise<RateState>;
-  /** Takes one `consume` back, for limits on failures: reserved before, given back after a success. */
-  refund(policy: RatePolicy, key: string): Promise<void>;
+  /**
+   * Takes one `consume` back, for limits on failures: reserved before, given back after a success. Nothing happens when the
+   * window of `state` is over.
+   */
+  refund(policy: RatePolicy, key: string, state: RateState): Promise<void>;
 }
 
 /**
@@ -38,9 +43,16 @@ export async function limitByAddress(
 ): Promise<() => Promise<void>> {
   if (policy.limit === 0) return async () => {};
   const key = addressKey(request.clientAddress);
-  const { allowed, remaining, resetSeconds } = await limiter.consume(policy, key);
-  void reply.header('ratelimit-policy', `"${policy.name}";q=${policy.limit};w=${policy.windowSeconds}`);
-  void reply.header('ratelimit', `"${policy.name}";r=${remaining};t=${resetSeconds}`);
+  const state = await limiter.consume(policy, key);
+  const { allowed, remaining, resetSeconds } = state;
+  appendItem(reply, 'ratelimit-policy', `"${policy.name}";q=${policy.limit};w=${policy.windowSeconds}`);
+  appendItem(reply, 'ratelimit', `"${policy.name}";r=${remaining};t=${resetSeconds}`);
   if (!allowed) throw httpErrors.rate_limited({ retryAfterSeconds: resetSeconds });
-  return () => limiter.refund(policy, key);
+  return () => limiter.refund(policy, key, state);
+}
+
+/** Both headers are lists (RFC 9651 §3.1): a route may have several limits. */
+function appendItem(reply: FastifyReply, name: string, item: string): void {
+  const before = reply.getHeader(name);
+  void reply.header(name, before === undefined ? item : `${before}, ${item}`);
 }
