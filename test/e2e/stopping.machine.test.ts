@@ -1,10 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from '@stoa/service/testing';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { register, somebody } from './client.ts';
-import { dataFolder, freePort, type StoaProcess, startStoa } from './stoa-process.ts';
+import { dataFolder, freePort, type StoaProcess, spawnStoa, startStoa } from './stoa-process.ts';
 
 describe('one signal, however it comes, is one clean stop', () => {
   const ways: [string, NodeJS.Signals, (stoa: StoaProcess, signal: NodeJS.Signals) => void][] = [
@@ -22,8 +22,13 @@ describe('one signal, however it comes, is one clean stop', () => {
     ],
   ];
 
+  let folder: Awaited<ReturnType<typeof dataFolder>>;
+  beforeAll(async () => {
+    folder = await dataFolder();
+  });
+  afterAll(() => folder[Symbol.asyncDispose]());
+
   test.for(ways)('%s', async ([, signal, send]) => {
-    await using folder = await dataFolder();
     const stoa = await startByNpm(folder.path);
     const node = lockHolder(stoa);
     send(stoa, signal);
@@ -36,7 +41,6 @@ describe('one signal, however it comes, is one clean stop', () => {
   });
 
   test('node itself ends with exit code 0', async () => {
-    await using folder = await dataFolder();
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
       const stoa = await startStoa({ dataDirectory: folder.path });
       expect(await stoa.stop(signal)).toBe(0);
@@ -45,12 +49,11 @@ describe('one signal, however it comes, is one clean stop', () => {
   });
 
   test('a signal in the middle of the start leaves nothing behind either', async () => {
-    await using folder = await dataFolder();
-    const { spawnStoa } = await import('./stoa-process.ts');
-    const stoa = spawnStoa({ dataDirectory: folder.path, port: await freePort() });
-    await eventually(() => expect(processesOn(folder.path).length).toBeGreaterThan(0), { intervalMs: 5 });
+    await using empty = await dataFolder();
+    const stoa = spawnStoa({ dataDirectory: empty.path, port: await freePort() });
+    await eventually(() => expect(processesOn(empty.path).length).toBeGreaterThan(0), { intervalMs: 5 });
     expect(await stoa.stop('SIGTERM')).toBe(0);
-    expect(processesOn(folder.path)).toEqual([]);
+    expect(processesOn(empty.path)).toEqual([]);
   });
 });
 
@@ -91,7 +94,6 @@ test('data and secret survive a clean stop, and the files are private', async ()
   const first = await startStoa({ dataDirectory: folder.path });
   expect((await register(first.url, person)).status).toBe(201);
   const secret = await readFile(join(folder.path, 'secret'), 'utf8');
-  const { statSync } = await import('node:fs');
   for (const file of ['secret', 'run.json', 'lock']) expect(statSync(join(folder.path, file)).mode & 0o777).toBe(0o600);
   await first.stop();
   const second = await startStoa({ dataDirectory: folder.path });
