@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -14,7 +14,9 @@ const installedFile = join(root, 'node_modules/.package-lock.json');
 /** The hash of the lock file that was found to be installed, so that the next start need not compare. */
 const stamp = join(root, 'node_modules/.stoa-installed');
 const nodePackage = join(root, 'node_modules/node');
-const node = join(nodePackage, 'bin/node');
+const nodeBinary = join(nodePackage, 'bin/node');
+/** What the scripts run; a link to the binary. */
+const node = join(root, 'node_modules/.bin/node');
 /** There while somebody installs, and touched every 5 s; one that was not for `STALE_MS` belongs to a process that was killed. */
 const installing = join(root, '.installing');
 const STALE_MS = 20_000;
@@ -107,10 +109,15 @@ async function install() {
   const npm = await run('npm', ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'], root);
   if (npm.code === 'ENOENT') fail('npm was not found.', 'Install it; Debian: apt-get install npm');
   if (npm.code !== 0) failInstalling(npm.errors);
-  // The package `node` fetches the binary of this platform in an install script, which a strict npm does not run.
-  if (!existsSync(node)) {
+  // The package `node` fetches the binary of this platform in an install script. A strict npm does not run it, nor links what is not there.
+  if (!existsSync(nodeBinary)) {
     const script = await run(process.execPath, ['installArchSpecificPackage'], nodePackage);
-    if (script.code !== 0 || !existsSync(node)) failInstalling(script.errors);
+    if (script.code !== 0 || !existsSync(nodeBinary)) failInstalling(script.errors);
+  }
+  if (!existsSync(node)) {
+    mkdirSync(dirname(node), { recursive: true });
+    rmSync(node, { force: true });
+    symlinkSync('../node/bin/node', node);
   }
   if (!isInstalled()) fail('npm has not installed all that package-lock.json names.', 'Remove node_modules and run this again.');
   console.error(`Stoa: installed in ${Math.round((Date.now() - begun) / 1000)} s.`);

@@ -82,7 +82,7 @@ test('fetches Node itself where npm does not run install scripts', async () => {
     ),
   );
   expect((await bootstrap()).code).toBe(0);
-  expect(existsSync(join(checkout, 'node_modules/node/bin/node'))).toBe(true);
+  expect(existsSync(join(checkout, 'node_modules/.bin/node'))).toBe(true);
 });
 
 test('three starts at once install once', async () => {
