@@ -46,8 +46,16 @@ export function createCaller({ locate, credential, timeoutMs = 5_000 }: CallerOp
       service,
     );
     if (answer.statusCode >= 500) throw unavailable(service, `answered ${answer.statusCode}`);
-    return { status: answer.statusCode, body: answer.body === '' ? undefined : answer.json() };
+    return { status: answer.statusCode, body: answer.body === '' ? undefined : readJson(answer.body, service) };
   };
+}
+
+function readJson(body: string, service: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch (cause) {
+    throw unavailable(service, 'answered what is not JSON', cause);
+  }
 }
 
 async function withinTime<T>(work: Promise<T>, timeoutMs: number, service: string): Promise<T> {

@@ -98,7 +98,7 @@ describe('errors are problems', () => {
     expect((await http.inject('/v1/nothing')).json()).toMatchObject({ status: 404, code: 'not_found' });
     const wrong = await http.inject({ method: 'DELETE', url: '/v1/things/7' });
     expect(wrong.statusCode).toBe(405);
-    expect(wrong.headers['allow']).toBe('GET');
+    expect(wrong.headers['allow']).toBe('GET, HEAD');
     expect(wrong.json().code).toBe('method_not_allowed');
   });
 });

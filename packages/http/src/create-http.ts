@@ -8,12 +8,12 @@ import {
   type RawRequestDefaultExpression,
   type RawServerDefault,
 } from 'fastify';
-import { installEdge } from './edge.ts';
+import { edgeOf, installEdge, NO_ROUTE } from './edge.ts';
 import { installEnding } from './ending.ts';
 import { acceptJsonOnly } from './json-body.ts';
 import { installOperations } from './operations.ts';
 import { commonProblems } from './problem.ts';
-import { answerClientError, installRefusals, sendProblem } from './refusals.ts';
+import { createClientErrorHandler, installRefusals, sendProblem } from './refusals.ts';
 import { createRequestLog } from './request-log.ts';
 import { toAppError } from './to-app-error.ts';
 import { createValidatorCompiler, refuseOpenSchemas, type TypeBoxProvider } from './validation.ts';
@@ -29,6 +29,8 @@ export interface HttpOptions {
   /** The service's own errors; their pages are made from it. */
   readonly errors: ErrorCatalogue;
   readonly health: () => Promise<readonly HealthPart[]>;
+  /** Other limits than the house's, for tests and special ports. */
+  readonly limits?: Partial<typeof LIMITS>;
 }
 
 export type Http = FastifyInstance<
@@ -56,31 +58,50 @@ export interface DeclaredRoute {
 
 /** Limits of one request. A slow or endless client is cut off before it holds anything. */
 const LIMITS = {
-  bodyLimit: 1_048_576,
-  requestTimeout: 30_000,
-  keepAliveTimeout: 72_000,
-  http: { maxHeaderSize: 16_384, headersTimeout: 15_000, connectionsCheckingInterval: 2_000 },
+  /** Bytes of a body. */
+  bodyBytes: 1_048_576,
+  /** Bytes of all headers, with the request line. */
+  headerBytes: 16_384,
+  /** From the first byte of a request to the end of its headers. */
+  headersMs: 15_000,
+  /** From the first byte of a request to the last of its body. */
+  requestMs: 30_000,
+  /** An idle connection is kept so long: more than the 60 s of usual load balancers. */
+  keepAliveMs: 72_000,
+  /** How often the times are looked at: a limit may be passed by so much. */
+  checkMs: 2_000,
 };
 
 /** An instance of Fastify with the defaults of the house; see README.md for what they are. Routes are added to what it resolves to. */
-export async function createHttp({ name, title, description, version, log, metrics, errors, health }: HttpOptions): Promise<Http> {
+export async function createHttp(options: HttpOptions): Promise<Http> {
+  const { name, title, description, version, log, metrics, errors, health } = options;
+  const limits = { ...LIMITS, ...options.limits };
   const http = fastify({
-    ...LIMITS,
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    http: { maxHeaderSize: limits.headerBytes, headersTimeout: limits.headersMs, connectionsCheckingInterval: limits.checkMs },
     logger: false,
-    return503OnClosing: true,
-    exposeHeadRoutes: false,
+    // Fastify's own answer while closing is no problem by RFC 9457; `installEnding` gives one.
+    return503OnClosing: false,
+    exposeHeadRoutes: true,
     routerOptions: { maxParamLength: 200, ignoreTrailingSlash: false },
-    clientErrorHandler: answerClientError,
-    frameworkErrors: (error, request, reply) => void sendProblem(request, reply, toAppError(error), log),
+    clientErrorHandler: createClientErrorHandler(log),
+    frameworkErrors: (error, request, reply) => {
+      if (edgeOf(request.raw) === undefined) openEdge(request.raw, reply.raw, NO_ROUTE);
+      sendProblem(request, reply, toAppError(error), log);
+    },
   }).withTypeProvider<TypeBoxProvider>();
+  // An expectation other than 100-continue may be ignored (RFC 9110 §10.1.1), which is better than Node's empty 417.
+  http.server.on('checkExpectation', (request, response) => http.server.emit('request', request, response));
   http.decorate('errorCatalogue', errors);
   http.decorate('serviceName', name);
   const declaredRoutes: DeclaredRoute[] = [];
   http.decorate('declaredRoutes', declaredRoutes);
   http.addHook('onRoute', ({ url, method }) => void declaredRoutes.push(...[method].flat().map((each) => ({ method: each, url }))));
-  installEnding(http);
   http.setValidatorCompiler(createValidatorCompiler());
-  installEdge(http, name, createRequestLog(log, metrics));
+  const openEdge = installEdge(http, name, createRequestLog(log, metrics));
+  installEnding(http);
   installRefusals(http, log);
   acceptJsonOnly(http);
   refuseOpenSchemas(http);

@@ -26,7 +26,7 @@ const kEdge = Symbol('stoa.edge');
 
 type EdgeRequest = IncomingMessage & { [kEdge]?: Edge };
 
-/** The request's edge; every request that a Stoa instance serves has one. */
+/** The request's edge; every request that reaches a hook or a handler has one. */
 export const edgeOf = (raw: IncomingMessage): Edge => (raw as EdgeRequest)[kEdge] as Edge;
 
 declare module 'fastify' {
@@ -37,8 +37,16 @@ declare module 'fastify' {
   }
 }
 
+/** What opens edges at one instance. */
+export type OpenEdge = (request: IncomingMessage, response: ServerResponse, route: string) => Edge;
+
 /** Makes the first hook of an instance: opens the edge, or takes the one that the gateway opened over. */
-export function installEdge(http: FastifyInstance, service: string, watch: WatchRequest): void {
+export function installEdge(http: FastifyInstance, service: string, watch: WatchRequest): OpenEdge {
+  const open: OpenEdge = (request, response, route) => {
+    const edge = openEdge(http, request, response, service, route);
+    watch(request, response, edge);
+    return edge;
+  };
   http.decorateRequest('clientAddress', {
     getter() {
       return edgeOf(this.raw).address;
@@ -51,17 +59,22 @@ export function installEdge(http: FastifyInstance, service: string, watch: Watch
   });
   http.addHook('onRequest', (request, reply, done) => {
     const raw = request.raw as EdgeRequest;
-    const route = request.routeOptions.url ?? '(none)';
-    const edge = raw[kEdge] ?? openEdge(http, raw, reply.raw, service, route);
-    if (edge.owner === http) watch(raw, reply.raw, edge);
-    if (edge.owner !== http) {
+    const route = request.routeOptions.url ?? NO_ROUTE;
+    let edge = raw[kEdge];
+    if (edge === undefined) {
+      edge = open(raw, reply.raw, route);
+    } else {
       edge.route = route;
       edge.service = service;
     }
     if (currentContext() === edge.context) done();
     else runInContext(edge.context, done);
   });
+  return open;
 }
+
+/** The route of a request that has none. */
+export const NO_ROUTE = '(none)';
 
 function openEdge(owner: FastifyInstance, raw: EdgeRequest, response: ServerResponse, service: string, route: string): Edge {
   const { 'x-correlation-id': correlationId, traceparent } = raw.headers;

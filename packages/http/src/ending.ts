@@ -1,5 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { FastifyInstance } from 'fastify';
+import { edgeOf } from './edge.ts';
+import { httpErrors } from './http-errors.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -11,7 +13,8 @@ declare module 'fastify' {
 const SWEEP_MS = 50;
 
 /**
- * Makes a close take no longer than the answers in hand. Node closes the connections that are idle when the close begins;
+ * Makes a close take no longer than the answers in hand. What still comes over a connection that was kept alive is refused
+ * with 503, which a client may safely repeat elsewhere; an instance behind the gateway leaves that to the gateway. Node closes the connections that are idle when the close begins;
  * one that becomes idle after that would be kept open for the whole keep-alive time, and the close with it.
  */
 export function installEnding(http: FastifyInstance): void {
@@ -19,6 +22,11 @@ export function installEnding(http: FastifyInstance): void {
   // Every answer that waits listens to it, and there may be many.
   setMaxListeners(0, ending.signal);
   http.decorate('ending', ending.signal);
+  http.addHook('onRequest', (request, reply, done) => {
+    if (!ending.signal.aborted || edgeOf(request.raw).owner !== http) return done();
+    void reply.header('connection', 'close');
+    done(httpErrors.service_unavailable());
+  });
   http.addHook('preClose', async () => {
     ending.abort();
     if (!http.server.listening) return;

@@ -29,6 +29,6 @@ function readJson(body: Buffer): unknown {
     if (error instanceof TooDeep) throw httpErrors.malformed_json({ message: 'The body is nested too deeply.' });
     throw httpErrors.malformed_json({ cause: error });
   }
-  if (faults.length > 0) throw httpErrors.validation_failed({ fields: faults.slice(0, 20) });
+  if (faults.length > 0) throw httpErrors.validation_failed({ fields: faults });
   return value;
 }

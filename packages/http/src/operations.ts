@@ -35,7 +35,7 @@ export function installOperations(http: FastifyInstance, health: () => Promise<r
       },
     },
     async (_request, reply) => {
-      const parts = await health();
+      const parts = await withinTime(health());
       const isReady = parts.every(({ ok, background }) => ok || background);
       if (!isReady) void reply.code(503).header('retry-after', '1');
       return { status: isReady ? ('ready' as const) : ('not ready' as const), parts: [...parts] };
@@ -49,4 +49,19 @@ export function installOperations(http: FastifyInstance, health: () => Promise<r
       return metrics.metrics();
     },
   );
+}
+
+/** A part that hangs must not hang who asks: an orchestrator gives up after seconds, and would learn nothing. */
+const HEALTH_LIMIT_MS = 5_000;
+
+async function withinTime(asked: Promise<readonly HealthPart[]>): Promise<readonly HealthPart[]> {
+  const late = Promise.withResolvers<readonly HealthPart[]>();
+  const timer = setTimeout(() => late.resolve([{ name: 'health', ok: false, detail: 'no answer within 5 s' }]), HEALTH_LIMIT_MS);
+  try {
+    return await Promise.race([asked, late.promise]);
+  } catch {
+    return [{ name: 'health', ok: false, detail: 'could not be asked' }];
+  } finally {
+    clearTimeout(timer);
+  }
 }

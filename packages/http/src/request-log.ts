@@ -3,6 +3,8 @@ import { Histogram } from 'prom-client';
 import type { WatchRequest } from './edge.ts';
 
 const BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** The status in log and metrics of a request whose client left before it was answered (nginx's number for it). */
+const CLIENT_GONE = 499;
 const METRIC = 'http_request_duration_seconds';
 
 /**
@@ -21,7 +23,7 @@ export function createRequestLog(log: Logger, metrics: Metrics): WatchRequest {
     });
   return (request, response, edge) => {
     response.once('close', () => {
-      const { statusCode: status } = response;
+      const status = response.headersSent ? response.statusCode : CLIENT_GONE;
       const { service, route, address, context } = edge;
       const method = request.method as string;
       const milliseconds = performance.now() - edge.startedAt;

@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
  * Sent with every answer (OWASP Secure Headers; ASVS 5.0 §3.4). An API loads nothing and is framed by nobody; a page sets a
  * policy of its own over it, see `PAGE_CSP`.
  */
-const HEADERS = Object.entries({
+export const SECURITY_HEADERS = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
   'strict-transport-security': 'max-age=31536000; includeSubDomains',
   'x-content-type-options': 'nosniff',
@@ -14,7 +14,9 @@ const HEADERS = Object.entries({
   'cross-origin-resource-policy': 'same-origin',
   'permissions-policy': 'camera=(), geolocation=(), microphone=()',
   'cache-control': 'no-store',
-});
+} as const;
+
+const HEADERS = Object.entries(SECURITY_HEADERS);
 
 /** For pages of our own: scripts, styles and images from this server alone, nothing inline. */
 export const PAGE_CSP =

@@ -30,26 +30,41 @@ const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/;
 
 export class TooDeep extends Error {}
 
+/** As many faults as help: a body full of them must not make a long answer, or much work. */
+const MAX_FAULTS = 20;
+
 /**
- * Checks every string of a parsed body and brings it into Unicode's normal form C, in place.
+ * Checks every string of a parsed body, names of properties too, and brings the texts into Unicode's normal form C, in place.
  * @returns the fields that no part of the house may store: ill-formed UTF-16 or control characters.
  * @throws TooDeep beyond 32 levels.
  */
 export function normaliseTexts(body: unknown): FieldError[] {
   const faults: FieldError[] = [];
+  const isText = (text: string, path: string): boolean => {
+    const message = faultOf(text);
+    if (message !== undefined && faults.length < MAX_FAULTS) faults.push({ path: path || '/', message });
+    return message === undefined;
+  };
   const visit = (value: unknown, path: string, depth: number): unknown => {
-    if (typeof value === 'string') {
-      if (!value.isWellFormed()) faults.push({ path: path || '/', message: 'is not well-formed Unicode text' });
-      else if (CONTROL.test(value)) faults.push({ path: path || '/', message: 'must not contain control characters' });
-      else return value.normalize('NFC');
-    } else if (typeof value === 'object' && value !== null) {
-      if (depth === MAX_DEPTH) throw new TooDeep();
-      const container = value as Record<string, unknown>;
-      for (const key of Object.keys(container))
-        container[key] = visit(container[key], `${path}/${key.slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1')}`, depth + 1);
+    if (typeof value === 'string') return isText(value, path) ? value.normalize('NFC') : value;
+    if (typeof value !== 'object' || value === null) return value;
+    if (depth === MAX_DEPTH) throw new TooDeep();
+    const container = value as Record<string, unknown>;
+    for (const key of Object.keys(container)) {
+      const place = `${path}/${pointer(key)}`;
+      isText(key, place);
+      container[key] = visit(container[key], place, depth + 1);
     }
     return value;
   };
   visit(body, '', 0);
   return faults;
 }
+
+function faultOf(text: string): string | undefined {
+  if (!text.isWellFormed()) return 'is not well-formed Unicode text';
+  return CONTROL.test(text) ? 'must not contain control characters' : undefined;
+}
+
+/** A name as part of a JSON pointer (RFC 6901). Shortened, as it is the client's. */
+export const pointer = (name: string): string => name.slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1');

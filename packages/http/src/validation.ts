@@ -2,7 +2,8 @@ import { Ajv, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import type { FastifyInstance, FastifySchemaCompiler, FastifyTypeProvider, RouteOptions } from 'fastify';
 import type { Static, TSchema } from 'typebox';
-import { singleLineKeyword } from './text.ts';
+import { httpErrors } from './http-errors.ts';
+import { normaliseTexts, singleLineKeyword } from './text.ts';
 
 /** Lets a handler see its body, query and params with the types of their schemas. */
 export interface TypeBoxProvider extends FastifyTypeProvider {
@@ -11,13 +12,26 @@ export interface TypeBoxProvider extends FastifyTypeProvider {
 }
 
 /**
- * Two validators: bodies are taken as they are, while queries, params and headers, which are text, are coerced. Nothing is
- * removed, unknown properties are refused.
+ * Two validators: bodies are taken as they are, while queries, params and headers, which are text, are coerced. The rules of
+ * texts hold for these too (a body was checked when it was read). Nothing is removed, unknown properties are refused.
  */
 export function createValidatorCompiler(): FastifySchemaCompiler<TSchema> {
   const strict = createAjv(false);
   const coercing = createAjv('array');
-  return ({ schema, httpPart }) => (httpPart === 'body' ? strict : coercing).compile(schema) as ValidateFunction;
+  return ({ schema, httpPart }) => {
+    if (httpPart === 'body') return strict.compile(schema) as ValidateFunction;
+    return checkingTexts(coercing.compile(schema) as ValidateFunction);
+  };
+}
+
+/** What the router and the parser of queries give is flat: the first step of a path is the parameter's name. */
+function checkingTexts(validate: ValidateFunction) {
+  return (parameters: unknown) => {
+    const fields = normaliseTexts(parameters).map(({ path, message }) => ({ path: path.split('/')[1] as string, message }));
+    if (fields.length > 0) return { error: httpErrors.validation_failed({ fields }) };
+    if (validate(parameters)) return { value: parameters };
+    return { error: Object.assign(new Error('not valid'), { validation: validate.errors }) };
+  };
 }
 
 function createAjv(coerceTypes: boolean | 'array') {

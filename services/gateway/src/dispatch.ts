@@ -14,6 +14,8 @@ export function dispatchTo(gateway: Http, { http }: Service): void {
     gateway.route({
       method,
       url,
+      // The service has declared its HEAD routes too.
+      exposeHeadRoute: false,
       schema: { hide: true },
       onRequest: (request, reply) => {
         reply.hijack();

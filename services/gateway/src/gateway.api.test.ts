@@ -93,7 +93,7 @@ test('what is internal is not there for the world', async () => {
 test('404 and 405 are problems', async () => {
   expect((await front.http.inject('/v1/nothing')).json()).toMatchObject({ status: 404, code: 'not_found' });
   const wrong = await front.http.inject({ method: 'PUT', url: '/v1/stones/7' });
-  expect([wrong.statusCode, wrong.headers['allow'], wrong.json().code]).toEqual([405, 'GET', 'method_not_allowed']);
+  expect([wrong.statusCode, wrong.headers['allow'], wrong.json().code]).toEqual([405, 'GET, HEAD', 'method_not_allowed']);
 });
 
 test('two services with the same route do not start', async () => {

@@ -44,16 +44,25 @@ async function createGateway({ log, metrics, services, asyncApi }: GatewayDeps):
   serveProblems(http, catalogueOf(services));
   serveDocs(http);
   for (const service of services) dispatchTo(http, service);
-  http.get('/openapi.json', { schema: { hide: true } }, async () => mergeOpenApi(http, services));
+  // Made once, at the first question: only then have all routes been declared.
+  let openApi: object | undefined;
+  http.get('/openapi.json', { schema: { hide: true } }, async () => (openApi ??= mergeOpenApi(http, services)));
   http.get('/asyncapi.json', { schema: { hide: true } }, async () => asyncApi);
   return { name: 'gateway', http: http as unknown as Service['http'], start: async () => {}, stop: async () => {}, health };
 }
 
+/** One that cannot even be asked hides none of the others. */
 async function healthOf(services: readonly Service[]): Promise<HealthPart[]> {
-  const parts = await Promise.all(
-    services.map(async (service) => (await service.health()).map((part) => ({ ...part, name: `${service.name}: ${part.name}` }))),
-  );
+  const parts = await Promise.all(services.map(partsOf));
   return parts.flat();
+}
+
+async function partsOf(service: Service): Promise<readonly HealthPart[]> {
+  try {
+    return (await service.health()).map((part) => ({ ...part, name: `${service.name}: ${part.name}` }));
+  } catch {
+    return [{ name: service.name, ok: false, detail: 'could not be asked' }];
+  }
 }
 
 /** All errors of the house. A code means the same wherever it is answered. */
