@@ -80,7 +80,13 @@ export async function createHttp(options: HttpOptions): Promise<Http> {
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.requestMs,
     keepAliveTimeout: limits.keepAliveMs,
-    http: { maxHeaderSize: limits.headerBytes, headersTimeout: limits.headersMs, connectionsCheckingInterval: limits.checkMs },
+    http: {
+      maxHeaderSize: limits.headerBytes,
+      headersTimeout: limits.headersMs,
+      connectionsCheckingInterval: limits.checkMs,
+      // Node's own refusal has no body; `installEdge` gives a problem.
+      requireHostHeader: false,
+    },
     logger: false,
     // Fastify's own answer while closing is no problem by RFC 9457; `installEnding` gives one.
     return503OnClosing: false,

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createContext, currentContext, type RequestContext, runInContext } from '@stoa/service';
 import type { FastifyInstance } from 'fastify';
+import { httpErrors } from './http-errors.ts';
 import { setSecurityHeaders } from './security-headers.ts';
 
 /**
@@ -63,6 +64,10 @@ export function installEdge(http: FastifyInstance, service: string, watch: Watch
     let edge = raw[kEdge];
     if (edge === undefined) {
       edge = open(raw, reply.raw, route);
+      // RFC 9112 §3.2: a server must.
+      if (raw.headers.host === undefined && raw.httpVersion === '1.1') {
+        return done(httpErrors.malformed_request({ message: 'The request has no header Host.' }));
+      }
     } else {
       edge.route = route;
       edge.service = service;

@@ -1,0 +1,2 @@
+export { type HostileRequest, hostileRequests, type Target } from './hostile-requests.ts';
+export { type RawAnswer, sendRaw } from './send-raw.ts';
