@@ -1,9 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '@stoa/service/testing';
-import pg from 'pg';
 import { expect, test } from 'vitest';
+import { ask } from './ask.ts';
 import { latestMail, mailsTo, type Person, register, somebody } from './client.ts';
 import { dataFolder, freePort, startStoa } from './stoa-process.ts';
 
@@ -84,20 +82,4 @@ async function trace(dataDirectory: string, email: string): Promise<string> {
     [email],
   );
   return JSON.stringify({ email, users, outbox, inbox, mails }, null, 1);
-}
-
-async function ask<Row extends object>(
-  dataDirectory: string,
-  service: string,
-  text: string,
-  values: readonly string[] = [],
-): Promise<Row[]> {
-  const { databaseUrl } = JSON.parse(await readFile(join(dataDirectory, 'run.json'), 'utf8')) as { databaseUrl: string };
-  const client = new pg.Client(Object.assign(new URL(databaseUrl), { pathname: `/stoa_${service}` }).href);
-  await client.connect();
-  try {
-    return (await client.query<Row>(text, [...values])).rows;
-  } finally {
-    await client.end();
-  }
 }

@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { eventually } from '@stoa/service/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ask } from './ask.ts';
+import { dataFolder, type StoaProcess, startStoa } from './stoa-process.ts';
+
+const main = resolve(import.meta.dirname, '../../apps/server/src/main.ts');
+
+describe('dead letters by command line', () => {
+  let folder: Awaited<ReturnType<typeof dataFolder>>;
+  let running: StoaProcess | undefined;
+  beforeAll(async () => {
+    folder = await dataFolder();
+    running = await startStoa({ dataDirectory: folder.path });
+  });
+  afterAll(async () => {
+    await running?.stop();
+    await folder[Symbol.asyncDispose]();
+  });
+
+  const stoa = async (...words: string[]) => {
+    const { stdout } = await promisify(execFile)(process.execPath, [main, 'dead-letters', ...words, '--data', folder.path], {
+      cwd: join(folder.path, '..'),
+    });
+    return stdout.trim().split('\n');
+  };
+
+  /** A message that was given up, and would go well if it were tried again. */
+  const bury = async () => {
+    const message = randomUUID();
+    const requested = {
+      requestId: randomUUID(),
+      userId: randomUUID(),
+      email: `${message}@example.com`,
+      fullName: null,
+      reason: 'registration',
+      requestedAt: new Date().toISOString(),
+    };
+    await ask(
+      folder.path,
+      'mailer',
+      `insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, status, attempts, reason, failed_at)
+       values ('on-activation-requested', $1, 'activation-requested', 1, 'users', $2, now(), 'c-1', $3, $4, 'dead', 10, 'it was a bad day', now())`,
+      [message, requested.userId, `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, JSON.stringify(requested)],
+    );
+    return message;
+  };
+  const statusOf = async (message: string) =>
+    (await ask<{ status: string }>(folder.path, 'mailer', 'select status from inbox where message_id = $1', [message]))[0]?.status;
+
+  test('none is said as none', async () => {
+    expect(await stoa('list')).toEqual(['users: none', 'mailer: none']);
+  });
+
+  test('one is listed with its reason and handed in again by its id; what runs takes it up', async () => {
+    const message = await bury();
+    const [line = ''] = await stoa('list', '--service', 'mailer');
+    expect(line).toMatch(/^mailer\/inbox-\d+ .* activation-requested → on-activation-requested +after 10 tries: it was a bad day$/);
+    const id = line.split(' ')[0] as string;
+    expect(await stoa('replay', id)).toEqual([`${id}: handed in again`]);
+    await eventually(async () => expect(await statusOf(message)).toBe('done'));
+    await expect(stoa('replay', id)).rejects.toMatchObject({ code: 66, stderr: expect.stringContaining('Fix: ') });
+  });
+
+  test('all are handed in again at once', async () => {
+    const messages = [await bury(), await bury()];
+    expect(await stoa('replay')).toEqual(['users: 0 handed in again', 'mailer: 2 handed in again']);
+    for (const message of messages) await eventually(async () => expect(await statusOf(message)).toBe('done'));
+  });
+
+  test('works on the folder while nothing runs on it', async () => {
+    await running?.stop();
+    running = undefined;
+    expect(await stoa('list')).toEqual(['users: none', 'mailer: none']);
+  });
+});
