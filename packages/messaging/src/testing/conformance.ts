@@ -64,6 +64,7 @@ export function brokerConformance(
       await pipeline.append({ key: 'large', n: 1, text });
       await eventually(() => expect(received.length).toBe(text.length));
       expect(received === text).toBe(true);
+      await pipeline.drained();
     });
 
     scenario(
