@@ -48,8 +48,8 @@ export const httpErrors = defineErrors({
   unsupported_media_type: {
     kind: 'unsupported-media-type',
     title: 'The body has a type that is not understood here.',
-    cause: 'Bodies are JSON.',
-    fix: 'Send `Content-Type: application/json`.',
+    cause: 'Bodies are JSON in UTF-8, not compressed.',
+    fix: 'Send `Content-Type: application/json`, and no `Content-Encoding`.',
   },
   headers_too_large: {
     kind: 'headers-too-large',

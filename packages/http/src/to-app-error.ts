@@ -31,11 +31,13 @@ export function toAppError(error: unknown): AppError {
   return httpErrors.internal_error({ cause: error });
 }
 
-/** As many as help; a body full of faults must not make a long answer. */
+/** As many as help; a body full of faults must not make a long answer, nor much work. */
 const MAX_FIELDS = 20;
+const MAX_FAULTS = 10 * MAX_FIELDS;
 
 function validationFailed(validation: readonly FastifySchemaValidationError[], context: string, cause: unknown): AppError {
-  const fields = validation.filter(({ keyword }) => keyword !== 'if').map((fault) => field(fault, context));
+  const faults = validation.slice(0, MAX_FAULTS).filter(({ keyword }) => keyword !== 'if');
+  const fields = faults.map((fault) => field(fault, context));
   const distinct = [...new Map(fields.map((entry) => [`${entry.path} ${entry.message}`, entry])).values()];
   return httpErrors.validation_failed({ fields: distinct.slice(0, MAX_FIELDS), cause });
 }

@@ -34,8 +34,9 @@ function checkingTexts(validate: ValidateFunction) {
   };
 }
 
+/** `strictNumbers` refuses what `1e999` becomes: JSON has no infinity, but its parser makes one. */
 function createAjv(coerceTypes: boolean | 'array') {
-  const ajv = new Ajv({ coerceTypes, useDefaults: true, allErrors: true, strict: false, validateFormats: true });
+  const ajv = new Ajv({ coerceTypes, useDefaults: true, allErrors: true, strict: false, strictNumbers: true, validateFormats: true });
   addFormats.default(ajv);
   ajv.addKeyword(singleLineKeyword);
   return ajv;

@@ -73,8 +73,8 @@ describe('Basic credentials', () => {
     const answer = await users.http.inject({
       method: 'POST',
       url: '/v1/users/activation',
-      headers: { 'content-type': 'text/plain' },
-      payload: 'x',
+      headers: { 'content-type': 'application/json' },
+      payload: '{',
     });
     expect(answer.statusCode).toBe(401);
   });

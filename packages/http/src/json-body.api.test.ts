@@ -1,0 +1,77 @@
+import { createLog, createMetrics, defineErrors } from '@stoa/service';
+import { Type } from 'typebox';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createHttp, type Http } from './index.ts';
+
+const errors = defineErrors({ unknown_guest: { kind: 'unauthenticated', title: 'Who?', cause: 'c', fix: 'f' } });
+let http: Http;
+
+beforeAll(async () => {
+  http = await createHttp({
+    name: 'guests',
+    title: 'Guests',
+    description: '',
+    version: '1',
+    log: createLog({ level: 'silent' }),
+    metrics: createMetrics(),
+    errors: errors.catalogue,
+    health: async () => [],
+  });
+  const body = Type.Object({ seats: Type.Optional(Type.Integer()), price: Type.Optional(Type.Number()) }, { additionalProperties: false });
+  http.post('/open', { schema: { body } }, async (request) => request.body);
+  const onRequest = async () => {
+    throw errors.unknown_guest();
+  };
+  http.post('/guarded', { schema: { body }, onRequest }, async () => ({}));
+  await http.ready();
+});
+afterAll(() => http.close());
+
+const post = (url: string, payload: string, headers: Record<string, string> = { 'content-type': 'application/json' }) =>
+  http.inject({ method: 'POST', url, headers, payload });
+
+describe('what the headers tell of a body is judged before the credentials, the rest after', () => {
+  test.for([
+    ['too long', 413, '{}', { 'content-type': 'application/json', 'content-length': '10485760' }],
+    ['another type', 415, '{}', { 'content-type': 'text/plain' }],
+    ['no type', 415, '{}', {}],
+    ['another type, in chunks', 415, '{}', { 'content-type': 'text/plain', 'transfer-encoding': 'chunked' }],
+    ['malformed', 401, '{', { 'content-type': 'application/json' }],
+    ['nothing', 401, '', {}],
+  ] as const)('%s: %d', async ([, status, payload, headers]) => {
+    const answer = await post('/guarded', payload, headers);
+    expect([answer.statusCode, answer.json().status]).toEqual([status, status]);
+  });
+
+  test('405 before all of them', async () => {
+    const answer = await http.inject({ method: 'PUT', url: '/guarded', headers: { 'content-type': 'text/plain' }, payload: 'x' });
+    expect(answer.statusCode).toBe(405);
+  });
+});
+
+test.for([
+  ['application/json', 200],
+  ['Application/JSON; Charset="UTF-8"', 200],
+  ['application/json;charset=utf8;version=1', 200],
+  ['application/json; charset=utf-16', 415],
+  ['application/json; charset=utf-8x', 415],
+  ['application/jsonp', 415],
+  ['application/merge-patch+json', 415],
+] as const)('%s is answered %d', async ([type, status]) => {
+  expect((await post('/open', '{}', { 'content-type': type })).statusCode).toBe(status);
+});
+
+test('a compressed body is refused, whatever it says to be', async () => {
+  const answer = await post('/open', '{}', { 'content-type': 'application/json', 'content-encoding': 'gzip' });
+  expect(answer.json()).toMatchObject({ status: 415, code: 'unsupported_media_type' });
+  expect((await post('/open', '{}', { 'content-type': 'application/json', 'content-encoding': 'identity' })).statusCode).toBe(200);
+});
+
+test.for(['seats', 'price'])('an infinite number of %s is none', async (name) => {
+  expect((await post('/open', `{"${name}":1e999}`)).json()).toMatchObject({ status: 400, errors: [{ path: `/${name}` }] });
+});
+
+test('of very many faults twenty are told', async () => {
+  const body = JSON.stringify(Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`k${index}`, 1])));
+  expect((await post('/open', body)).json().errors).toHaveLength(20);
+});
