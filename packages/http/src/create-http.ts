@@ -51,11 +51,6 @@ declare module 'fastify' {
   }
 }
 
-export interface DeclaredRoute {
-  readonly method: string;
-  readonly url: string;
-}
-
 /** Limits of one request. A slow or endless client is cut off before it holds anything. */
 const LIMITS = {
   /** Bytes of a body. */

@@ -1,9 +1,10 @@
 export { addressKey } from './address.ts';
 export { type Call, type CallAnswer, type Caller, type CallerOptions, createCaller, type Locate } from './call.ts';
-export { createHttp, type DeclaredRoute, type Http, type HttpOptions } from './create-http.ts';
+export { createHttp, type Http, type HttpOptions } from './create-http.ts';
 export { type Edge, edgeOf } from './edge.ts';
 export { httpErrors } from './http-errors.ts';
 export { createMemoryRateLimiter } from './memory-rate-limiter.ts';
+export type { DeclaredRoute } from './methods-of.ts';
 export { PROBLEM_TYPE, Problem, problems, statusOf, toProblem } from './problem.ts';
 export { limitByAddress, type RateLimiter, type RatePolicy, type RateState } from './rate-limit.ts';
 export { sendProblem } from './refusals.ts';

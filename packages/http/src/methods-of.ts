@@ -1,4 +1,7 @@
-import type { DeclaredRoute } from './create-http.ts';
+export interface DeclaredRoute {
+  readonly method: string;
+  readonly url: string;
+}
 
 /**
  * Which methods a path has, for `Allow`: asked only when it has not the one that came. Patterns are prepared at the first
