@@ -11,6 +11,7 @@ import {
 import { edgeOf, installEdge, NO_ROUTE } from './edge.ts';
 import { installEnding } from './ending.ts';
 import { acceptJsonOnly } from './json-body.ts';
+import type { DeclaredRoute } from './methods-of.ts';
 import { installOperations } from './operations.ts';
 import { commonProblems } from './problem.ts';
 import { createClientErrorHandler, installRefusals, sendProblem } from './refusals.ts';
