@@ -176,6 +176,20 @@ test('what works in the background does not take the service out of the way', as
   expect(answer.json().parts).toContainEqual({ name: 'relay', ok: false, background: true });
 });
 
+test('parameters keep the rules of texts, and are given once', async () => {
+  const nul = await http.inject('/v1/things/1?limit=5%00');
+  expect(nul.json()).toMatchObject({
+    status: 400,
+    code: 'validation_failed',
+    errors: [{ path: 'limit', message: 'must not contain control characters' }],
+  });
+  expect((await http.inject('/v1/things/1?limit=1&limit=2')).json()).toMatchObject({
+    code: 'validation_failed',
+    errors: [{ path: 'limit' }],
+  });
+  expect((await http.inject('/v1/things/1?__proto__=1')).statusCode).toBe(400);
+});
+
 test('a schema that would let unknown properties through does not start', () => {
   expect(() => http.post('/v1/open', { schema: { body: Type.Object({}) } }, async () => ({}))).toThrow();
 });

@@ -12,7 +12,11 @@ import { toAppError } from './to-app-error.ts';
 /** Every error of an instance, from wherever it comes, leaves as a problem. */
 export function installRefusals(http: FastifyInstance, log: Logger): void {
   const methodsOf = createMethodsOf(http.declaredRoutes);
-  http.setErrorHandler((error, request, reply) => sendProblem(request, reply, toAppError(error), log));
+  http.setErrorHandler((error, request, reply) => {
+    // Fastify hangs up after a refused body. A client that is still sending would lose the answer: Node reads on and drops the rest.
+    if (!http.ending.aborted) void reply.removeHeader('connection');
+    return sendProblem(request, reply, toAppError(error), log);
+  });
   http.setNotFoundHandler((request, reply) => {
     const allowed = methodsOf(request.url);
     const isOther = allowed.length > 0 && !allowed.includes(request.method);

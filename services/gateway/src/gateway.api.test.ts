@@ -1,3 +1,4 @@
+import { Validator } from '@seriousme/openapi-schema-validator';
 import { createHttp, type Http } from '@stoa/http';
 import { createLog, createMetrics, currentContext, defineErrors, type Service } from '@stoa/service';
 import { Type } from 'typebox';
@@ -96,6 +97,38 @@ test('404 and 405 are problems', async () => {
   expect([wrong.statusCode, wrong.headers['allow'], wrong.json().code]).toEqual([405, 'GET, HEAD', 'method_not_allowed']);
 });
 
+test('HEAD is answered as GET is, without the body', async () => {
+  for (const url of ['/', '/problems', '/v1/stones/7']) {
+    const { headers } = await front.http.inject(url);
+    const head = await front.http.inject({ method: 'HEAD', url });
+    expect([head.statusCode, head.body, head.headers['content-type']]).toEqual([200, '', headers['content-type']]);
+  }
+});
+
+test('a path is one spelling: no trailing slash, no other case, an encoded slash stays in its segment', async () => {
+  const status = async (url: string) => (await front.http.inject(url)).statusCode;
+  expect(await status('/v1/stones/7/')).toBe(404);
+  expect(await status('//v1/stones/7')).toBe(404);
+  expect(await status('/V1/stones/7')).toBe(404);
+  expect(await status('/v1/../internal/stones')).toBe(404);
+  expect(await status('/v1/stones%2F7')).toBe(404);
+  expect((await front.http.inject('/v1/st%6Fnes/a%2Fb')).json().id).toBe('a/b');
+  expect((await front.http.inject({ method: 'PUT', url: '/v1/st%6Fnes/a%2Fb?x=1' })).statusCode).toBe(405);
+});
+
+test('there is no CORS: a preflight is a method that is not allowed', async () => {
+  const headers = { origin: 'https://evil.example', 'access-control-request-method': 'POST' };
+  const answer = await front.http.inject({ method: 'OPTIONS', url: '/v1/stones', headers });
+  expect([answer.statusCode, answer.headers['allow']]).toEqual([405, 'POST']);
+  expect(Object.keys(answer.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
+});
+
+test('paths that clients invent make no new series of metrics', async () => {
+  for (let n = 0; n < 20; n++) await front.http.inject({ url: `/v1/invented-${n}?a=${n}` });
+  const routes = (await metrics.metrics()).match(/_count\{service="gateway",method="GET",route="[^"]*",status="404"\} \d+/g);
+  expect(routes).toEqual(['_count{service="gateway",method="GET",route="(none)",status="404"} 20']);
+});
+
 test('two services with the same route do not start', async () => {
   const services = [await createStones(), await createStones()];
   await expect(gateway.create({ log, metrics: createMetrics(), services, asyncApi: {} })).rejects.toThrow('/v1/stones');
@@ -120,6 +153,13 @@ describe('documents and pages', () => {
       '/v1/stones',
       '/v1/stones/{id}',
     ]);
+  });
+
+  test('the OpenAPI document is valid by the schema of OpenAPI 3.1', async () => {
+    const document = (await front.http.inject('/openapi.json')).json();
+    const validator = new Validator();
+    expect(await validator.validate(document)).toEqual({ valid: true });
+    expect(validator.version).toBe('3.1');
   });
 
   test('every error has its page, escaped, and its JSON', async () => {

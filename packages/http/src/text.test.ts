@@ -1,0 +1,54 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { normaliseTexts, TooDeep } from './text.ts';
+
+const CONTROL = /[\p{Cc}]/u;
+const isStorable = (text: string) => text.isWellFormed() && !CONTROL.test(text.replace(/[\t\n\r]/g, ''));
+
+describe('texts of a body', () => {
+  test('are taken exactly when they are well-formed and free of control characters', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: fc.oneof(fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit))) }), (text) => {
+        expect(normaliseTexts({ text })).toHaveLength(isStorable(text) ? 0 : 1);
+      }),
+    );
+  });
+
+  test('are in normal form C wherever they are', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), (text) => {
+        const body = { list: [{ text: text.normalize('NFD') }] };
+        normaliseTexts(body);
+        expect(body.list[0]?.text).toBe(text.normalize('NFC'));
+      }),
+    );
+  });
+
+  test('a JSON value without a bad text keeps its shape', () => {
+    fc.assert(
+      fc.property(fc.json({ maxDepth: 8 }), (json) => {
+        const value: unknown = JSON.parse(json);
+        const copy: unknown = JSON.parse(json);
+        if (normaliseTexts(value).length === 0) expect(JSON.stringify(value).normalize('NFC')).toBe(JSON.stringify(copy).normalize('NFC'));
+      }),
+    );
+  });
+
+  test('are named by JSON pointers, names of properties too', () => {
+    expect(normaliseTexts({ 'a/b~': ['ok', '\u0000'], 'x\u0007': 1 })).toEqual([
+      { path: '/a~1b~0/1', message: 'must not contain control characters' },
+      { path: '/x\u0007', message: 'must not contain control characters' },
+    ]);
+    expect(normaliseTexts('\ud800')).toEqual([{ path: '/', message: 'is not well-formed Unicode text' }]);
+  });
+
+  test('bad ones are named up to twenty', () => {
+    expect(normaliseTexts(Array.from({ length: 1_000 }, () => '\u0000'))).toHaveLength(20);
+  });
+
+  test('may lie 32 levels deep and no deeper', () => {
+    const nested = (levels: number): unknown => (levels === 0 ? 'a' : [nested(levels - 1)]);
+    expect(normaliseTexts(nested(32))).toEqual([]);
+    expect(() => normaliseTexts(nested(33))).toThrow(TooDeep);
+  });
+});
