@@ -10,6 +10,11 @@ describe('uuidv7', () => {
     expect(uuidv7(1) < uuidv7(2)).toBe(true);
   });
 
+  test('sorts in the order of making within a millisecond, too', () => {
+    const ids = Array.from({ length: 2_000 }, () => uuidv7(1_700_000_000_000));
+    expect(ids.toSorted()).toEqual(ids);
+  });
+
   test('does not repeat', () => {
     expect(new Set(Array.from({ length: 10_000 }, () => uuidv7())).size).toBe(10_000);
   });
