@@ -176,6 +176,21 @@ test('what works in the background does not take the service out of the way', as
   expect(answer.json().parts).toContainEqual({ name: 'relay', ok: false, background: true });
 });
 
+test('the description of a route names what it and the house can answer, an error once', () => {
+  const { paths } = http.swagger() as unknown as { paths: Record<string, Record<string, { responses: Record<string, unknown> }>> };
+  const responses = paths['/v1/things']?.['post']?.responses ?? {};
+  expect(Object.keys(responses)).toEqual(['200', '400', '409', '413', '415', '500', '503']);
+  expect(responses['400']).toMatchObject({
+    description: expect.stringMatching(/`validation_failed`.*\n\n`malformed_json`/),
+    content: {
+      'application/problem+json': {
+        examples: { validation_failed: { value: { status: 400 } }, malformed_json: { value: { status: 400 } } },
+      },
+    },
+  });
+  expect(paths['/health/live']?.['get']?.responses).not.toHaveProperty('400');
+});
+
 test('parameters keep the rules of texts, and are given once', async () => {
   const nul = await http.inject('/v1/things/1?limit=5%00');
   expect(nul.json()).toMatchObject({

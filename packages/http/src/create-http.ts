@@ -13,7 +13,7 @@ import { installEnding } from './ending.ts';
 import { acceptJsonOnly } from './json-body.ts';
 import type { DeclaredRoute } from './methods-of.ts';
 import { installOperations } from './operations.ts';
-import { commonProblems } from './problem.ts';
+import { houseProblems, mergeProblems } from './problem.ts';
 import { createClientErrorHandler, installRefusals, sendProblem } from './refusals.ts';
 import { createRequestLog } from './request-log.ts';
 import { toAppError } from './to-app-error.ts';
@@ -108,7 +108,8 @@ export async function createHttp(options: HttpOptions): Promise<Http> {
   acceptJsonOnly(http);
   refuseOpenSchemas(http);
   http.addHook('onRoute', (route) => {
-    if (route.schema?.response) route.schema.response = { ...commonProblems, ...(route.schema.response as object) };
+    const { schema } = route;
+    if (schema?.response) schema.response = mergeProblems(houseProblems(schema), schema.response);
   });
   await http.register(swagger, {
     openapi: {

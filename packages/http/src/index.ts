@@ -5,7 +5,7 @@ export { type Edge, edgeOf } from './edge.ts';
 export { httpErrors } from './http-errors.ts';
 export { createMemoryRateLimiter } from './memory-rate-limiter.ts';
 export type { DeclaredRoute } from './methods-of.ts';
-export { PROBLEM_TYPE, Problem, problems, statusOf, toProblem } from './problem.ts';
+export { EXAMPLE_ID, PROBLEM_TYPE, Problem, problems, statusOf, toProblem } from './problem.ts';
 export { limitByAddress, type RateLimiter, type RatePolicy, type RateState } from './rate-limit.ts';
 export { sendProblem } from './refusals.ts';
 export { PAGE_CSP } from './security-headers.ts';

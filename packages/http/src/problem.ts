@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { AppError, type ErrorCatalogue, type ErrorKind, type FieldError } from '@stoa/service';
+import type { FastifySchema } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { httpErrors } from './http-errors.ts';
 
@@ -61,25 +62,52 @@ export function problemHeaders(error: AppError): Record<string, string> {
  * The possible errors of a route for its OpenAPI description, by status: `response: { 201: User, ...problems(errors.catalogue, 'email_taken') }`.
  * Those that any route can give are added by the house.
  */
-export function problems<C extends ErrorCatalogue>(catalogue: C, ...codes: (keyof C & string)[]): Record<number, unknown> {
-  const byStatus = new Map<number, string[]>();
-  for (const code of codes) {
-    const status = statusOf[(catalogue[code] as C[string]).kind];
-    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
-  }
-  return Object.fromEntries([...byStatus].map(([status, list]) => [status, problemResponse(catalogue, status, list)]));
+export function problems<C extends ErrorCatalogue>(catalogue: C, ...codes: (keyof C & string)[]): Record<number, ProblemResponse> {
+  const byStatus = Map.groupBy(codes, (code) => statusOf[(catalogue[code] as C[string]).kind]);
+  return Object.fromEntries([...byStatus].map(([status, list]) => [status, problemResponse(catalogue, list)]));
 }
 
-function problemResponse(catalogue: ErrorCatalogue, status: number, codes: readonly string[]) {
+interface ProblemResponse {
+  readonly description: string;
+  readonly content: Record<'application/problem+json', { schema: typeof Problem; examples: Record<string, { value: Problem }> }>;
+}
+
+function problemResponse(catalogue: ErrorCatalogue, codes: readonly string[]): ProblemResponse {
   const examples = codes.map((code) => {
     const { kind, title } = catalogue[code] as ErrorCatalogue[string];
-    return [code, { value: toProblem(new AppError(kind, code, { message: title }), 'f7a1…') }];
+    return [code, { value: toProblem(new AppError(kind, code, { message: title }), EXAMPLE_ID) }];
   });
   return {
-    description: codes.map((code) => `\`${code}\`: ${catalogue[code]?.title}`).join('\n\n') || STATUS_CODES[status],
+    description: codes.map((code) => `\`${code}\`: ${catalogue[code]?.title}`).join('\n\n'),
     content: { 'application/problem+json': { schema: Problem, examples: Object.fromEntries(examples) } },
   };
 }
 
-/** What every route can answer. */
-export const commonProblems = problems(httpErrors.catalogue, 'internal_error', 'service_unavailable');
+/** The correlation id in examples. */
+export const EXAMPLE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
+
+type HouseCode = keyof typeof httpErrors.catalogue;
+
+/** What the house itself can answer on a route, for its description: more where there is something to refuse. */
+export function houseProblems(schema: FastifySchema): Record<number, ProblemResponse> {
+  const parameters: HouseCode[] = schema.querystring || schema.params || schema.body ? ['validation_failed'] : [];
+  const body: HouseCode[] = schema.body ? ['malformed_json', 'payload_too_large', 'unsupported_media_type'] : [];
+  return problems(httpErrors.catalogue, ...parameters, ...body, 'internal_error', 'service_unavailable');
+}
+
+/** Two descriptions as one: under a status that both have, the errors of both. */
+export function mergeProblems(house: Record<number, ProblemResponse>, own: object): object {
+  const merged: Record<string, unknown> = { ...house, ...own };
+  for (const [status, ours] of Object.entries(house)) {
+    const theirs = (own as Record<string, Partial<ProblemResponse> | undefined>)[status];
+    const examples = theirs?.content?.['application/problem+json']?.examples;
+    if (theirs === undefined || examples === undefined) continue;
+    const added = Object.entries(ours.content['application/problem+json'].examples).filter(([code]) => !(code in examples));
+    const lines = ours.description.split('\n\n').filter((line) => added.some(([code]) => line.startsWith(`\`${code}\``)));
+    merged[status] = {
+      description: [theirs.description, ...lines].join('\n\n'),
+      content: { 'application/problem+json': { schema: Problem, examples: { ...examples, ...Object.fromEntries(added) } } },
+    };
+  }
+  return merged;
+}

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { type Http, httpErrors, PAGE_CSP, problems, statusOf, toProblem } from '@stoa/http';
+import { EXAMPLE_ID, type Http, httpErrors, PAGE_CSP, problems, statusOf, toProblem } from '@stoa/http';
 import { AppError, type ErrorCatalogue, type ErrorDefinition } from '@stoa/service';
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
@@ -49,7 +49,7 @@ const sendPage = (reply: FastifyReply, html: string) =>
   reply.type('text/html; charset=utf-8').header('content-security-policy', PAGE_CSP).serializer(String).send(html) as never;
 
 function explain(code: string, { kind, title, cause, fix }: ErrorDefinition) {
-  const example = toProblem(new AppError(kind, code, { message: title }), '4bf92f3577b34da6a3ce929d0e0e4736');
+  const example = toProblem(new AppError(kind, code, { message: title }), EXAMPLE_ID);
   return { code, status: statusOf[kind], title, cause, fix, example };
 }
 
