@@ -32,7 +32,7 @@ const OTHER_CHARSET = /;\s*charset=(?!"?utf-?8"?\s*(?:;|$))/i;
 function refusalOf(headers: IncomingHttpHeaders, bodyLimit: number): AppError | undefined {
   const { 'content-length': length = '0', 'transfer-encoding': transfer, 'content-type': type = '', 'content-encoding': coding } = headers;
   if (length === '0' && transfer === undefined) return undefined;
-  if (Number(length) > bodyLimit) return httpErrors.payload_too_large({ headers: { connection: 'close' } });
+  if (Number(length) > bodyLimit) return httpErrors.payload_too_large();
   const isJson = type === 'application/json' || (JSON_TYPE.test(type) && !OTHER_CHARSET.test(type));
   return isJson && (coding ?? 'identity') === 'identity' ? undefined : httpErrors.unsupported_media_type();
 }

@@ -81,12 +81,10 @@ describe('a body', () => {
   });
 
   test('far beyond the limit still lets its sender read the refusal', async () => {
-    const answer = await fetch(`${url}/v1/things`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: 'a'.repeat(5_000_000),
-    });
-    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([413, 'payload_too_large']);
+    const answer = await sendRaw(url, post('a'.repeat(5_000_000)));
+    expect([answer.status, JSON.parse(answer.body).code]).toEqual([413, 'payload_too_large']);
+    // Were it closed with bytes unread, the reset would now and then be faster than the answer.
+    expect(answer.headers.get('connection')).toBe('keep-alive');
   });
 
   test('is asked for where the client waits for it', async () => {
