@@ -84,7 +84,7 @@ describe('a body', () => {
     const answer = await sendRaw(url, post('a'.repeat(5_000_000)));
     expect([answer.status, JSON.parse(answer.body).code]).toEqual([413, 'payload_too_large']);
     // Were it closed with bytes unread, the reset would now and then be faster than the answer.
-    expect(answer.headers.get('connection')).toBe('keep-alive');
+    expect(answer.headers.get('connection')).not.toBe('close');
   });
 
   test('is asked for where the client waits for it', async () => {
