@@ -5,7 +5,7 @@ import { runScript } from './run-script.ts';
 import { inTurns, type Workload } from './workload.ts';
 
 const COST = 12;
-const REGISTRATIONS = 60;
+const REGISTRATIONS = 100;
 /** Enough to keep every hashing worker busy, far below the queue's limit. */
 const IN_FLIGHT = availableParallelism() * 4;
 

@@ -66,7 +66,7 @@ describe('errors are problems', () => {
     expect(answer.headers).toMatchObject({ 'content-type': 'application/problem+json; charset=utf-8', 'retry-after': '2' });
     expect(answer.json()).toEqual({
       type: '/problems/thing_taken',
-      title: 'Conflict',
+      title: 'Taken.',
       status: 409,
       code: 'thing_taken',
       detail: 'Taken.',

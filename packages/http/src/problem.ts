@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http';
 import { AppError, type ErrorCatalogue, type ErrorKind, type FieldError } from '@stoa/service';
 import type { FastifySchema } from 'fastify';
 import { type Static, Type } from 'typebox';
@@ -43,7 +42,7 @@ export function toProblem(error: AppError, requestId: string): Problem {
   const status = statusOf[error.kind];
   return {
     type: `/problems/${error.code}`,
-    title: STATUS_CODES[status] ?? 'Error',
+    title: error.title,
     status,
     code: error.code,
     detail: error.message,

@@ -40,14 +40,17 @@ export class AppError extends Error {
   override readonly name = 'AppError';
   readonly kind: ErrorKind;
   readonly code: string;
+  /** What all occurrences of this error have in common; `message` may say more of this one. */
+  readonly title: string;
   readonly fields: readonly FieldError[] | undefined;
   readonly retryAfterSeconds: number | undefined;
   readonly headers: Readonly<Record<string, string>> | undefined;
 
-  constructor(kind: ErrorKind, code: string, options: ErrorOptions & { readonly message: string }) {
+  constructor(kind: ErrorKind, code: string, options: ErrorOptions & { readonly message: string; readonly title?: string }) {
     super(options.message, options.cause === undefined ? undefined : { cause: options.cause });
     this.kind = kind;
     this.code = code;
+    this.title = options.title ?? options.message;
     this.fields = options.fields;
     this.retryAfterSeconds = options.retryAfterSeconds;
     this.headers = options.headers;
@@ -75,7 +78,7 @@ type ErrorFactories<C extends ErrorCatalogue> = { readonly [Code in keyof C]: (o
 export function defineErrors<const C extends ErrorCatalogue>(catalogue: C): ErrorFactories<C> {
   const factories = Object.entries(catalogue).map(([code, { kind, title }]) => [
     code,
-    (options: ErrorOptions = {}) => new AppError(kind, code, { message: title, ...options }),
+    (options: ErrorOptions = {}) => new AppError(kind, code, { message: title, ...options, title }),
   ]);
   return { ...Object.fromEntries(factories), catalogue };
 }

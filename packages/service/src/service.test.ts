@@ -81,6 +81,7 @@ test('an error is made from its catalogue and can be told more', () => {
     message: 'Taken.',
     retryAfterSeconds: 3,
   });
+  expect(errors.taken({ message: 'Taken by Ada.' })).toMatchObject({ title: 'Taken.', message: 'Taken by Ada.' });
   expect(errors.catalogue.taken.fix).toBe('f');
 });
 
