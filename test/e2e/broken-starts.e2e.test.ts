@@ -54,6 +54,28 @@ describe('a start that cannot go on', () => {
       says: ['STOA_SECRET is not set', 'MAIL_URL is not set'],
     },
     {
+      title: 'a database address that cannot be',
+      env: {
+        DATABASE_URL: 'postgres://admin:hunter2@db:99999/x',
+        STOA_SECRET: Buffer.alloc(32, 1).toString('base64'),
+        MAIL_URL: 'mailbox:',
+      },
+      exitCode: 78,
+      says: ['DATABASE_URL=•••'],
+    },
+    {
+      title: 'a mail server that cannot be',
+      env: { MAIL_URL: 'smtp://me:hunter2@mail:99999' },
+      exitCode: 78,
+      says: ['MAIL_URL=smtp://me:•••@mail:99999'],
+    },
+    {
+      title: 'a password that is not percent-encoded',
+      env: { MAIL_URL: 'smtp://me:hunter2%zz@mail:25' },
+      exitCode: 78,
+      says: ['MAIL_URL=smtp://me:•••@mail:25'],
+    },
+    {
       title: 'a secret of the wrong length',
       env: { STOA_SECRET: `${'A'.repeat(48)}` },
       exitCode: 78,

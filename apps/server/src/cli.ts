@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { ConfigError, type Environment } from '@stoa/service';
+import { AppError, ConfigError, type Environment } from '@stoa/service';
 import { StartProblem } from './start-problem.ts';
 
 interface Command {
@@ -55,7 +55,7 @@ export async function runCli(argv: readonly string[]): Promise<void> {
   try {
     await dispatch(argv);
   } catch (error) {
-    process.exitCode = report(error);
+    process.exitCode = await report(error);
   }
 }
 
@@ -92,8 +92,13 @@ function help() {
   console.log(`Stoa\n\n${lines.join('\n')}\n\nEvery setting is a variable, in the environment or in .env: see .env.example.`);
 }
 
+/** Refused or unreachable connections, wrong passwords, missing databases (SQLSTATE classes 08, 28, 3D, 53, 57). */
+const isDatabaseAway = (error: unknown) =>
+  (error instanceof AppError && error.code === 'database_unavailable') ||
+  /^(ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|08|28|3D|53|57)/.test(String((error as { code?: unknown } | undefined)?.code));
+
 /** One line of cause, one of fix. Only what we did not foresee shows its stack. */
-function report(error: unknown): number {
+async function report(error: unknown): Promise<number> {
   if (error instanceof StartProblem) {
     console.error(`stoa: ${error.message}\nFix: ${error.fix}`);
     return error.exitCode;
@@ -104,6 +109,18 @@ function report(error: unknown): number {
     console.error('Fix: set them as a flag, in the environment or in .env; .env.example shows all of them.');
     return 78;
   }
-  console.error(error);
+  if (isDatabaseAway(error)) {
+    console.error(`stoa: the database cannot be used: ${(error as Error).message}.`);
+    console.error('Fix: check DATABASE_URL, and that the server runs and lets this user in.');
+    return 69;
+  }
+  const { MigrationError } = await import('@stoa/postgres');
+  if (error instanceof MigrationError) {
+    console.error(`stoa: ${error.message}.`);
+    console.error('Fix: nothing of that file was applied; mend it, or restore the version of Stoa that fits this database.');
+    return 70;
+  }
+  // The stack alone: the other fields of an error may hold what nobody should see.
+  console.error(error instanceof Error ? error.stack : error);
   return 1;
 }

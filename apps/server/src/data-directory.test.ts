@@ -72,6 +72,8 @@ test('what runs on the folder can be read while it runs, not after', async () =>
   await data.writeRun(run);
   expect(await readRun(path)).toEqual(run);
   expect(JSON.parse(await readFile(join(path, 'run.json'), 'utf8'))).toEqual(run);
+  await data.writeRun({ ...run, pid: 1 });
+  expect(await readRun(path), 'of another process').toBeUndefined();
   await data.release();
   expect(await readRun(path)).toBeUndefined();
 });

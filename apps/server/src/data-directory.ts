@@ -31,6 +31,7 @@ export async function openDataDirectory(directory: string): Promise<DataDirector
   const path = resolve(directory);
   await makeFolder(path);
   await lock(path);
+  await rm(join(path, 'run.json'), { force: true });
   return {
     path,
     secret: () => secretOf(path),
@@ -48,7 +49,9 @@ export async function readRun(directory: string): Promise<RunFile | undefined> {
   const holder = await readHolder(path);
   if (holder === undefined || !isAlive(holder)) return undefined;
   try {
-    return JSON.parse(await readFile(join(path, 'run.json'), 'utf8')) as RunFile;
+    const run = JSON.parse(await readFile(join(path, 'run.json'), 'utf8')) as RunFile;
+    // After a kill the file may be of the one before.
+    return run.pid === holder.pid ? run : undefined;
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 import { messagingMigrations } from '@stoa/messaging';
-import { createDatabase, ensureDatabase, migrate } from '@stoa/postgres';
-import { createMetrics, type DeriveKey, type Environment, type Logger } from '@stoa/service';
+import { ensureDatabase, migrate, pendingMigrations } from '@stoa/postgres';
+import type { DeriveKey, Environment, Logger } from '@stoa/service';
 import { StartProblem } from './start-problem.ts';
 
 /**
@@ -16,7 +16,7 @@ export interface DatabasePlace {
 }
 
 export function databaseUrl(service: string, { adminUrl, prefix, derive, environment }: DatabasePlace): string {
-  const override = environment[`${service.toUpperCase()}_DATABASE_URL`];
+  const override = environment[overrideOf(service)];
   if (override) return override;
   const url = new URL(adminUrl);
   const name = prefix + service;
@@ -26,38 +26,42 @@ export function databaseUrl(service: string, { adminUrl, prefix, derive, environ
   return url.href;
 }
 
+const overrideOf = (service: string) => `${service.toUpperCase()}_DATABASE_URL`;
+
 interface Migratable {
   readonly name: string;
   readonly migrations?: URL;
 }
 
+/** The migrations of a service's database, in the order they run. */
+const sourcesOf = ({ name, migrations }: Migratable) => [
+  { name: 'messaging', directory: messagingMigrations },
+  ...(migrations === undefined ? [] : [{ name, directory: migrations }]),
+];
+
 /** Makes the service's role and database where they lack, then brings the tables up to date. Safe under two starters. */
 export async function prepareDatabase(service: Migratable, place: DatabasePlace, log: Logger): Promise<void> {
   if (service.migrations === undefined) return;
   const url = databaseUrl(service.name, place);
-  if (!place.environment[`${service.name.toUpperCase()}_DATABASE_URL`]) {
+  if (!place.environment[overrideOf(service.name)]) {
     const { username, password, pathname } = new URL(url);
     await ensureDatabase({ adminUrl: place.adminUrl, database: pathname.slice(1), role: username, password });
   }
-  const sources = [
-    { name: 'messaging', directory: messagingMigrations },
-    { name: service.name, directory: service.migrations },
-  ];
-  await migrate({ url, sources, log });
+  await migrate({ url, sources: sourcesOf(service), log });
 }
 
-/** For an external server: says in one line what is wrong with a service's database, before anything starts to wait for it. */
-export async function assertReachable(service: Migratable, place: DatabasePlace, log: Logger): Promise<void> {
+/** For an external server, whose tables `stoa migrate` makes: says in one line what is wrong before anything is served from them. */
+export async function assertMigrated(service: Migratable, place: DatabasePlace, log: Logger): Promise<void> {
   if (service.migrations === undefined) return;
   const url = databaseUrl(service.name, place);
-  const database = createDatabase({ url, name: service.name, log, metrics: createMetrics(), maxConnections: 1 });
-  const { ok, detail } = await database.health();
-  await database.close();
-  if (ok) return;
   const { host, pathname } = new URL(url);
-  throw new StartProblem(
-    `The database ${pathname.slice(1)} at ${host} cannot be used: ${detail}.`,
-    'Check DATABASE_URL and that the server runs; "npx stoa migrate" makes the databases and roles.',
-    69,
-  );
+  const pending = await pendingMigrations({ url, sources: sourcesOf(service), log }).catch((error: Error) => {
+    throw new StartProblem(
+      `The database ${pathname.slice(1)} at ${host} cannot be used: ${error.message}.`,
+      'Check DATABASE_URL and that the server runs; "npx stoa migrate" makes the databases and roles.',
+      69,
+    );
+  });
+  if (pending.length === 0) return;
+  throw new StartProblem(`The database ${pathname.slice(1)} at ${host} lacks ${pending.join(', ')}.`, 'Run "npx stoa migrate" first.', 69);
 }

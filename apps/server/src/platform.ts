@@ -1,5 +1,5 @@
 import type { Service } from '@stoa/service';
-import { assertReachable, type DatabasePlace, databaseUrl, prepareDatabase } from './databases.ts';
+import { assertMigrated, type DatabasePlace, databaseUrl, prepareDatabase } from './databases.ts';
 import { serviceDefinitions } from './services.ts';
 import { type Wired, type WiringOptions, wire } from './wiring.ts';
 
@@ -19,7 +19,7 @@ export interface PlatformOptions extends Omit<WiringOptions, 'databaseUrl'> {
 export async function startPlatform({ databases, migrate, ...options }: PlatformOptions): Promise<Platform> {
   const { chosen, log } = options;
   const needed = serviceDefinitions.filter(({ name }) => chosen.includes(name));
-  await Promise.all(needed.map((definition) => (migrate ? prepareDatabase : assertReachable)(definition, databases, log)));
+  await Promise.all(needed.map((definition) => (migrate ? prepareDatabase : assertMigrated)(definition, databases, log)));
   const wired = await wire({ ...options, databaseUrl: (service) => databaseUrl(service, databases) });
   const started: Service[] = [];
   try {
@@ -34,9 +34,15 @@ export async function startPlatform({ databases, migrate, ...options }: Platform
   return { front: wired.front, stop: () => stopAll(wired, started) };
 }
 
+/** One part that cannot stop keeps no other from stopping; the first trouble is thrown at the end. */
 async function stopAll({ front, services, close }: Wired, started: readonly Service[]) {
-  await front.http.close();
-  for (const service of started) await service.stop();
-  for (const service of services) await service.http.close();
-  await close();
+  const steps = [
+    () => front.http.close(),
+    ...started.map((service) => () => service.stop()),
+    ...services.map((service) => () => service.http.close()),
+    close,
+  ];
+  const troubles: unknown[] = [];
+  for (const step of steps) await Promise.resolve(step()).catch((error: unknown) => troubles.push(error));
+  if (troubles.length > 0) throw troubles[0];
 }

@@ -6,10 +6,13 @@ import { type Static, type TObject, Type } from 'typebox';
 import { StartProblem } from './start-problem.ts';
 
 const stoaSecret = Secret({
-  minLength: 43,
+  pattern: '^[A-Za-z0-9+/]{43}=$',
+  expected: '32 random bytes in base64; `npx stoa secret` prints them',
   description:
     'The secret that every other key is derived from: 32 random bytes in base64 (`npx stoa secret`). Required with DATABASE_URL; made in DATA_DIR/secret when embedded.',
 });
+
+const mailUrl = Type.String({ description: 'where mails leave: smtp://…, or mailbox: to keep them here' });
 
 /** The variables of the process itself; every service has more of its own. */
 export const serverConfig = Type.Object({
@@ -79,14 +82,9 @@ interface Configured {
 export function readSettings(environment: Environment, services: readonly Configured[]): { config: ServerConfig; resolved: Environment } {
   const embedded = environment['DATABASE_URL'] === undefined;
   const resolved: Environment = embedded ? { MAIL_URL: 'mailbox:', ...environment } : environment;
-  const required = embedded
-    ? []
-    : [
-        Type.Object({
-          STOA_SECRET: stoaSecret,
-          MAIL_URL: Type.String({ description: 'where mails leave: smtp://…, or mailbox: to keep them here' }),
-        }),
-      ];
+  // A command that runs no service sends no mail.
+  const external = services.length === 0 ? { STOA_SECRET: stoaSecret } : { STOA_SECRET: stoaSecret, MAIL_URL: mailUrl };
+  const required = embedded ? [] : [Type.Object(external)];
   const [config] = loadConfigs([serverConfig, ...required, ...services.map((service) => service.config)], resolved);
   return { config: config as ServerConfig, resolved };
 }

@@ -6,4 +6,4 @@ export { EmbeddedPostgresError } from './embedded/embedded-postgres-error.ts';
 export { identify, isAlive, type ProcessIdentity } from './embedded/processes.ts';
 export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded/start-embedded-postgres.ts';
 export { type EnsureDatabaseOptions, ensureDatabase } from './ensure-database.ts';
-export { type MigrateOptions, MigrationError, type MigrationSource, migrate } from './migrate.ts';
+export { type MigrateOptions, MigrationError, type MigrationSource, migrate, pendingMigrations } from './migrate.ts';

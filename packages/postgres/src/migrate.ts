@@ -65,6 +65,20 @@ export async function migrate({ url, sources, log }: MigrateOptions): Promise<nu
   }
 }
 
+/** The files that `migrate` would run now. Changes nothing. */
+export async function pendingMigrations({ url, sources, log }: MigrateOptions): Promise<string[]> {
+  const migrations = (await Promise.all(sources.map(readMigrations))).flat();
+  const client = new pg.Client({ connectionString: url, application_name: 'stoa migrate', connectionTimeoutMillis: 5_000 });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ there: boolean }>(`select to_regclass('migrations') is not null as there`);
+    return (rows[0]?.there ? await findPending(client, migrations, log) : migrations).map(fileOf);
+  } finally {
+    await client.end();
+  }
+}
+
 /** The source's files in the order they are to run. */
 export async function readMigrations({ name: source, directory }: MigrationSource): Promise<Migration[]> {
   const names = (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort();

@@ -7,7 +7,7 @@ const schema = Type.Object({
   RATE: Type.Optional(Type.Number({ exclusiveMinimum: 0, expected: 'a number above 0', description: 'How fast.' })),
   OPEN: Type.Boolean({ default: false, description: 'Whether open.' }),
   MODE: Type.Enum(['on', 'off'], { default: 'on', description: 'Which mode.' }),
-  KEY: Secret({ description: 'A key.', minLength: 4 }),
+  KEY: Secret({ description: 'A key.', pattern: '^.{4,}$' }),
 });
 
 describe('loadConfig', () => {
@@ -41,6 +41,21 @@ describe('loadConfig', () => {
     ]);
     expect(problems({})).toEqual([{ variable: 'KEY', expected: 'A key.' }]);
   });
+});
+
+test('a URL that cannot be used is refused without its password', () => {
+  const urls = Type.Object({ HOME_URL: Type.String({ description: 'where home is' }) });
+  expect(loadConfig(urls, { HOME_URL: 'smtp://me:secret@mail:25' })).toEqual({ HOME_URL: 'smtp://me:secret@mail:25' });
+  for (const HOME_URL of ['smtp://me:hunter2@mail:99999', 'smtp://me:hunter2%zz@mail:25', 'no url']) {
+    try {
+      loadConfig(urls, { HOME_URL });
+      expect.unreachable();
+    } catch (error) {
+      expect((error as ConfigError).problems).toEqual([
+        { variable: 'HOME_URL', received: HOME_URL.replace(/hunter2[^@]*/, '•••'), expected: 'where home is' },
+      ]);
+    }
+  }
 });
 
 test('describeConfig gives a row per variable, without values of secrets', () => {

@@ -9,7 +9,7 @@ import { Compile } from 'typebox/compile';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Marks a variable whose value is never printed. */
-export const Secret = (options: { description: string; minLength?: number }) => Type.String({ ...options, secret: true });
+export const Secret = (options: { description: string; pattern?: string; expected?: string }) => Type.String({ ...options, secret: true });
 
 export interface ConfigProblem {
   readonly variable: string;
@@ -55,17 +55,30 @@ export function loadConfig<T extends TObject>(schema: T, environment: Environmen
     const received = environment[variable]?.trim() || undefined;
     const value = received === undefined ? property.default : convert(property, received);
     if (value === undefined && !schema.required?.includes(variable)) continue;
-    if (value === undefined || !Compile(property).Check(value)) {
+    if (value === undefined || !Compile(property).Check(value) || (variable.endsWith('_URL') && !isUrl(String(value)))) {
       problems.push({
         variable,
         expected: expectation(property),
-        ...(received === undefined ? {} : { received: property.secret ? '•••' : received }),
+        ...(received === undefined ? {} : { received: property.secret ? '•••' : maskPassword(received) }),
       });
     } else config[variable] = value;
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return config as Static<T>;
 }
+
+/** Variables that end in `_URL` must be one that can be used, its user and password too: later is too late to say so. */
+function isUrl(text: string): boolean {
+  try {
+    const { username, password } = new URL(text);
+    decodeURIComponent(`${username}${password}`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const maskPassword = (text: string) => text.replace(/(:\/\/[^:@/\s]*:).*@/, '$1•••@');
 
 function convert(property: Annotated, text: string): unknown {
   if (property.type === 'integer' || property.type === 'number') return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;

@@ -1,5 +1,6 @@
 import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 import { currentContext } from './context.ts';
+import { describeError } from './describe-error.ts';
 import { redactSecrets } from './redact-secrets.ts';
 
 export type Logger = PinoLogger;
@@ -16,6 +17,7 @@ export function createLog({ level = 'info', destination }: LogOptions = {}): Log
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: (error: unknown) => describeError(error) },
     formatters: { level: (label: string) => ({ level: label }), log: redactSecrets },
     mixin: () => {
       const context = currentContext();

@@ -65,6 +65,23 @@ test('a log line has the correlation id of its request and no secret', () => {
   expect(lines.join('')).not.toMatch(/p4ss|1234"|Basic abc/);
 });
 
+test('an error is logged by what may be known of it, its causes too', () => {
+  const lines: string[] = [];
+  const log = createLog({ destination: { write: (line: string) => void lines.push(line) } });
+  const database = Object.assign(new Error('violates a constraint'), {
+    code: '23502',
+    table: 'users',
+    detail: 'Failing row contains (ada@example.com, $2b$12$hash)',
+  });
+  log.error({ err: new Error('could not register', { cause: database }) }, 'request failed');
+  expect(JSON.parse(lines[0] as string).err).toMatchObject({
+    type: 'Error',
+    message: 'could not register',
+    cause: { code: '23502', table: 'users' },
+  });
+  expect(lines.join('')).not.toMatch(/ada@example|\$2b/);
+});
+
 test('keys differ by purpose, are stable, and need 32 bytes', () => {
   const derive = createKeys(Buffer.alloc(32, 7).toString('base64'));
   expect(derive('a')).toHaveLength(32);

@@ -4,7 +4,7 @@ import { createLog, createMetrics, type Environment } from '@stoa/service';
 import { databaseUrl } from '../databases.ts';
 import { visitHouse } from '../house.ts';
 import { serviceDefinitions } from '../services.ts';
-import { chosenServices, readSettings } from '../settings.ts';
+import { readSettings } from '../settings.ts';
 import { StartProblem } from '../start-problem.ts';
 
 const PAGE = 100;
@@ -21,7 +21,11 @@ export async function deadLetters(environment: Environment, [action, id]: readon
   const [wanted, letter] = id?.includes('/') ? (id.split('/', 2) as [string, string]) : [undefined, undefined];
   if (id !== undefined && letter === undefined)
     throw new StartProblem(`"${id}" is not the id of a dead letter.`, 'Take one from: stoa dead-letters list', 64);
-  const chosen = wanted === undefined ? chosenServices(config, ['gateway', ...names]).filter((name) => name !== 'gateway') : [wanted];
+  const chosen =
+    wanted === undefined ? (config.SERVICES === 'all' ? names : config.SERVICES.split(',').map((name) => name.trim())) : [wanted];
+  const unknown = chosen.find((name) => !names.includes(name));
+  if (unknown !== undefined)
+    throw new StartProblem(`There is no service "${unknown}" with dead letters.`, `Choose from ${names.join(', ')}.`, 64);
   const log = createLog({ level: 'warn' });
   await visitHouse(config, resolved, log, async (databases) => {
     for (const service of chosen) {

@@ -56,7 +56,7 @@ export async function start(environment: Environment): Promise<void> {
     stopping ??= starting
       .catch(() => {})
       .then(() => platform?.stop())
-      .then(() => house?.close());
+      .finally(() => house?.close());
     return stopping;
   };
   handleSignalsAndFaults(stop, log);
