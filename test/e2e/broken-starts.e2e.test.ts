@@ -67,13 +67,13 @@ describe('a start that cannot go on', () => {
       title: 'a mail server that cannot be',
       env: { MAIL_URL: 'smtp://me:hunter2@mail:99999' },
       exitCode: 78,
-      says: ['MAIL_URL=smtp://me:•••@mail:99999'],
+      says: ['MAIL_URL=•••'],
     },
     {
       title: 'a password that is not percent-encoded',
       env: { MAIL_URL: 'smtp://me:hunter2%zz@mail:25' },
       exitCode: 78,
-      says: ['MAIL_URL=smtp://me:•••@mail:25'],
+      says: ['MAIL_URL=•••'],
     },
     {
       title: 'a secret of the wrong length',
