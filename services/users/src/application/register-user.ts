@@ -2,6 +2,7 @@ import { type Clock, uuidv7 } from '@stoa/service';
 import { type PersonDraft, parsePerson } from '../domain/person.ts';
 import { newUser, type User } from '../domain/user.ts';
 import { refusedFields, taken } from '../errors.ts';
+import { withDeadline } from './deadline.ts';
 import { openActivationRequest } from './open-activation-request.ts';
 import { type InTransaction, type OneByOne, type Passwords, UNIQUE_FIELDS, type UserReader } from './ports.ts';
 
@@ -19,7 +20,8 @@ export type RegisterUser = (draft: PersonDraft, signal: AbortSignal) => Promise<
 
 /**
  * Registers a person: a pending account, its first request for a code, the event that has the code mailed.
- * Who asks for the same address, number or login at the same time waits here, so that a duplicate costs no hash.
+ * Who asks for the same address, number or login at the same time waits here, so that a duplicate costs no hash;
+ * ten seconds at most, the wait for a core among them.
  * @throws 400 `validation_failed`; 409 `email_taken`, `phone_taken`, `login_taken`, in this order; 503 `hashing_busy`.
  */
 export function createRegisterUser(ports: RegisterUserPorts): RegisterUser {
@@ -30,10 +32,10 @@ export function createRegisterUser(ports: RegisterUserPorts): RegisterUser {
     const { person } = parsed;
     const keys = UNIQUE_FIELDS.filter((field) => person[field] !== null).map((field) => `${field}:${person[field]}`);
 
-    return await oneByOne(keys, async () => {
+    const register = async (hurry: AbortSignal) => {
       const clash = await users.findTaken(person);
       if (clash !== undefined) throw taken(clash);
-      const passwordHash = await passwords.hash(person.password, signal);
+      const passwordHash = await passwords.hash(person.password, hurry);
       const now = clock.now();
       const user = newUser(uuidv7(now.getTime()), person, now);
       await inTransaction(async (tx) => {
@@ -42,6 +44,7 @@ export function createRegisterUser(ports: RegisterUserPorts): RegisterUser {
         await openActivationRequest(tx, user, 1, now);
       });
       return user;
-    });
+    };
+    return await withDeadline(signal, (hurry) => oneByOne(keys, () => register(hurry), hurry));
   };
 }

@@ -1,3 +1,4 @@
+import { unlessAborted } from '../application/deadline.ts';
 import type { OneByOne } from '../application/ports.ts';
 
 /**
@@ -6,16 +7,26 @@ import type { OneByOne } from '../application/ports.ts';
  */
 export function createKeyedMutex(): OneByOne {
   const last = new Map<string, Promise<void>>();
-  return async (keys, work) => {
-    const before = keys.map((key) => last.get(key));
-    const { promise: done, resolve: release } = Promise.withResolvers<void>();
+  return async (keys, work, signal) => {
+    signal.throwIfAborted();
+    const before = Promise.all(keys.map((key) => last.get(key)));
+    const { promise: done, resolve } = Promise.withResolvers<void>();
     for (const key of keys) last.set(key, done);
+    const release = () => {
+      resolve();
+      for (const key of keys) if (last.get(key) === done) last.delete(key);
+    };
     try {
-      await Promise.all(before);
+      await unlessAborted(before, signal);
+    } catch (error) {
+      // Who leaves early still keeps those behind from overtaking those before.
+      void before.then(release);
+      throw error;
+    }
+    try {
       return await work();
     } finally {
       release();
-      for (const key of keys) if (last.get(key) === done) last.delete(key);
     }
   };
 }

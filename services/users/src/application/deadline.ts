@@ -1,0 +1,36 @@
+import { errors } from '../errors.ts';
+
+/** Who waits longer has been given up by most clients. */
+const MAX_WAIT_MS = 10_000;
+const RETRY_AFTER_SECONDS = 5;
+
+/**
+ * Gives `work` a signal that is aborted with `signal`, and with 503 `hashing_busy` after ten seconds: one limit for all the
+ * lines that a request waits in. Work that heeds it only while it waits is not cut short once begun.
+ */
+export async function withDeadline<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  const deadline = new AbortController();
+  const onAbort = () => deadline.abort(signal.reason);
+  const timer = setTimeout(() => deadline.abort(errors.hashing_busy({ retryAfterSeconds: RETRY_AFTER_SECONDS })), MAX_WAIT_MS);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await work(deadline.signal);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Waits for `promise`. @throws the reason of the signal, when that is aborted first. */
+export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
