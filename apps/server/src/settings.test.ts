@@ -33,6 +33,14 @@ describe('the settings', () => {
     expect(problems.map(({ variable }) => variable).sort()).toEqual(['LOG_LEVEL', 'PORT', 'TRIES']);
   });
 
+  test('report rules over several variables together with the rest', () => {
+    const checkConfig = () => {
+      throw new ConfigError([{ variable: 'TO', expected: 'more than FROM' }]);
+    };
+    const problems = problemsOf(() => readSettings({ PORT: 'x' }, [{ config: Type.Object({}), checkConfig }]));
+    expect(problems.map(({ variable }) => variable)).toEqual(['PORT', 'TO']);
+  });
+
   test('an external database asks for the secret and the way of mail, and never shows its password', () => {
     const problems = problemsOf(() => readSettings({ DATABASE_URL: 'mysql://u:hunter2@host' }, [{ config: Type.Object({}) }]));
     expect(problems.map(({ variable }) => variable).sort()).toEqual(['DATABASE_URL', 'MAIL_URL', 'STOA_SECRET']);

@@ -73,19 +73,37 @@ function readDotEnv(file: string): Environment {
 
 interface Configured {
   readonly config: TObject;
+  checkConfig?(config: never): void;
 }
 
 /**
  * Everything that this process was told, checked as a whole before anything starts.
  * @returns the process's own settings, and the environment with what the topology decides filled in.
+ * @throws ConfigError with the problems of all of it together.
  */
 export function readSettings(environment: Environment, services: readonly Configured[]): { config: ServerConfig; resolved: Environment } {
   const embedded = environment['DATABASE_URL'] === undefined;
   const resolved: Environment = embedded ? { MAIL_URL: 'mailbox:', ...environment } : environment;
+  const problems = new Map<string, ConfigError['problems'][number]>();
+  const attempt = <T>(load: () => T): T | undefined => {
+    try {
+      return load();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      for (const problem of error.problems) problems.set(problem.variable, problem);
+      return undefined;
+    }
+  };
+  const config = attempt(() => loadConfig(serverConfig, resolved));
   // A command that runs no service sends no mail.
   const external = services.length === 0 ? { STOA_SECRET: stoaSecret } : { STOA_SECRET: stoaSecret, MAIL_URL: mailUrl };
-  const required = embedded ? [] : [Type.Object(external)];
-  const [config] = loadConfigs([serverConfig, ...required, ...services.map((service) => service.config)], resolved);
+  if (!embedded) attempt(() => loadConfig(Type.Object(external), resolved));
+  for (const service of services)
+    attempt(() => {
+      const loaded = loadConfig(service.config, resolved);
+      service.checkConfig?.(loaded as never);
+    });
+  if (problems.size > 0) throw new ConfigError([...problems.values()]);
   return { config: config as ServerConfig, resolved };
 }
 
@@ -107,21 +125,4 @@ export function chosenServices({ SERVICES }: ServerConfig, known: readonly strin
     );
   }
   return chosen;
-}
-
-/** Loads several schemas from one environment and reports the problems of all of them together. */
-export function loadConfigs<const T extends readonly TObject[]>(schemas: T, environment: Environment): { [I in keyof T]: Static<T[I]> } {
-  const problems: ConfigError['problems'][number][] = [];
-  const configs = schemas.map((schema) => {
-    try {
-      return loadConfig(schema, environment);
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      problems.push(...error.problems);
-      return undefined;
-    }
-  });
-  const distinct = [...new Map(problems.map((problem) => [problem.variable, problem])).values()];
-  if (distinct.length > 0) throw new ConfigError(distinct);
-  return configs as { [I in keyof T]: Static<T[I]> };
 }

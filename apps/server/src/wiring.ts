@@ -3,9 +3,8 @@ import { gateway } from '@stoa/gateway';
 import type { Locate } from '@stoa/http';
 import { createLocalBroker } from '@stoa/messaging';
 import { createDatabase } from '@stoa/postgres';
-import { createMetrics, type DeriveKey, type Environment, type Logger, type Service, systemClock, uuidv7 } from '@stoa/service';
+import { createMetrics, type DeriveKey, type Environment, type Logger, loadConfig, type Service, systemClock, uuidv7 } from '@stoa/service';
 import { serviceDefinitions } from './services.ts';
-import { loadConfigs } from './settings.ts';
 
 export interface WiringOptions {
   /** Names of the services to make, `gateway` among them or not. */
@@ -44,7 +43,7 @@ export async function wire({ chosen, environment, derive, log, databaseUrl }: Wi
     const serviceLog = log.child({ service: name });
     const database = createDatabase({ url: databaseUrl(name), name, log: serviceLog, metrics });
     closing.unshift(() => database.close());
-    const [config] = loadConfigs([definition.config], environment);
+    const config = loadConfig(definition.config, environment);
     made.set(name, await definition.create({ ...shared, config: config as never, database: database as never, log: serviceLog }));
   }
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { TObject } from 'typebox';
+import type { Static, TObject } from 'typebox';
 
 /** How one part of a service is: the database, the broker, the relay. A part that is not `ok` says why in `detail`. */
 export interface HealthPart {
@@ -30,6 +30,8 @@ export interface ServiceDefinition<Deps, Config extends TObject = TObject> {
   readonly name: string;
   /** The service's variables; see `loadConfig`. */
   readonly config: Config;
+  /** Rules over several variables. @throws ConfigError */
+  checkConfig?(config: Static<Config>): void;
   /** The service's folder of `.sql` migrations; absent when it has no database. */
   readonly migrations?: URL;
   create(deps: Deps): Service | Promise<Service>;

@@ -4,7 +4,7 @@ import { type Broker, createMessaging } from '@stoa/messaging';
 import type { Database } from '@stoa/postgres';
 import type { DeriveKey, Logger, Metrics, Service } from '@stoa/service';
 import { createUsersActivationCodes } from './activation-codes.ts';
-import { checkSender, type MailerConfig } from './config.ts';
+import type { MailerConfig } from './config.ts';
 import { mailerErrors } from './errors.ts';
 import { openMailbox } from './mailbox/open-mailbox.ts';
 import { createMailerMetrics } from './metrics.ts';
@@ -28,7 +28,6 @@ export interface MailerDeps {
 
 /** The whole service: an event comes in, a row waits in `mails`, a sender takes it to the transport. */
 export async function createMailer({ config, database, broker, log, metrics, derive, locate, instanceId }: MailerDeps): Promise<Service> {
-  checkSender(config);
   const { MAIL_URL: url, MAIL_FROM: from, MAIL_RATE_PER_SECOND: ratePerSecond } = config;
   const connections = config.MAIL_CONNECTIONS ?? connectionsFor(ratePerSecond);
   const render = createRenderer();

@@ -1,5 +1,5 @@
 import type { ServiceDefinition } from '@stoa/service';
-import { mailerConfig } from './config.ts';
+import { checkSender, mailerConfig } from './config.ts';
 import { createMailer, type MailerDeps } from './create-mailer.ts';
 
 export type { MailerDeps } from './create-mailer.ts';
@@ -9,6 +9,7 @@ export type { MailerTables } from './tables.ts';
 export const mailer: ServiceDefinition<MailerDeps, typeof mailerConfig> = {
   name: 'mailer',
   config: mailerConfig,
+  checkConfig: checkSender,
   migrations: new URL('../migrations/', import.meta.url),
   create: createMailer,
 };
