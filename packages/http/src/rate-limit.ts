@@ -32,6 +32,7 @@ export interface RateLimiter {
 /**
  * Counts the request against the policy for its address and sets `RateLimit` and `RateLimit-Policy`
  * (draft-ietf-httpapi-ratelimit-headers-10).
+ * @param placeFreed asked when the limit is reached: whether a place may have been given back meanwhile, to be tried for again.
  * @returns a function that takes it back.
  * @throws 429 `rate_limited` with `Retry-After`.
  */
@@ -40,19 +41,22 @@ export async function limitByAddress(
   policy: RatePolicy,
   request: FastifyRequest,
   reply: FastifyReply,
+  placeFreed: () => Promise<boolean> = async () => false,
 ): Promise<() => Promise<void>> {
   if (policy.limit === 0) return async () => {};
   const key = addressKey(request.clientAddress);
-  const state = await limiter.consume(policy, key);
+  let state = await limiter.consume(policy, key);
+  while (!state.allowed && (await placeFreed())) state = await limiter.consume(policy, key);
   const { allowed, remaining, resetSeconds } = state;
-  appendItem(reply, 'ratelimit-policy', `"${policy.name}";q=${policy.limit};w=${policy.windowSeconds}`);
-  appendItem(reply, 'ratelimit', `"${policy.name}";r=${remaining};t=${resetSeconds}`);
+  setItem(reply, 'ratelimit-policy', policy.name, `;q=${policy.limit};w=${policy.windowSeconds}`);
+  setItem(reply, 'ratelimit', policy.name, `;r=${remaining};t=${resetSeconds}`);
   if (!allowed) throw httpErrors.rate_limited({ retryAfterSeconds: resetSeconds });
   return () => limiter.refund(policy, key, state);
 }
 
-/** Both headers are lists (RFC 9651 §3.1): a route may have several limits. */
-function appendItem(reply: FastifyReply, name: string, item: string): void {
-  const before = reply.getHeader(name);
-  void reply.header(name, before === undefined ? item : `${before}, ${item}`);
+/** Both headers are lists (RFC 9651 §3.1): a route may have several limits. One that is counted twice is told as it was last. */
+function setItem(reply: FastifyReply, header: string, name: string, parameters: string): void {
+  const items = String(reply.getHeader(header) ?? '').split(', ');
+  const others = items.filter((item) => item !== '' && !item.startsWith(`"${name}";`));
+  void reply.header(header, [...others, `"${name}"${parameters}`].join(', '));
 }

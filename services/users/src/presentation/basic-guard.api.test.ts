@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { basic, type Person, somebody, type UsersUnderTest, usersUnderTest, wrong } from '../testing/users-under-test.ts';
+import { basic, type Person, somebody, tally, times, type UsersUnderTest, usersUnderTest, wrong } from '../testing/users-under-test.ts';
 
 let users: UsersUnderTest;
 beforeAll(async () => {
@@ -100,6 +100,29 @@ describe('limits per address', () => {
     limited.clock.advance(60_000);
     await limited.mint((await limited.requestsOf(person)).at(-1) as string);
     expect((await limited.activate(person, code)).statusCode).toBe(200);
+  });
+
+  test('being many is no failure: a hundred at a time that are right are all let in', async () => {
+    await using limited = await usersUnderTest({ RESENDS_PER_HOUR: '0' });
+    const people = await times(100, () => limited.registered());
+    expect(tally(await Promise.all(people.map((person) => limited.resend(person))))).toEqual({ '202': 100 });
+    const activated = await Promise.all(people.map((person) => limited.activate(person, person.code)));
+    expect(tally(activated)).toEqual({ '200': 100 });
+    for (const { headers } of activated) expect(headers['ratelimit-policy']).toBe('"failures";q=60;w=60');
+    for (const { headers } of activated) expect(headers['ratelimit']).toMatch(/^"failures";r=\d+;t=60$/);
+  });
+
+  test('a hundred wrong ones at a time are sixty failures; the right ones among them count for none', async () => {
+    await using limited = await usersUnderTest();
+    const person = await limited.registered();
+    const stranger = { ...person, password: 'something else' };
+    expect(tally(await times(100, () => limited.activate(stranger, person.code)))).toEqual({
+      '401 invalid_credentials': 60,
+      '429 rate_limited': 40,
+    });
+    limited.clock.advance(60_000);
+    const mixed = tally(await times(110, (index) => (index % 11 < 6 ? limited.activate(stranger, '0000') : limited.resend(person))));
+    expect(mixed['401 invalid_credentials']).toBe(60);
   });
 
   test('registrations, taken addresses among them', async () => {

@@ -4,7 +4,6 @@ import type { Authenticate } from '../application/authenticate.ts';
 import type { User } from '../domain/user.ts';
 import { credentialsRequired } from '../errors.ts';
 import type { AddressLimits } from './address-limits.ts';
-import { clientSignal } from './client-signal.ts';
 
 export interface BasicGuard {
   /** @throws 401 `credentials_required`, `invalid_credentials`; 429 `rate_limited`; 503 `hashing_busy`. */
@@ -20,7 +19,7 @@ export function createBasicGuard(authenticate: Authenticate, limits: AddressLimi
     async onRequest(request, reply) {
       const credentials = parseBasic(request.headers.authorization);
       if (credentials === undefined) throw credentialsRequired();
-      const account = await limits.countFailure(request, reply, () => authenticate(credentials, clientSignal(reply)));
+      const account = await limits.countFailure(request, reply, (signal) => authenticate(credentials, signal));
       accounts.set(request, account);
     },
     accountOf(request) {
