@@ -9,7 +9,8 @@ export const usersConfig = Type.Object({
   CODE_TTL_SECONDS: Type.Integer({ default: 60, minimum: 10, maximum: 900, description: 'How long a code lives after its mail has left.' }),
   PENDING_USER_TTL_HOURS: Type.Integer({
     default: 24,
-    minimum: 1,
+    // With less, registering anew would give an address more codes than the ten of a day.
+    minimum: 24,
     description: 'When an account that was never activated is removed, counted from its last code.',
   }),
   PHONE_DEFAULT_REGION: Type.Optional(

@@ -1,6 +1,8 @@
+import { loadConfig } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
+import { usersConfig } from '../config.ts';
 import { somebody, type UsersUnderTest, usersUnderTest } from '../testing/users-under-test.ts';
 
 const HOUR = 3_600_000;
@@ -46,7 +48,8 @@ test('an account that was not activated goes a day after its last code, audited,
   expect(await users.database.query.selectFrom('activation_codes').select('user_id').execute()).toEqual([]);
 });
 
-test('PENDING_USER_TTL_HOURS says how long', async () => {
+test('PENDING_USER_TTL_HOURS says how long: a day or more, so that registering anew gives no more codes in a day', async () => {
+  expect(() => loadConfig(usersConfig, { PENDING_USER_TTL_HOURS: '23' })).toThrow('PENDING_USER_TTL_HOURS');
   await using users = await usersUnderTest({ PENDING_USER_TTL_HOURS: '72' });
   const person = somebody();
   await users.register(person);
