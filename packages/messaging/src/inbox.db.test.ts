@@ -1,3 +1,4 @@
+import { createDatabase } from '@stoa/postgres';
 import { testDatabase } from '@stoa/postgres/testing';
 import { uuidv7 } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
@@ -6,6 +7,7 @@ import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import type { Accept } from './broker.ts';
 import { createMessaging, messagingMigrations } from './create-messaging.ts';
+import { createInbox } from './inbox.ts';
 import { happened, silent } from './testing/copies.ts';
 import { type Consumer, consumer } from './types.ts';
 
@@ -91,16 +93,38 @@ test.for<[string, unknown, RegExp]>([
   });
 });
 
-test('what Postgres does not take is kept without its data, and what comes with it is handled', async () => {
+test('what Postgres does not take is kept with its data as text, and what comes with it is handled', async () => {
   await using receiver = await openReceiver();
   const deep = JSON.parse('['.repeat(50_000) + ']'.repeat(50_000));
   await receiver.accept(message({ type: 'unheard-of', data: deep }), message());
   await eventually(async () => {
     expect(await receiver.rows()).toMatchObject([
-      { status: 'dead', data: null, reason: expect.stringMatching(/stack depth/) },
+      { status: 'dead', data: JSON.stringify(deep), reason: expect.stringMatching(/stack depth/) },
       { consumer: 'on-happened', status: 'done' },
     ]);
   });
+});
+
+test('a time-out buries nothing: accept fails, and the messages arrive once when they come again', async () => {
+  await using fixture = await testDatabase<unknown>({
+    sources: [{ name: 'messaging', directory: messagingMigrations }],
+    leftoversExpected: 'pending, as nothing works here',
+  });
+  const url = new URL(fixture.url);
+  url.searchParams.set('statement_timeout', '100');
+  const hasty = createDatabase<unknown>({ url: url.href, name: 'hasty', log: silent, metrics: new Registry() });
+  const { accept } = createInbox(hasty.query, [onHappened], silent);
+  const received = [message(), message()];
+  const statuses = async () => (await sql<{ status: string }>`select status from inbox`.execute(fixture.database.query)).rows;
+  await fixture.database.transaction(async (tx) => {
+    await sql`lock table inbox in access exclusive mode`.execute(tx);
+    await expect(accept(received)).rejects.toMatchObject({ code: '57014' });
+  });
+  expect(await statuses()).toEqual([]);
+  await accept(received);
+  await accept(received);
+  expect(await statuses()).toEqual([{ status: 'pending' }, { status: 'pending' }]);
+  await hasty.close();
 });
 
 test('a replay of an unheard-of type reaches the consumer that has come since', async () => {

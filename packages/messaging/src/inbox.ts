@@ -1,4 +1,4 @@
-import { AppError, type Logger } from '@stoa/service';
+import type { Logger } from '@stoa/service';
 import { type Kysely, sql } from 'kysely';
 import type { Accept } from './broker.ts';
 import { findFault } from './check.ts';
@@ -36,15 +36,15 @@ export function createInbox<Schema>(db: Kysely<Schema>, consumers: readonly Cons
     });
   }
 
-  /** One row that Postgres does not take must neither keep the others out nor be lost. */
+  /** One row that Postgres does not take must neither keep the others out nor be lost: its data is kept as text. */
   async function insertOneByOne(rows: readonly NewRow[]): Promise<void> {
     for (const row of rows) {
       try {
         await insertRows(db, [row]);
       } catch (error) {
-        if (isUnavailable(error)) throw error;
+        if (!isCausedByRow(error)) throw error;
         const reason = `the database does not take it: ${error instanceof Error ? error.message : String(error)}`;
-        await insertRows(db, [{ ...row, message: { ...row.message, data: null }, reason }]);
+        await insertRows(db, [{ ...row, message: { ...row.message, data: JSON.stringify(row.message.data) }, reason }]);
       }
     }
   }
@@ -61,7 +61,7 @@ export function createInbox<Schema>(db: Kysely<Schema>, consumers: readonly Cons
       try {
         await insertRows(db, rows);
       } catch (error) {
-        if (isUnavailable(error)) throw error;
+        if (!isCausedByRow(error)) throw error;
         await insertOneByOne(rows);
       }
     },
@@ -75,7 +75,12 @@ export function findMisfit<Schema>({ event }: Consumer<Schema>, { version, data 
   return fault && `data does not fit the contract: ${fault}`;
 }
 
-const isUnavailable = (error: unknown): boolean => error instanceof AppError && error.kind === 'unavailable';
+/**
+ * `true` when a repeat would fail the same way: SQLSTATE classes 22 (data), 23 (constraint) and 54 (limit). After every other error,
+ * a time-out or a deadlock say, the message is to come again.
+ */
+const isCausedByRow = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' && /^(22|23|54)...$/.test(error.code);
 
 /** One statement; a message that a consumer already has is left as it is. The order of the rows becomes the order of their ids. */
 async function insertRows<Schema>(db: Kysely<Schema>, rows: readonly NewRow[]): Promise<void> {
