@@ -20,6 +20,8 @@ export interface Link {
 export interface SessionConnection {
   /** The live link; while the server is away it waits and tries again. @throws after `close`. */
   link(): Promise<Link>;
+  /** The link if there is one now. */
+  live(): Link | undefined;
   close(): Promise<void>;
 }
 
@@ -46,6 +48,7 @@ export function createSessionConnection({
   let current: Promise<Link> | undefined;
   let end = async (): Promise<void> => {};
   let established = false;
+  let live: Link | undefined;
 
   async function connect(): Promise<Link> {
     const client = new pg.Client({ ...options, query_timeout: heartbeatMs, options: SERVER_KEEPALIVE });
@@ -63,10 +66,12 @@ export function createSessionConnection({
       throw error;
     }
     established = true;
+    live = link;
     const heartbeat = setInterval(() => void link.query('select 1').catch(() => client.end()), heartbeatMs);
     onAbort(lost.signal, () => {
       clearInterval(heartbeat);
       current = undefined;
+      live = undefined;
       if (closing.signal.aborted) return;
       log.warn({ database: name }, 'session connection lost');
       void open().catch(() => {});
@@ -90,6 +95,7 @@ export function createSessionConnection({
 
   return {
     link: open,
+    live: () => live,
     async close() {
       closing.abort(new Error('The database is closed.'));
       await current?.catch(() => {});

@@ -82,6 +82,27 @@ describe('listen', () => {
     await eventually(() => expect(heard).toEqual(['ok']));
   });
 
+  test('ending it does not wait for a server that is away', async () => {
+    const end = await open('cut').listen('cut', () => {});
+    const { rows } = await sql<{ name: string }>`select current_database() as name`.execute(fixture.database.query);
+    const admin = createDatabase<unknown>({
+      url: Object.assign(new URL(fixture.url), { pathname: '/postgres' }).href,
+      name: 'admin',
+      log,
+      metrics: new Registry(),
+    });
+    opened.push(admin);
+    const admit = (yes: boolean) =>
+      sql`alter database ${sql.id(rows[0]?.name ?? '')} allow_connections ${sql.raw(String(yes))}`.execute(admin.query);
+    await admit(false);
+    try {
+      await endSession('cut');
+      await end();
+    } finally {
+      await admit(true);
+    }
+  });
+
   test('close ends the wait of a listen whose server is away', async () => {
     const away = createDatabase({ url: 'postgres://nobody@127.0.0.1:1/none', name: 'away', log, metrics: new Registry() });
     const listening = away

@@ -51,9 +51,11 @@ export function createSession({ options, log, name }: SessionOptions): Session {
         const rest = handlers.get(channel);
         if (!rest?.delete(own) || rest.size > 0) return;
         handlers.delete(channel);
-        await whileLinked(connection.link, async (link) => {
-          if (!handlers.has(channel)) await link.query(`unlisten ${pg.escapeIdentifier(channel)}`);
-        });
+        // Nobody hears any more, so nothing waits for the server: a subscription of a lost link went with it.
+        await connection
+          .live()
+          ?.query(`unlisten ${pg.escapeIdentifier(channel)}`)
+          .catch(() => {});
       };
     },
     lead: leading.lead,
