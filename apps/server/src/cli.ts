@@ -17,7 +17,7 @@ const dataFlag = { data: 'DATA_DIR' };
 /** Each command's code is loaded only when it runs. */
 const commands: Readonly<Record<string, Command>> = {
   start: {
-    usage: 'stoa start [--port N] [--host ADDRESS] [--data DIR] [--services users,mailer,…]',
+    usage: 'stoa start [--port N] [--host ADDRESS] [--data DIR] [--services users,mailer,…]   (by npm: npm start -- --port N)',
     summary: 'start the services and their gateway',
     flags: { ...dataFlag, port: 'PORT', host: 'HOST', services: 'SERVICES' },
     run: async (environment) => (await import('./commands/start.ts')).start(environment),

@@ -97,6 +97,19 @@ function unusable(path: string, cause: unknown): StartProblem {
   );
 }
 
+/** @throws StartProblem when a live Stoa has the folder: to be said before anything else, its port for instance, seems to be in the way. */
+export async function assertUnused(directory: string): Promise<void> {
+  const path = resolve(directory);
+  const holder = await readHolder(path);
+  if (holder === undefined || !isAlive(holder)) return;
+  const run = await readRun(path);
+  throw new StartProblem(
+    `Another Stoa (process ${holder.pid}${run ? `, ${run.url}` : ''}) is running on ${path}.`,
+    `Use that one, stop it with "kill ${holder.pid}", or start this one with --data DIR and another --port.`,
+    75,
+  );
+}
+
 /** The lock is a hard link to a file written beforehand, so that nobody ever reads a half-written one. */
 async function lock(path: string) {
   const file = join(path, 'lock');
@@ -110,14 +123,7 @@ async function lock(path: string) {
     for (;;) {
       if (await tryLink(mine, file)) return;
       const holder = await readHolder(path);
-      if (holder !== undefined && isAlive(holder)) {
-        const run = await readRun(path);
-        throw new StartProblem(
-          `Another Stoa (process ${holder.pid}${run ? `, ${run.url}` : ''}) is running on ${path}.`,
-          `Use that one, stop it with "kill ${holder.pid}", or start this one with --data DIR and another --port.`,
-          75,
-        );
-      }
+      await assertUnused(path);
       if (await takeOver(path, mine, holder)) return;
     }
   } finally {

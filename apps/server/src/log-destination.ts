@@ -10,5 +10,5 @@ export async function logDestination(): Promise<DestinationStream> {
     return destination({ dest: 1, ...BUFFERED });
   }
   const { default: pretty } = await import('pino-pretty');
-  return pretty({ translateTime: 'SYS:HH:MM:ss.l', ignore: 'service,correlationId', messageFormat: '{service} {msg}', sync: true });
+  return pretty({ translateTime: 'SYS:HH:MM:ss.l', ignore: 'service', messageFormat: '{service} {msg}', singleLine: true, sync: true });
 }

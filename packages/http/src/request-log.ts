@@ -21,6 +21,8 @@ export function createRequestLog(log: Logger, metrics: Metrics): WatchRequest {
       buckets: BUCKETS,
       registers: [metrics],
     });
+  // A service's own log names the service already.
+  const isNamed = 'service' in log.bindings();
   return (request, response, edge) => {
     response.once('close', () => {
       const status = response.headersSent ? response.statusCode : CLIENT_GONE;
@@ -29,7 +31,7 @@ export function createRequestLog(log: Logger, metrics: Metrics): WatchRequest {
       const milliseconds = performance.now() - edge.startedAt;
       durations.observe({ service, method, route, status }, milliseconds / 1000);
       const line = {
-        service,
+        ...(isNamed ? {} : { service }),
         method,
         path: pathOf(request.url as string),
         status,
@@ -37,7 +39,7 @@ export function createRequestLog(log: Logger, metrics: Metrics): WatchRequest {
         address,
         correlationId: context.correlationId,
       };
-      log.info(response.writableFinished ? line : { ...line, aborted: true }, 'request');
+      log.info(response.writableEnded ? line : { ...line, aborted: true }, 'request');
     });
   };
 }

@@ -1,6 +1,7 @@
 import { gateway } from '@stoa/gateway';
 import { createLog, type Environment, type Logger } from '@stoa/service';
 import { banner, warningsOf } from '../banner.ts';
+import { assertUnused } from '../data-directory.ts';
 import { type House, openHouse } from '../house.ts';
 import { assertPortFree, listen, reachableHost } from '../listening.ts';
 import { logDestination } from '../log-destination.ts';
@@ -18,6 +19,7 @@ export async function start(environment: Environment): Promise<void> {
   const chosen = chosenServices(config, ['gateway', ...serviceDefinitions.map(({ name }) => name)]);
   const embedded = config.DATABASE_URL === undefined;
   const host = config.HOST ?? (embedded ? '127.0.0.1' : '0.0.0.0');
+  if (embedded) await assertUnused(config.DATA_DIR);
   await assertPortFree(config.PORT, host);
   const log = createLog({ level: config.LOG_LEVEL, destination: await logDestination() });
 
@@ -70,11 +72,13 @@ export async function start(environment: Environment): Promise<void> {
 
 function handleSignalsAndFaults(stop: () => Promise<void>, log: Logger) {
   const stopProcess = async (exitCode: number) => {
+    console.error('Stopping …');
     setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
     await stop().catch((error) => {
       log.error({ err: error }, 'could not stop cleanly');
       process.exit(1);
     });
+    console.error('Stopped.');
     process.exit(exitCode);
   };
   onStopSignal(
