@@ -9,7 +9,7 @@ interface SmtpError extends Error {
 }
 
 /** Whatever the code, an answer like this is about how much we send, not about what. */
-const THROTTLED = /\b4\.7\.28\b|too many|rate.?limit|throttl|quota exceeded/i;
+const THROTTLED = /\b4\.7\.\d|\b5\.4\.5\b|too many|rate.?limit|throttl|quota|limit exceeded/i;
 
 /** @param handedOver whether a byte of the message had left when the error came. */
 export function classifySmtpError(error: unknown, handedOver: boolean): SendError {
@@ -22,8 +22,11 @@ function failureOf({ code, responseCode, command }: Omit<SmtpError, 'message'>, 
   if (code === 'EAUTH' || responseCode === 530 || command?.startsWith('AUTH')) return 'unavailable';
   if (responseCode !== undefined && responseCode > 0) {
     if (command === 'CONN' || command === 'EHLO' || command === 'STARTTLS' || responseCode === 421) return 'unavailable';
-    if (responseCode >= 500) return 'permanent';
-    return THROTTLED.test(response) ? 'unavailable' : 'transient';
+    // A full mailbox (552, 5.2.2) speaks of a quota too, its owner's and not ours.
+    if (THROTTLED.test(response) && !/\b5\.2\.\d/.test(response)) return 'unavailable';
+    // The sender is refused: that is about our MAIL_FROM, not about this mail.
+    if (command === 'MAIL FROM') return 'unavailable';
+    return responseCode >= 500 ? 'permanent' : 'transient';
   }
   // An address or message that cannot even be put on the wire.
   if (code === 'EENVELOPE' || code === 'EMESSAGE') return 'permanent';
