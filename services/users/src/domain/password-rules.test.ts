@@ -32,6 +32,15 @@ describe('a password', () => {
     expect(refusals(text)).toEqual(['must not be the e-mail address, its first part or the login']);
   });
 
+  test.each(['ada@bücher.example', 'Ada@BÜCHER.example', 'ada@bu\u0308cher.example', 'ada@xn--bcher-kva.example'])(
+    'is not the e-mail address, in whatever form: %s',
+    (text) => {
+      const parsed = parsePassword(text, { ...context, email: 'ada@xn--bcher-kva.example' });
+      expect(parsed).toEqual({ refused: ['must not be the e-mail address, its first part or the login'] });
+      expect(refusals(text)).toEqual([]);
+    },
+  );
+
   test('tells everything that is wrong at once', () => {
     const short = { ...context, login: 'ada', isCommon: () => true };
     expect(parsePassword('ADA', short)).toMatchObject({ refused: { length: 3 } });

@@ -1,3 +1,4 @@
+import { parseEmailAddress } from './email-address.ts';
 import { accepted, type Parsed, refused } from './parsed.ts';
 
 const MIN_CHARACTERS = 8;
@@ -28,11 +29,14 @@ export function parsePassword(text: string, { email, login, isCommon }: Password
   const password = normalizePassword(text);
   const lowerCased = password.toLowerCase();
   const names = [email, email?.split('@')[0], login];
+  // Read as an address, so that it is the same however its domain is written.
+  const address = parseEmailAddress(password);
+  const isName = names.includes(lowerCased) || ('value' in address && address.value === email);
   const [first, ...more] = [
     [...password].length < MIN_CHARACTERS && `must have at least ${MIN_CHARACTERS} characters`,
     utf8.encode(password).length > MAX_BYTES && `must have at most ${MAX_BYTES} bytes in UTF-8`,
     isCommon(lowerCased) && 'must not be one of the passwords that are tried first',
-    names.includes(lowerCased) && 'must not be the e-mail address, its first part or the login',
+    isName && 'must not be the e-mail address, its first part or the login',
   ].filter((reason) => reason !== false);
   return first === undefined ? accepted(password) : refused(first, ...more);
 }

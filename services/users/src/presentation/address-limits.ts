@@ -56,8 +56,11 @@ export function createAddressLimits(limiter: RateLimiter, config: UsersConfig): 
           failed = isFailure(error);
           throw error;
         } finally {
-          if (!failed) await giveBack();
-          place.leave();
+          try {
+            if (!failed) await giveBack();
+          } finally {
+            place.leave();
+          }
         }
       });
     },
