@@ -1,23 +1,40 @@
 import { availableParallelism, cpus } from 'node:os';
 import { gateway } from './gateway.ts';
+import { logIns } from './log-in.ts';
 import { pipeline } from './pipeline.ts';
+import { profile } from './profile.ts';
+import { refresh } from './refresh.ts';
 import { registration } from './registration.ts';
+import { scale } from './scale.ts';
 import { startUp } from './start-up.ts';
+import { timing } from './timing.ts';
 import type { Result, Workload } from './workload.ts';
 
 /**
  * `npm run bench [name …]`: every workload beside its floor, measured in turns in the same run, as machines are noisy.
  * A ratio says how much of what the machine can do is left when Stoa does it.
  */
-const workloads: Record<string, Workload> = { registration, gateway, pipeline, 'start-up': startUp };
+const workloads: Record<string, Workload> = {
+  registration,
+  'log-in': logIns,
+  refresh,
+  profile,
+  timing,
+  gateway,
+  pipeline,
+  'start-up': startUp,
+};
+
+/** Too long for every run: by name alone. */
+const long: Record<string, Workload> = { scale };
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(workloads);
 console.log(`${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${availableParallelism()} × ${cpus()[0]?.model.trim()}\n`);
 
 const results: Result[] = [];
 for (const name of chosen) {
-  const workload = workloads[name];
-  if (workload === undefined) throw new Error(`no workload "${name}": choose from ${Object.keys(workloads).join(', ')}`);
+  const workload = workloads[name] ?? long[name];
+  if (workload === undefined) throw new Error(`no workload "${name}": choose from ${Object.keys({ ...workloads, ...long }).join(', ')}`);
   console.error(`… ${name}`);
   results.push(...(await workload()));
 }

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { accessTable } from './reports/access.ts';
 import { configurationTable, environmentExample } from './reports/configuration.ts';
 import { apiDocuments } from './reports/documents.ts';
 import { schemaDocuments } from './reports/schemas.ts';
@@ -15,6 +16,7 @@ const reference = 'docs/reference';
 
 const reports = new Map([
   ['.env.example', environmentExample()],
+  [`${reference}/access.md`, await accessTable()],
   [`${reference}/configuration.md`, configurationTable()],
   ...[...(await apiDocuments()), ...(await schemaDocuments())].map(([name, text]): [string, string] => [`${reference}/${name}`, text]),
 ]);

@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto';
+import { testIdentity } from '@stoa/auth/testing';
 import { gateway } from '@stoa/gateway';
 import { createHttp, type Http } from '@stoa/http';
-import { createLog, createMetrics, type Service } from '@stoa/service';
+import { createKeys, createLog, createMetrics, type Service } from '@stoa/service';
 import { destination } from 'pino';
 import { Type } from 'typebox';
 import { BUFFERED } from '../../apps/server/src/log-destination.ts';
@@ -13,5 +15,7 @@ const http: Http = await createHttp({ name: 'hello', title: 'Hello', description
 http.get('/v1/hello', { schema: { response: { 200: Type.Object({ hello: Type.String() }) } } }, async () => ({ hello: 'world' }));
 const hello = { name: 'hello', http: http as unknown as Service['http'], start: async () => {}, stop: async () => {}, health };
 await http.ready();
-const front = await gateway.create({ log, metrics, services: [hello], asyncApi: {} });
+const derive = createKeys(randomBytes(32).toString('base64'));
+const { identity } = await testIdentity();
+const front = await gateway.create({ log, derive, identity, metrics, services: [hello], asyncApi: {} });
 console.log(await front.http.listen({ port: 0, host: '127.0.0.1' }));

@@ -1,5 +1,8 @@
 import { type TSchema, Type } from 'typebox';
+import { accountLinkRequested } from './account-link-requested.ts';
+import { accountNoticeRequested } from './account-notice-requested.ts';
 import { activationRequested } from './activation-requested.ts';
+import { userDeleted } from './user-deleted.ts';
 
 /** What the document needs to know of an event. */
 export interface DescribedEvent {
@@ -14,7 +17,7 @@ export interface DescribedEvent {
 }
 
 /** Every event of the product. */
-export const events: readonly DescribedEvent[] = [activationRequested];
+export const events: readonly DescribedEvent[] = [activationRequested, accountLinkRequested, accountNoticeRequested, userDeleted];
 
 /** The message around an event's data, as it travels on every broker. */
 const envelope = ({ name, version, source, schema }: DescribedEvent) =>

@@ -68,7 +68,8 @@ export const rules: readonly Rule[] = [
     says: 'application imports domain, application, contracts, @stoa/service, and of the other packages but types',
     forbidsImport: (module, { target, typeOnly }) => {
       if (layerOf(module, module.path) !== 'application') return false;
-      if (isUnder(target, module.part)) return ['infrastructure', 'presentation', 'index.ts'].includes(layerOf(module, target) ?? '');
+      if (isUnder(target, module.part))
+        return ['infrastructure', 'presentation', 'wiring', 'index.ts'].includes(layerOf(module, target) ?? '');
       return !/^(contracts|packages\/service)\//.test(target) && !(typeOnly && isUnder(target, 'packages'));
     },
   },
@@ -82,9 +83,10 @@ export const rules: readonly Rule[] = [
   },
   {
     name: 'index-wires',
-    says: 'only index.ts ties the layers of a service together',
+    says: 'only index.ts and wiring/ tie the layers of a service together',
     forbidsImport: (module, { target }) => {
       const layer = layerOf(module, module.path) ?? '';
+      if (['presentation', 'infrastructure'].includes(layer)) return layerOf(module, target) === 'wiring';
       return layer.endsWith('.ts') && layer !== 'index.ts' && ['infrastructure', 'presentation'].includes(layerOf(module, target) ?? '');
     },
   },

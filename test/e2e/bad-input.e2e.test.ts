@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hostileRequests, type RawAnswer, sendRaw, type Target } from '@stoa/http/testing';
+import { eventually } from '@stoa/service/testing';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { basic, register, somebody } from './client.ts';
+import { basic, logIn, post, register, somebody } from './client.ts';
 import { dataFolder, type StoaProcess, startStoa } from './stoa-process.ts';
 
 /** A word that is in bodies, credentials and queries, and so must be in no line of the log. */
@@ -14,9 +15,38 @@ const bodies: Readonly<Record<string, Record<string, unknown>>> = {
   'POST /v1/users': { email: `${canary}@example.com`, password: canary, login: 'ada', phone: '+14155552671', fullName: 'Ada' },
   'POST /v1/users/activation': { code: '1234' },
   'POST /v1/users/activation/code': {},
+  'PATCH /v1/users/me': { email: `${canary}@example.com`, login: 'ada', phone: '+14155552671', fullName: 'Ada' },
+  'PUT /v1/users/me/password': { currentPassword: canary, newPassword: canary },
+  'POST /v1/password-resets': { email: `${canary}@example.com` },
+  'POST /v1/password-resets/confirm': { token: canary, password: canary },
+  'POST /v1/email-confirmations': { token: canary },
+  'POST /v1/sessions': { identifier: `${canary}@example.com`, password: canary },
+  'POST /v1/sessions/refresh': { refreshToken: canary },
+  'PATCH /v1/users/{id}': { email: `${canary}@example.com`, login: 'ada', phone: '+14155552671', fullName: 'Ada' },
+  'PUT /v1/users/{id}/roles': { roles: ['user'] },
+  'POST /v1/roles': { name: 'support', permissions: ['users:read'] },
+  'PATCH /v1/roles/{name}': { permissions: ['users:read'] },
+  'POST /v1/service-accounts': { name: 'shop', permissions: ['users:create'], expiresAt: '2030-01-01T00:00:00Z' },
+  'POST /v1/dead-letters/replay': { service: 'users' },
+  'POST /v1/setup': { code: canary, email: `${canary}@example.com`, password: canary, fullName: 'Ada' },
+};
+/** What is bad elsewhere and well-formed here: it is not sent. */
+const welcome: Readonly<Record<string, readonly string[]>> = {
+  'PATCH /v1/users/me': ['nothing in it', 'null as login', 'null as phone', 'null as fullName'],
+  'POST /v1/service-accounts': ['null as expiresAt'],
+  'POST /v1/dead-letters/replay': ['nothing in it'],
+  'POST /v1/dead-letters/x/replay': ['an empty body'],
+};
+/** How a route refuses what is well-formed and no credential, or comes too late. */
+const refusals: Readonly<Record<string, readonly number[]>> = {
+  'POST /v1/sessions': [401],
+  'POST /v1/sessions/refresh': [401],
+  'PUT /v1/users/me/password': [401],
+  'POST /v1/setup': [409],
 };
 const pending = somebody();
 
+let accessToken: string;
 let folder: Awaited<ReturnType<typeof dataFolder>>;
 let stoa: StoaProcess;
 let targets: Target[];
@@ -24,6 +54,7 @@ beforeAll(async () => {
   folder = await dataFolder();
   stoa = await startStoa({ dataDirectory: folder.path, env: { LOG_LEVEL: 'debug', RATE_LIMITS: 'off' } });
   expect((await register(stoa.url, pending)).status).toBe(201);
+  accessToken = await administratorOf(stoa);
   targets = await targetsOf(stoa.url);
 });
 afterAll(async () => {
@@ -38,12 +69,14 @@ describe('bad input', () => {
     let sent = 0;
     for (const target of targets) {
       for (const { name, allowed, bytes } of hostileRequests(target)) {
+        const route = `${target.method} ${target.path}`;
+        if (welcome[route]?.includes(name)) continue;
         sent += 1;
         const fault = await sendRaw(stoa.url, bytes).then(
-          (answer) => faultOf(answer, [...allowed, ...(target.headers ? [] : [401])]),
+          (answer) => faultOf(answer, [...allowed, ...(refusals[route] ?? []), ...(target.headers ? [] : [401])]),
           (error: Error) => error.message,
         );
-        if (fault !== undefined) failures.push(`${target.method} ${target.path}, ${name}: ${fault}`);
+        if (fault !== undefined) failures.push(`${route}, ${name}: ${fault}`);
       }
     }
     expect(failures).toEqual([]);
@@ -91,7 +124,15 @@ interface OpenApi {
   readonly paths: Record<string, Record<string, { requestBody?: object; security?: Record<string, unknown>[] }>>;
 }
 
-/** Every operation, as anybody and, where it takes Basic, as a person who may. */
+/** The access token of somebody who may do everything. */
+async function administratorOf({ url, output }: StoaProcess): Promise<string> {
+  const code = await eventually(() => output().match(/\/setup#code=([A-Za-z0-9_-]{43})/)?.[1] ?? Promise.reject(new Error('not yet')));
+  const person = somebody();
+  expect((await post(`${url}/v1/setup`, { code, ...person })).status).toBe(201);
+  return ((await (await logIn(url, person)).json()) as { accessToken: string }).accessToken;
+}
+
+/** Every operation, as anybody and, where it takes credentials, as a person who may. */
 async function targetsOf(url: string): Promise<Target[]> {
   const { paths } = (await (await fetch(`${url}/openapi.json`)).json()) as OpenApi;
   return Object.entries(paths).flatMap(([pattern, operations]) =>
@@ -100,8 +141,9 @@ async function targetsOf(url: string): Promise<Target[]> {
       const body = bodies[`${method} ${pattern}`];
       if (requestBody !== undefined && body === undefined) throw new Error(`no body for ${method} ${pattern}: add one above`);
       const target = { method, path: pattern.replace(/\{\w+\}/g, 'x'), ...(body && { body }) };
-      const takesBasic = security?.some((scheme) => 'basic' in scheme) ?? false;
-      return [target, ...(takesBasic ? [{ ...target, headers: { authorization: basic(pending) } }] : [])];
+      const takes = (name: string) => security?.some((scheme) => name in scheme) ?? false;
+      const credentials = [...(takes('basic') ? [basic(pending)] : []), ...(takes('bearer') ? [`Bearer ${accessToken}`] : [])];
+      return [target, ...credentials.map((authorization) => ({ ...target, headers: { authorization } }))];
     }),
   );
 }
@@ -113,7 +155,7 @@ async function storedRows(): Promise<unknown> {
   await client.connect();
   try {
     const { rows } = await client.query(
-      'select (select count(*) from users) as users, (select count(*) from activation_requests) as activation_requests',
+      'select (select count(*) from users) as users, (select count(*) from activation_requests) as activation_requests, (select count(*) from account_links) as account_links',
     );
     return rows[0];
   } finally {

@@ -19,6 +19,9 @@ export const activate = (url: string, person: Person, code: string) =>
 
 export const resend = (url: string, person: Person) => post(`${url}/v1/users/activation/code`, undefined, { authorization: basic(person) });
 
+/** @param identifier e-mail address, login or phone number. */
+export const logIn = (url: string, { email, password }: Person, identifier = email) => post(`${url}/v1/sessions`, { identifier, password });
+
 export const basic = ({ email, password }: Person) => `Basic ${Buffer.from(`${email}:${password}`).toString('base64')}`;
 
 export function post(url: string, body: unknown, headers: Record<string, string> = {}) {

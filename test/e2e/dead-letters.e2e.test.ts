@@ -58,7 +58,7 @@ describe('dead letters by command line', () => {
   test('one is listed with its reason and handed in again by its id; what runs takes it up', async () => {
     const message = await bury();
     const [line = ''] = await stoa('list', '--service', 'mailer');
-    expect(line).toMatch(/^mailer\/inbox-\d+ .* activation-requested → on-activation-requested +after 10 tries: it was a bad day$/);
+    expect(line).toMatch(/^mailer\.inbox-\d+ .* activation-requested → on-activation-requested +after 10 tries: it was a bad day$/);
     const id = line.split(' ')[0] as string;
     expect(await stoa('replay', id)).toEqual([`${id}: handed in again`]);
     await eventually(async () => expect(await statusOf(message)).toBe('done'));

@@ -42,4 +42,10 @@ describe('the banner', () => {
     const warnings = warningsOf({ RATE_LIMITS: 'off', MAIL_URL: 'mailbox:' }, '0.0.0.0');
     expect(banner({ ...facts, warnings })).toMatch(/WARNING +RATE_LIMITS=off[\s\S]*WARNING +HOST=0\.0\.0\.0/);
   });
+
+  test('warns when mails of a server for others would lead to localhost', () => {
+    const server = { DATABASE_URL: 'postgres://db', MAIL_URL: 'smtp://mail.example.com' };
+    expect(warningsOf(server, '127.0.0.1')).toEqual([expect.stringMatching(/^PUBLIC_URL is not set/)]);
+    expect(warningsOf({ ...server, PUBLIC_URL: 'https://stoa.test' }, '127.0.0.1')).toEqual([]);
+  });
 });

@@ -8,12 +8,14 @@ export interface BannerFacts {
   readonly services: readonly string[];
   /** `MAIL_URL`. */
   readonly mail: string;
+  /** Where the first administrator is made; absent when there is one. */
+  readonly setUpUrl?: string | undefined;
   /** What a person should know before others reach this. */
   readonly warnings: readonly string[];
 }
 
 /** What a person needs to know after a start. Every address in it can be opened from this machine. */
-export function banner({ url, readyInMs, postgresDirectory, services, mail, warnings }: BannerFacts): string {
+export function banner({ url, readyInMs, postgresDirectory, services, mail, setUpUrl, warnings }: BannerFacts): string {
   const hasMailbox = mail === 'mailbox:' && services.includes('mailer');
   const rows: readonly (readonly [string, string, boolean?])[] = [
     ['API', url],
@@ -25,6 +27,7 @@ export function banner({ url, readyInMs, postgresDirectory, services, mail, warn
     ['Database', postgresDirectory ? `embedded PostgreSQL, data in ${postgresDirectory}` : 'external PostgreSQL (DATABASE_URL)'],
     ['Messages', 'embedded, in process (BROKER_URL=local:)'],
     ['Mail', describeMail(mail), services.includes('mailer')],
+    ['Set-up', `${setUpUrl} (makes the first administrator; works once, for 24 hours)`, setUpUrl !== undefined],
     ...warnings.map((warning) => ['WARNING', warning] as const),
   ];
   const table = rows.filter(([, , isThere = true]) => isThere).map(([name, value]) => `  ${name.padEnd(9)} ${value}`);
@@ -63,6 +66,9 @@ export function warningsOf(environment: Environment, host: string): string[] {
     warnings.push('RATE_LIMITS=off: nothing is limited per address. For benchmarks, never for users.');
   if (isOpen && environment['MAIL_URL'] === 'mailbox:') {
     warnings.push(`HOST=${host} with MAIL_URL=mailbox: whoever reaches this machine reads every mail at /mailbox.`);
+  }
+  if (environment['DATABASE_URL'] !== undefined && environment['PUBLIC_URL'] === undefined) {
+    warnings.push('PUBLIC_URL is not set: links in mails lead to localhost, and so nowhere for those who get them.');
   }
   return warnings;
 }

@@ -9,7 +9,9 @@ interface Command {
   readonly flags?: Readonly<Record<string, string>>;
   /** Names of the words that follow the command. */
   readonly words?: readonly string[];
-  run(environment: Environment, words: readonly string[]): Promise<void>;
+  /** Flags that stand for no variable. */
+  readonly options?: Readonly<Record<string, { readonly type: 'string' | 'boolean' }>>;
+  run(environment: Environment, words: readonly string[], options: Readonly<Record<string, unknown>>): Promise<void>;
 }
 
 const dataFlag = { data: 'DATA_DIR' };
@@ -33,6 +35,36 @@ const commands: Readonly<Record<string, Command>> = {
     flags: { ...dataFlag, service: 'SERVICES' },
     words: ['list|replay', 'ID'],
     run: async (environment, words) => (await import('./commands/dead-letters.ts')).deadLetters(environment, words),
+  },
+  admin: {
+    usage: 'stoa admin create|unprotect --email ADDRESS [--password-stdin] [--data DIR]',
+    summary: 'make a protected administrator, with the password in STOA_ADMIN_PASSWORD or a link to set one; or take the protection away',
+    flags: dataFlag,
+    words: ['create|unprotect'],
+    options: { email: { type: 'string' }, 'password-stdin': { type: 'boolean' } },
+    run: async (environment, words, options) => (await import('./commands/admin.ts')).admin(environment, words, options),
+  },
+  keys: {
+    usage: 'stoa keys rotate [--data DIR]',
+    summary: 'have another key sign the access tokens; nobody is logged out',
+    flags: dataFlag,
+    words: ['rotate'],
+    run: async (environment, words) => (await import('./commands/keys.ts')).keys(environment, words),
+  },
+  users: {
+    usage: 'stoa users import FILE|- [--data DIR]',
+    summary:
+      'take in accounts of another system with the hashes of their passwords, one JSON object on each line (docs/importing-users.md)',
+    flags: dataFlag,
+    words: ['import', 'FILE|-'],
+    run: async (environment, words) => (await import('./commands/users-import.ts')).importUsers(environment, words),
+  },
+  seed: {
+    usage: 'stoa seed --users N [--data DIR]',
+    summary: 'add accounts that nobody has, to try out how it is with many',
+    flags: dataFlag,
+    options: { users: { type: 'string' } },
+    run: async (environment, _words, options) => (await import('./commands/seed.ts')).seed(environment, options),
   },
   secret: {
     usage: 'stoa secret',
@@ -64,23 +96,24 @@ async function dispatch([name, ...rest]: readonly string[]) {
   const command = commands[name];
   if (command === undefined) throw new StartProblem(`There is no command "${name}".`, `Known are ${Object.keys(commands).join(', ')}.`, 64);
   const { readEnvironment } = await import('./settings.ts');
-  const { flags, words, wantsHelp } = parse(command, rest);
+  const { flags, words, options, wantsHelp } = parse(command, rest);
   if (wantsHelp) return console.log(`${command.usage}\n  ${command.summary}`);
-  await command.run(readEnvironment(flags), words);
+  await command.run(readEnvironment(flags), words, options);
 }
 
 function parse(command: Command, argv: string[]) {
   const flags = command.flags ?? {};
-  const options = Object.fromEntries(Object.keys(flags).map((flag) => [flag, { type: 'string' as const }]));
+  const valued = Object.fromEntries(Object.keys(flags).map((flag) => [flag, { type: 'string' as const }]));
   try {
     const { values, positionals } = parseArgs({
       args: argv,
-      options: { ...options, help: { type: 'boolean', short: 'h' } },
+      options: { ...valued, ...command.options, help: { type: 'boolean', short: 'h' } },
       allowPositionals: true,
     });
     if (positionals.length > (command.words?.length ?? 0)) throw new Error(`"${positionals.at(-1)}" is one word too many`);
     const environment = Object.entries(flags).map(([flag, variable]) => [variable, (values as Record<string, unknown>)[flag]]);
-    return { flags: Object.fromEntries(environment) as Environment, words: positionals, wantsHelp: values.help === true };
+    const options = Object.fromEntries(Object.entries(values).filter(([name]) => name in (command.options ?? {})));
+    return { flags: Object.fromEntries(environment) as Environment, words: positionals, options, wantsHelp: values.help === true };
   } catch (error) {
     const cause = (error as Error).message.split('. ')[0];
     throw new StartProblem(`${cause}.`, `Usage: ${command.usage}`, 64);

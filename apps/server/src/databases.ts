@@ -1,5 +1,5 @@
 import { messagingMigrations } from '@stoa/messaging';
-import { ensureDatabase, migrate, pendingMigrations } from '@stoa/postgres';
+import { ensureDatabase, houseMigrations, migrate, pendingMigrations } from '@stoa/postgres';
 import type { DeriveKey, Environment, Logger } from '@stoa/service';
 import { StartProblem } from './start-problem.ts';
 
@@ -36,6 +36,7 @@ interface Migratable {
 /** The migrations of a service's database, in the order they run. */
 const sourcesOf = ({ name, migrations }: Migratable) => [
   { name: 'messaging', directory: messagingMigrations },
+  { name: 'house', directory: houseMigrations },
   ...(migrations === undefined ? [] : [{ name, directory: migrations }]),
 ];
 

@@ -1,30 +1,44 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { StartProblem } from './start-problem.ts';
 
-/** Finds out before anything else starts whether the address can be had. */
-export async function assertPortFree(port: number, host: string): Promise<void> {
-  const server = createServer();
-  try {
-    server.listen(port, host);
-    await once(server, 'listening');
-  } catch (error) {
-    throw portProblem(error, port, host);
-  } finally {
-    server.close();
-  }
+/** A port that this process can have. */
+export interface Port {
+  readonly number: number;
+  /** Call just before it is opened. */
+  release(): Promise<void>;
 }
 
-/** Opens the port. @returns the port, which is a chosen one where 0 was asked for. */
-export async function listen(http: FastifyInstance, port: number, host: string): Promise<number> {
+/**
+ * Finds out before anything else starts whether the address can be had. Where 0 is asked for it takes a free port, and holds it, so
+ * that nobody else gets it meanwhile.
+ */
+export async function findPort(wanted: number, host: string): Promise<Port> {
+  const server = createServer();
+  const release = async () => {
+    if (server.listening) await new Promise((resolve) => server.close(resolve));
+  };
   try {
-    await http.listen({ port, host });
+    server.listen(wanted, host);
+    await once(server, 'listening');
   } catch (error) {
-    throw portProblem(error, port, host);
+    throw portProblem(error, wanted, host);
   }
-  const address = http.server.address();
-  return typeof address === 'object' && address !== null ? address.port : port;
+  server.unref();
+  if (wanted === 0) return { number: (server.address() as AddressInfo).port, release };
+  // Who calls before all is ready is to be refused, not to wait.
+  await release();
+  return { number: wanted, release };
+}
+
+export async function listen(http: FastifyInstance, port: Port, host: string): Promise<void> {
+  await port.release();
+  try {
+    await http.listen({ port: port.number, host });
+  } catch (error) {
+    throw portProblem(error, port.number, host);
+  }
 }
 
 function portProblem(error: unknown, port: number, host: string): unknown {

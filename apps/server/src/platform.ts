@@ -27,6 +27,7 @@ export async function startPlatform({ databases, migrate, ...options }: Platform
       started.unshift(service);
       await service.start();
     }
+    await wired.identity.start();
   } catch (error) {
     await stopAll(wired, started);
     throw error;
@@ -35,9 +36,10 @@ export async function startPlatform({ databases, migrate, ...options }: Platform
 }
 
 /** One part that cannot stop keeps no other from stopping; the first trouble is thrown at the end. */
-async function stopAll({ front, services, close }: Wired, started: readonly Service[]) {
+async function stopAll({ front, services, identity, close }: Wired, started: readonly Service[]) {
   const steps = [
     () => front.http.close(),
+    () => identity.stop(),
     ...started.map((service) => () => service.stop()),
     ...services.map((service) => () => service.http.close()),
     close,

@@ -1,3 +1,4 @@
+import type { Identity } from '@stoa/auth';
 import type { Locate } from '@stoa/http';
 import { mailer } from '@stoa/mailer';
 import type { Broker } from '@stoa/messaging';
@@ -17,6 +18,7 @@ export interface ServiceDeps {
   readonly clock: Clock;
   readonly derive: DeriveKey;
   readonly locate: Locate;
+  readonly identity: Identity;
   readonly instanceId: string;
 }
 

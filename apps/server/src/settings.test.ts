@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ConfigError } from '@stoa/service';
 import { Type } from 'typebox';
 import { describe, expect, test } from 'vitest';
-import { chosenServices, readEnvironment, readSettings } from './settings.ts';
+import { chosenServices, readEnvironment, readSettings, withPublicUrl } from './settings.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stoa-settings-'));
 writeFileSync(join(folder, '.env'), 'PORT=1\nHOST=file\nLOG_LEVEL=\nDATA_DIR="a folder"\n');
@@ -39,6 +39,15 @@ describe('the settings', () => {
     };
     const problems = problemsOf(() => readSettings({ PORT: 'x' }, [{ config: Type.Object({}), checkConfig }]));
     expect(problems.map(({ variable }) => variable)).toEqual(['PORT', 'TO']);
+  });
+
+  test('a service that needs PUBLIC_URL is checked with what stands, and is told where the process listens where nothing does', () => {
+    const service = { config: Type.Object({ PUBLIC_URL: Type.String() }) };
+    const { resolved } = readSettings({ PORT: '0' }, [service]);
+    expect(withPublicUrl(resolved, 4321)['PUBLIC_URL']).toBe('http://localhost:4321');
+    expect(withPublicUrl({ PUBLIC_URL: 'https://stoa.test' }, 4321)['PUBLIC_URL']).toBe('https://stoa.test');
+    const problems = problemsOf(() => readSettings({ PUBLIC_URL: 'https://stoa.test/path' }, [service]));
+    expect(problems.map(({ variable }) => variable)).toEqual(['PUBLIC_URL']);
   });
 
   test('an external database asks for the secret and the way of mail, and never shows its password', () => {

@@ -78,7 +78,7 @@ interface Configured {
 
 /**
  * Everything that this process was told, checked as a whole before anything starts.
- * @returns the process's own settings, and the environment with what the topology decides filled in.
+ * @returns the process's own settings, and the environment with what the topology decides filled in, but for `withPublicUrl`.
  * @throws ConfigError with the problems of all of it together.
  */
 export function readSettings(environment: Environment, services: readonly Configured[]): { config: ServerConfig; resolved: Environment } {
@@ -98,14 +98,21 @@ export function readSettings(environment: Environment, services: readonly Config
   // A command that runs no service sends no mail.
   const external = services.length === 0 ? { STOA_SECRET: stoaSecret } : { STOA_SECRET: stoaSecret, MAIL_URL: mailUrl };
   if (!embedded) attempt(() => loadConfig(Type.Object(external), resolved));
+  const complete = withPublicUrl(resolved, config?.PORT ?? 0);
   for (const service of services)
     attempt(() => {
-      const loaded = loadConfig(service.config, resolved);
+      const loaded = loadConfig(service.config, complete);
       service.checkConfig?.(loaded as never);
     });
   if (problems.size > 0) throw new ConfigError([...problems.values()]);
   return { config: config as ServerConfig, resolved };
 }
+
+/** Where people reach this process, as long as nobody says otherwise: only once its port is known. */
+export const withPublicUrl = (environment: Environment, port: number): Environment => ({
+  PUBLIC_URL: `http://localhost:${port}`,
+  ...environment,
+});
 
 /** The services that `SERVICES` names; `all` by default. */
 export function chosenServices({ SERVICES }: ServerConfig, known: readonly string[]): readonly string[] {

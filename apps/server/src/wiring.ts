@@ -1,9 +1,11 @@
+import { createIdentity, HOLD_SECONDS, type Identity, IdentityAnswer, serviceCredential } from '@stoa/auth';
 import { asyncApi } from '@stoa/contracts';
 import { gateway } from '@stoa/gateway';
-import type { Locate } from '@stoa/http';
+import { type Caller, createCaller, type Locate } from '@stoa/http';
 import { createLocalBroker } from '@stoa/messaging';
 import { createDatabase } from '@stoa/postgres';
 import { createMetrics, type DeriveKey, type Environment, type Logger, loadConfig, type Service, systemClock, uuidv7 } from '@stoa/service';
+import { Compile } from 'typebox/compile';
 import { serviceDefinitions } from './services.ts';
 
 export interface WiringOptions {
@@ -21,6 +23,8 @@ export interface Wired {
   readonly services: readonly Service[];
   /** The one whose routes are open to the world: the gateway, or the only service there is. */
   readonly front: Service;
+  /** Who may come in, for every guard of the process; to be started once the services answer. */
+  readonly identity: Identity;
   /** Closes the pools and the broker. */
   close(): Promise<void>;
 }
@@ -35,7 +39,9 @@ export async function wire({ chosen, environment, derive, log, databaseUrl }: Wi
     const service = made.get(name);
     return service && { inject: service.http.inject.bind(service.http) };
   };
-  const shared = { broker, metrics, clock: systemClock, derive, locate, instanceId: uuidv7() };
+  const askUsers = createCaller({ locate, credential: serviceCredential(derive, 'identity'), timeoutMs: (HOLD_SECONDS + 5) * 1_000 });
+  const identity = createIdentity({ ask: askForIdentity(askUsers), log, clock: systemClock });
+  const shared = { broker, metrics, clock: systemClock, derive, locate, identity, instanceId: uuidv7() };
 
   for (const definition of serviceDefinitions) {
     const { name } = definition;
@@ -50,14 +56,23 @@ export async function wire({ chosen, environment, derive, log, databaseUrl }: Wi
   const services = [...made.values()];
   let front = services[0] as Service;
   if (chosen.includes('gateway')) {
-    front = await gateway.create({ metrics, log, services, asyncApi: asyncApi() });
+    front = await gateway.create({ metrics, log, derive, identity, services, asyncApi: asyncApi() });
   }
   await Promise.all([...services, front].map((service) => service.http.ready()));
   return {
     services,
     front,
+    identity,
     close: async () => {
       for (const close of closing) await close();
     },
   };
 }
+
+const isIdentityAnswer = Compile(IdentityAnswer);
+
+const askForIdentity = (call: Caller) => async (question: object) => {
+  const { status, body } = await call('users', { method: 'POST', path: '/internal/identity', body: question });
+  if (status !== 200 || !isIdentityAnswer.Check(body)) throw new Error(`users answered ${status} where news of identities were expected`);
+  return body;
+};

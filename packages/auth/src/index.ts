@@ -1,3 +1,25 @@
+export { type Access, installAccess, type RouteAccess } from './access.ts';
+export {
+  CLOCK_TOLERANCE_SECONDS,
+  type NewToken,
+  type PublicKey,
+  signAccessToken,
+  type TokenSigningKey,
+} from './access-tokens.ts';
 export { type BasicCredentials, basicChallenge, parseBasic } from './basic.ts';
-export { authErrors, type Principal, requireService } from './require-service.ts';
+export { authErrors } from './errors.ts';
+export { API_KEY_PREFIX, createIdentity, type Identity, type IdentityOptions } from './identity.ts';
+export { HOLD_SECONDS, IdentityAnswer, IdentityQuestion, type IdentityState, type Revocation } from './identity-feed.ts';
+export {
+  type Actor,
+  actorOf,
+  type Principal,
+  principalOf,
+  type ServiceAccountPrincipal,
+  type ServicePrincipal,
+  tokenInvalid,
+  type UserPrincipal,
+  userOf,
+} from './principal.ts';
 export { serviceCredential, verifyServiceCredential } from './service-credential.ts';
+export { generateSigningKey, openSigningKey } from './signing-keys.ts';

@@ -10,12 +10,16 @@ import {
 } from 'fastify';
 import { edgeOf, installEdge, NO_ROUTE } from './edge.ts';
 import { installEnding } from './ending.ts';
+import { installNotModified } from './entity-tags.ts';
+import { refuseUnkeptIdempotency } from './idempotency.ts';
 import { acceptJsonOnly } from './json-body.ts';
 import type { DeclaredRoute } from './methods-of.ts';
-import { installOperations } from './operations.ts';
+import { installOperations, type Readiness } from './operations.ts';
 import { houseProblems, mergeProblems } from './problem.ts';
 import { createClientErrorHandler, installRefusals, sendProblem } from './refusals.ts';
 import { createRequestLog } from './request-log.ts';
+import { buildSerializer } from './serialization.ts';
+import { shareProblem } from './shared-problem.ts';
 import { toAppError } from './to-app-error.ts';
 import { createValidatorCompiler, refuseOpenSchemas, type TypeBoxProvider } from './validation.ts';
 
@@ -30,6 +34,10 @@ export interface HttpOptions {
   /** The service's own errors; their pages are made from it. */
   readonly errors: ErrorCatalogue;
   readonly health: () => Promise<readonly HealthPart[]>;
+  /** What the tags of its routes are about, for the description. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Shows `/health/ready` to who asks for HTML first; JSON by default. */
+  readonly readinessPage?: (readiness: Readiness) => string;
   /** Other limits than the house's, for tests and special ports. */
   readonly limits?: Partial<typeof LIMITS>;
 }
@@ -68,9 +76,11 @@ const LIMITS = {
   checkMs: 2_000,
 };
 
+const HOUSE_TAGS = { operations: 'How the process is: health, metrics, errors explained.' };
+
 /** An instance of Fastify with the defaults of the house; see README.md for what they are. Routes are added to what it resolves to. */
 export async function createHttp(options: HttpOptions): Promise<Http> {
-  const { name, title, description, version, log, metrics, errors, health } = options;
+  const { name, title, description, version, log, metrics, errors, health, tags = {}, readinessPage } = options;
   const limits = { ...LIMITS, ...options.limits };
   const http = fastify({
     bodyLimit: limits.bodyBytes,
@@ -84,6 +94,7 @@ export async function createHttp(options: HttpOptions): Promise<Http> {
       requireHostHeader: false,
     },
     logger: false,
+    schemaController: { compilersFactory: { buildSerializer } },
     // Fastify's own answer while closing is no problem by RFC 9457; `installEnding` gives one.
     return503OnClosing: false,
     exposeHeadRoutes: true,
@@ -107,22 +118,30 @@ export async function createHttp(options: HttpOptions): Promise<Http> {
   installRefusals(http, log);
   acceptJsonOnly(http);
   refuseOpenSchemas(http);
+  refuseUnkeptIdempotency(http);
+  installNotModified(http);
   http.addHook('onRoute', (route) => {
     const { schema } = route;
     if (schema?.response) schema.response = mergeProblems(houseProblems(schema), schema.response);
   });
   await http.register(swagger, {
+    transformObject: (document) => shareProblem('openapiObject' in document ? document.openapiObject : document.swaggerObject),
     openapi: {
       openapi: '3.1.0',
       info: { title, description, version },
+      tags: Object.entries({ ...tags, ...HOUSE_TAGS }).map(([name, description]) => ({ name, description })),
       components: {
         securitySchemes: {
-          basic: { type: 'http', scheme: 'basic' },
-          bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+          basic: { type: 'http', scheme: 'basic', description: 'E-mail address and password of an account.' },
+          bearer: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'The `accessToken` that `POST /v1/sessions` answers, or the API key of a service account (`stoa_sk_…`).',
+          },
         },
       },
     },
   });
-  installOperations(http, health, metrics);
+  installOperations(http, { health, metrics, readinessPage });
   return http;
 }

@@ -18,6 +18,8 @@ export interface Edge {
   route: string;
   /** The service that owns the route. */
   service: string;
+  /** Its route holds requests on purpose. */
+  isHeld?: boolean;
 }
 
 /** Watches one request from its edge on. */
@@ -31,6 +33,10 @@ type EdgeRequest = IncomingMessage & { [kEdge]?: Edge };
 export const edgeOf = (raw: IncomingMessage): Edge => (raw as EdgeRequest)[kEdge] as Edge;
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Requests are held until there is news: their number and time say nothing, so that they are logged at `debug` and not measured. */
+    held?: boolean;
+  }
   interface FastifyRequest {
     /** The client's address as the edge saw it. */
     readonly clientAddress: string;
@@ -72,6 +78,7 @@ export function installEdge(http: FastifyInstance, service: string, watch: Watch
       edge.route = route;
       edge.service = service;
     }
+    if (request.routeOptions.config.held) edge.isHeld = true;
     if (currentContext() === edge.context) done();
     else runInContext(edge.context, done);
   });

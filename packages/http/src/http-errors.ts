@@ -21,6 +21,30 @@ export const httpErrors = defineErrors({
     cause: 'The body is empty, is not UTF-8, is not JSON, is nested deeper than 32 levels, or has a key like `__proto__`.',
     fix: 'Send one JSON document in UTF-8 with `Content-Type: application/json`.',
   },
+  invalid_cursor: {
+    kind: 'invalid',
+    title: 'The cursor is not one that a page before gave.',
+    cause: 'The cursor was changed, or it belongs to another query: other filters, another list, or another account.',
+    fix: 'Send `nextCursor` of the page before with the same filters, or begin without a cursor.',
+  },
+  precondition_failed: {
+    kind: 'precondition-failed',
+    title: 'It was changed since it was read.',
+    cause: 'None of the tags in `If-Match` is the one of the current state: another change came first. A weak tag never matches.',
+    fix: 'Read it again, and repeat the change with the new `ETag`.',
+  },
+  idempotency_in_progress: {
+    kind: 'conflict',
+    title: 'The first request with this key is still running.',
+    cause: 'A request with the same `Idempotency-Key` has not been answered yet.',
+    fix: 'Repeat the same request after the seconds in `Retry-After`: it gets the answer of the first.',
+  },
+  idempotency_key_reused: {
+    kind: 'unprocessable',
+    title: 'This key belongs to another request.',
+    cause: 'Within the last 24 hours another body or query was sent with the same `Idempotency-Key`.',
+    fix: 'Make a new key for each new request; send the same key with a repeat of the same request alone.',
+  },
   not_found: {
     kind: 'not-found',
     title: 'There is nothing at this path.',
@@ -59,8 +83,8 @@ export const httpErrors = defineErrors({
   },
   rate_limited: {
     kind: 'too-many',
-    title: 'Too many requests from this address.',
-    cause: 'The header `RateLimit-Policy` says how many are allowed in how many seconds.',
+    title: 'Too many requests.',
+    cause: 'One caller, or one address, may send so many. The header `RateLimit-Policy` says how many are allowed in how many seconds.',
     fix: 'Wait for the seconds in `Retry-After`.',
   },
   internal_error: {

@@ -22,6 +22,8 @@ beforeAll(async () => {
   const onRequest = async () => {
     throw errors.unknown_guest();
   };
+  http.post('/bare', async (request) => ({ body: request.body ?? null }));
+  http.delete('/bare', async () => ({}));
   http.post('/guarded', { schema: { body }, onRequest }, async () => ({}));
   await http.ready();
 });
@@ -43,9 +45,13 @@ describe('what the headers tell of a body is judged before the credentials, the 
     expect([answer.statusCode, answer.json().status]).toEqual([status, status]);
   });
 
-  test('405 before all of them', async () => {
-    const answer = await http.inject({ method: 'PUT', url: '/guarded', headers: { 'content-type': 'text/plain' }, payload: 'x' });
-    expect(answer.statusCode).toBe(405);
+  test.for([
+    ['PUT', '/guarded', 'text/plain', 405],
+    ['PUT', '/guarded', 'application/json', 405],
+    ['POST', '/nowhere', 'application/json', 404],
+  ] as const)('%s %s with a wrong body of %s: %d before all of them', async ([method, url, type, status]) => {
+    const answer = await http.inject({ method, url, headers: { 'content-type': type }, payload: '{' });
+    expect(answer.statusCode).toBe(status);
   });
 });
 
@@ -74,4 +80,37 @@ test.for(['seats', 'price'])('an infinite number of %s is none', async (name) =>
 test('of very many faults twenty are told', async () => {
   const body = JSON.stringify(Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`k${index}`, 1])));
   expect((await post('/open', body)).json().errors).toHaveLength(20);
+});
+
+describe('a route that takes no body', () => {
+  test.for(['', '{}'])('takes %j', async (payload) => {
+    const answer = await post('/bare', payload);
+    expect([answer.statusCode, answer.json()]).toEqual([200, { body: null }]);
+  });
+
+  test('takes a type without a body', async () => {
+    const answer = await http.inject({ method: 'DELETE', url: '/bare', headers: { 'content-type': 'application/json' } });
+    expect(answer.statusCode).toBe(200);
+  });
+
+  test('refuses properties', async () => {
+    expect((await post('/bare', '{"a":1}')).json()).toMatchObject({
+      status: 400,
+      code: 'validation_failed',
+      errors: [{ path: '/a', message: 'is not known here' }],
+    });
+  });
+
+  test.for(['[]', 'null', '1'])('refuses %s', async (payload) => {
+    expect((await post('/bare', payload)).json()).toMatchObject({ status: 400, code: 'validation_failed', errors: [{ path: '/' }] });
+  });
+
+  test('refuses what is no JSON', async () => {
+    expect((await post('/bare', '{')).json()).toMatchObject({ status: 400, code: 'malformed_json' });
+  });
+
+  test('tells twenty of very many', async () => {
+    const body = JSON.stringify(Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`k${index}`, 1])));
+    expect((await post('/bare', body)).json().errors).toHaveLength(20);
+  });
 });

@@ -3,7 +3,8 @@ import { AppError } from '@stoa/service';
 import type { FastifyInstance } from 'fastify';
 import { parse } from 'secure-json-parse';
 import { httpErrors } from './http-errors.ts';
-import { normaliseTexts, TooDeep } from './text.ts';
+import { normaliseTexts, pointer, TooDeep } from './text.ts';
+import { MAX_FIELDS } from './to-app-error.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -15,9 +16,12 @@ export function acceptJsonOnly(http: FastifyInstance): void {
     done(schema?.body === undefined ? undefined : refusalOf(request.headers, bodyLimit));
   });
   http.removeAllContentTypeParsers();
-  http.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+  http.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    // 404 and 405 come before whatever is wrong with the body.
+    if (request.is404) return done(null, undefined);
+    const read = request.routeOptions.schema?.body === undefined ? readNothing : readJson;
     try {
-      done(null, readJson(body as Buffer));
+      done(null, read(body as Buffer));
     } catch (error) {
       done(error as Error);
     }
@@ -35,6 +39,19 @@ function refusalOf(headers: IncomingHttpHeaders, bodyLimit: number): AppError | 
   if (Number(length) > bodyLimit) return httpErrors.payload_too_large();
   const isJson = type === 'application/json' || (JSON_TYPE.test(type) && !OTHER_CHARSET.test(type));
   return isJson && (coding ?? 'identity') === 'identity' ? undefined : httpErrors.unsupported_media_type();
+}
+
+/** The body of a route that takes none: many clients name a type with every request, and some send `{}`. */
+function readNothing(body: Buffer): unknown {
+  if (body.length === 0) return undefined;
+  const value = readJson(body);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw httpErrors.validation_failed({ fields: [{ path: '/', message: 'must be absent: this route takes no body' }] });
+  }
+  const names = Object.keys(value).slice(0, MAX_FIELDS);
+  const fields = names.map((name) => ({ path: `/${pointer(name)}`, message: 'is not known here' }));
+  if (fields.length > 0) throw httpErrors.validation_failed({ fields });
+  return undefined;
 }
 
 function readJson(body: Buffer): unknown {

@@ -1,6 +1,7 @@
 import type { HealthPart, Metrics } from '@stoa/service';
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
+import { sendPage, wantsHtml } from './pages.ts';
 
 const Part = Type.Object({
   name: Type.String(),
@@ -9,9 +10,16 @@ const Part = Type.Object({
   background: Type.Optional(Type.Literal(true)),
 });
 const Readiness = Type.Object({ status: Type.Union([Type.Literal('ready'), Type.Literal('not ready')]), parts: Type.Array(Part) });
+export type Readiness = Static<typeof Readiness>;
+
+export interface Operations {
+  readonly health: () => Promise<readonly HealthPart[]>;
+  readonly metrics: Metrics;
+  readonly readinessPage?: ((readiness: Readiness) => string) | undefined;
+}
 
 /** `/health/live`, `/health/ready` and `/metrics`: every instance answers them for itself; the gateway never routes them on. */
-export function installOperations(http: FastifyInstance, health: () => Promise<readonly HealthPart[]>, metrics: Metrics): void {
+export function installOperations(http: FastifyInstance, { health, metrics, readinessPage }: Operations): void {
   http.get(
     '/health/live',
     {
@@ -34,11 +42,12 @@ export function installOperations(http: FastifyInstance, health: () => Promise<r
         response: { 200: Readiness, 503: Readiness },
       },
     },
-    async (_request, reply) => {
+    async (request, reply) => {
       const parts = await withinTime(health());
       const isReady = parts.every(({ ok, background }) => ok || background);
       if (!isReady) void reply.code(503).header('retry-after', '1');
-      return { status: isReady ? ('ready' as const) : ('not ready' as const), parts: [...parts] };
+      const readiness: Readiness = { status: isReady ? 'ready' : 'not ready', parts: [...parts] };
+      return readinessPage && wantsHtml(request.headers.accept) ? sendPage(reply, readinessPage(readiness)) : readiness;
     },
   );
   http.get(

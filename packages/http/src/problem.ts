@@ -3,7 +3,8 @@ import type { FastifySchema } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { httpErrors } from './http-errors.ts';
 
-export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
+export const PROBLEM_TYPE = `${PROBLEM_MEDIA_TYPE}; charset=utf-8`;
 
 /** The only place where what went wrong becomes a status. */
 export const statusOf: Readonly<Record<ErrorKind, number>> = {
@@ -89,10 +90,14 @@ type HouseCode = keyof typeof httpErrors.catalogue;
 
 /** What the house itself can answer on a route, for its description: more where there is something to refuse. */
 export function houseProblems(schema: FastifySchema): Record<number, ProblemResponse> {
-  const parameters: HouseCode[] = schema.querystring || schema.params || schema.body ? ['validation_failed'] : [];
+  const parameters: HouseCode[] = schema.querystring || schema.params || schema.body || schema.headers ? ['validation_failed'] : [];
+  const page: HouseCode[] = has(schema.querystring, 'cursor') ? ['invalid_cursor'] : [];
+  const match: HouseCode[] = has(schema.headers, 'If-Match') ? ['precondition_failed'] : [];
   const body: HouseCode[] = schema.body ? ['malformed_json', 'payload_too_large', 'unsupported_media_type'] : [];
-  return problems(httpErrors.catalogue, ...parameters, ...body, 'internal_error', 'service_unavailable');
+  return problems(httpErrors.catalogue, ...parameters, ...page, ...match, ...body, 'internal_error', 'service_unavailable');
 }
+
+const has = (part: unknown, name: string): boolean => name in ((part as { properties?: object } | undefined)?.properties ?? {});
 
 /** Two descriptions as one: under a status that both have, the errors of both. */
 export function mergeProblems(house: Record<number, ProblemResponse>, own: object): object {

@@ -1,3 +1,4 @@
+import type { AppError } from '@stoa/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { addressKey } from './address.ts';
 import { httpErrors } from './http-errors.ts';
@@ -29,30 +30,50 @@ export interface RateLimiter {
   refund(policy: RatePolicy, key: string, state: RateState): Promise<void>;
 }
 
+/** What a limit does beside counting. */
+export interface LimitOptions {
+  /** Gets `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10); without it the client is not told how many are left. */
+  readonly reply?: FastifyReply;
+  /** The error of a refusal; `rate_limited` by default. */
+  readonly refusal?: (retryAfterSeconds: number) => AppError;
+  /** Asked when the limit is reached: whether a place may have been given back meanwhile, to be tried for again. */
+  readonly placeFreed?: () => Promise<boolean>;
+}
+
 /**
- * Counts the request against the policy for its address and sets `RateLimit` and `RateLimit-Policy`
- * (draft-ietf-httpapi-ratelimit-headers-10).
- * @param placeFreed asked when the limit is reached: whether a place may have been given back meanwhile, to be tried for again.
+ * Counts one against the policy for the key.
  * @returns a function that takes it back.
- * @throws 429 `rate_limited` with `Retry-After`.
+ * @throws 429 `rate_limited` with `Retry-After`, or the refusal of the options.
  */
+export async function limitBy(
+  limiter: RateLimiter,
+  policy: RatePolicy,
+  key: string,
+  { reply, refusal = rateLimited, placeFreed = async () => false }: LimitOptions = {},
+): Promise<() => Promise<void>> {
+  if (policy.limit === 0) return async () => {};
+  let state = await limiter.consume(policy, key);
+  while (!state.allowed && (await placeFreed())) state = await limiter.consume(policy, key);
+  const { allowed, remaining, resetSeconds } = state;
+  if (reply !== undefined) {
+    setItem(reply, 'ratelimit-policy', policy.name, `;q=${policy.limit};w=${policy.windowSeconds}`);
+    setItem(reply, 'ratelimit', policy.name, `;r=${remaining};t=${resetSeconds}`);
+  }
+  if (!allowed) throw refusal(resetSeconds);
+  return () => limiter.refund(policy, key, state);
+}
+
+/** Counts the request against the policy for its address. @throws 429 `rate_limited`. */
 export async function limitByAddress(
   limiter: RateLimiter,
   policy: RatePolicy,
   request: FastifyRequest,
   reply: FastifyReply,
-  placeFreed: () => Promise<boolean> = async () => false,
-): Promise<() => Promise<void>> {
-  if (policy.limit === 0) return async () => {};
-  const key = addressKey(request.clientAddress);
-  let state = await limiter.consume(policy, key);
-  while (!state.allowed && (await placeFreed())) state = await limiter.consume(policy, key);
-  const { allowed, remaining, resetSeconds } = state;
-  setItem(reply, 'ratelimit-policy', policy.name, `;q=${policy.limit};w=${policy.windowSeconds}`);
-  setItem(reply, 'ratelimit', policy.name, `;r=${remaining};t=${resetSeconds}`);
-  if (!allowed) throw httpErrors.rate_limited({ retryAfterSeconds: resetSeconds });
-  return () => limiter.refund(policy, key, state);
+): Promise<void> {
+  await limitBy(limiter, policy, addressKey(request.clientAddress), { reply });
 }
+
+const rateLimited = (retryAfterSeconds: number) => httpErrors.rate_limited({ retryAfterSeconds });
 
 /** Both headers are lists (RFC 9651 §3.1): a route may have several limits. One that is counted twice is told as it was last. */
 function setItem(reply: FastifyReply, header: string, name: string, parameters: string): void {

@@ -29,7 +29,7 @@ export function createRequestLog(log: Logger, metrics: Metrics): WatchRequest {
       const { service, route, address, context } = edge;
       const method = request.method as string;
       const milliseconds = performance.now() - edge.startedAt;
-      durations.observe({ service, method, route, status }, milliseconds / 1000);
+      if (!edge.isHeld) durations.observe({ service, method, route, status }, milliseconds / 1000);
       const line = {
         ...(isNamed ? {} : { service }),
         method,
@@ -39,7 +39,7 @@ export function createRequestLog(log: Logger, metrics: Metrics): WatchRequest {
         address,
         correlationId: context.correlationId,
       };
-      log.info(response.writableEnded ? line : { ...line, aborted: true }, 'request');
+      log[edge.isHeld ? 'debug' : 'info'](response.writableEnded ? line : { ...line, aborted: true }, 'request');
     });
   };
 }

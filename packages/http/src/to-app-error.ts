@@ -32,7 +32,7 @@ export function toAppError(error: unknown): AppError {
 }
 
 /** As many as help; a body full of faults must not make a long answer, nor much work. */
-const MAX_FIELDS = 20;
+export const MAX_FIELDS = 20;
 const MAX_FAULTS = 10 * MAX_FIELDS;
 
 function validationFailed(validation: readonly FastifySchemaValidationError[], context: string, cause: unknown): AppError {

@@ -20,9 +20,17 @@ export function createValidatorCompiler(): FastifySchemaCompiler<TSchema> {
   const coercing = createAjv('array');
   return ({ schema, httpPart }) => {
     if (httpPart === 'body') return strict.compile(schema) as ValidateFunction;
+    // The other headers, which a schema does not name, are bytes that HTTP allows (RFC 9110 §5.5), and no texts of ours.
+    if (httpPart === 'headers') return coercing.compile(lowerNames(schema)) as ValidateFunction;
     return checkingTexts(coercing.compile(schema) as ValidateFunction);
   };
 }
+
+/** A schema names headers as people write them; Node gives them in lower case. */
+const lowerNames = ({ properties = {}, ...others }: TSchema & { properties?: Record<string, TSchema> }): object => ({
+  ...others,
+  properties: Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name.toLowerCase(), schema])),
+});
 
 /** What the router and the parser of queries give is flat: the first step of a path is the parameter's name. */
 function checkingTexts(validate: ValidateFunction) {

@@ -23,6 +23,8 @@ export interface DeadLetter {
   readonly reason: string;
   readonly replays: number;
   readonly replayedAt?: Date;
+  /** Where it stands in the list: as a `cursor` it asks for those behind it. */
+  readonly place: string;
 }
 
 export interface DeadLetterFilter {
@@ -33,7 +35,7 @@ export interface DeadLetterFilter {
 }
 
 export interface DeadLetters {
-  /** Newest failure first. `limit` 1–100, default 20; `cursor` from the page before. @throws AppError `invalid_cursor`. */
+  /** Newest failure first. `limit` 1–100, default 20; `cursor` from the page before, or an item's `place`. @throws AppError `invalid_cursor`. */
   list(
     filter?: DeadLetterFilter,
     page?: { readonly limit?: number; readonly cursor?: string },
@@ -117,7 +119,7 @@ export function createDeadLetters<Schema>({
         order by failed_at desc, box desc, id desc limit ${Math.min(Math.max(limit, 1), 100) + 1}`.execute(database.query);
       const page = rows.slice(0, Math.min(Math.max(limit, 1), 100));
       const last = rows.length > page.length ? page.at(-1) : undefined;
-      return { items: page.map(toDeadLetter), nextCursor: last ? writeCursor(last) : null };
+      return { items: page.map(toDeadLetter), nextCursor: last ? placeOf(last) : null };
     },
 
     async get(id) {
@@ -158,6 +160,7 @@ const toDeadLetter = (row: Row): DeadLetter => ({
   reason: row.reason,
   replays: row.replays,
   ...(row.replayed_at === null ? {} : { replayedAt: row.replayed_at }),
+  place: placeOf(row),
 });
 
 function readId(id: string): { box: string; id: string } | undefined {
@@ -165,8 +168,7 @@ function readId(id: string): { box: string; id: string } | undefined {
   return box !== undefined && number !== undefined ? { box, id: number } : undefined;
 }
 
-const writeCursor = ({ failed_at_text, box, id }: Row): string =>
-  Buffer.from(JSON.stringify([failed_at_text, box, id])).toString('base64url');
+const placeOf = ({ failed_at_text, box, id }: Row): string => Buffer.from(JSON.stringify([failed_at_text, box, id])).toString('base64url');
 
 const Cursor = Type.Tuple([
   Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d(\\.\\d+)?[+-][\\d:]+$' }),

@@ -1,5 +1,14 @@
 export type { Accept, Broker, BrokerSubscription, Outgoing, Rejection } from './broker.ts';
 export { createMessaging, type Messaging, type MessagingOptions, messagingMigrations } from './create-messaging.ts';
+export {
+  DEAD_LETTERS_PATH,
+  DeadLetterItem,
+  DeadLetterPage,
+  DeadLetterWithData,
+  deadLetterErrors,
+  installDeadLetterRoutes,
+  Replayed,
+} from './dead-letter-routes.ts';
 export { createDeadLetters, type DeadLetter, type DeadLetterFilter, type DeadLetters } from './dead-letters.ts';
 export { createLocalBroker } from './local-broker.ts';
 export { defaultSettings, type MessagingSettings } from './settings.ts';

@@ -7,3 +7,5 @@ export { identify, isAlive, type ProcessIdentity } from './embedded/processes.ts
 export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded/start-embedded-postgres.ts';
 export { type EnsureDatabaseOptions, ensureDatabase } from './ensure-database.ts';
 export { type MigrateOptions, MigrationError, type MigrationSource, migrate, pendingMigrations } from './migrate.ts';
+export { createPgIdempotency, houseMigrations } from './pg-idempotency.ts';
+export { prepare } from './prepare.ts';

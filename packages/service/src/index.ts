@@ -14,4 +14,5 @@ export { randomHex, uuidv7 } from './ids.ts';
 export { createKeys, type DeriveKey } from './keys.ts';
 export { createLog, type Logger, type LogOptions } from './log.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
+export { createSealing, type Sealing } from './sealing.ts';
 export type { HealthPart, Service, ServiceDefinition } from './service.ts';

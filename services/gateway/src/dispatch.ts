@@ -16,6 +16,7 @@ export function dispatchTo(gateway: Http, { http }: Service): void {
       url,
       // The service has declared its HEAD routes too.
       exposeHeadRoute: false,
+      config: { access: 'owner' },
       schema: { hide: true },
       onRequest: (request, reply) => {
         reply.hijack();

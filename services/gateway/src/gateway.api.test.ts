@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { Validator } from '@seriousme/openapi-schema-validator';
+import { testIdentity } from '@stoa/auth/testing';
 import { createHttp, type Http } from '@stoa/http';
-import { createLog, createMetrics, currentContext, defineErrors, type Service } from '@stoa/service';
+import { createKeys, createLog, createMetrics, currentContext, defineErrors, type Service } from '@stoa/service';
 import { Type } from 'typebox';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { gateway } from './index.ts';
@@ -9,15 +11,27 @@ const lines: string[] = [];
 const log = createLog({ destination: { write: (line: string) => void lines.push(line) } });
 const metrics = createMetrics();
 const errors = defineErrors({ stone_taken: { kind: 'conflict', title: 'Taken.', cause: 'It `is`.', fix: 'Take <another>.' } });
+const derive = createKeys(randomBytes(32).toString('base64'));
+const { identity } = await testIdentity();
 let isHealthy = true;
 let front: Service;
 
-async function createStones(name = 'stones'): Promise<Service & { http: Http }> {
+async function createStones(name = 'stones', addRoutes: (http: Http) => unknown = () => {}): Promise<Service & { http: Http }> {
   const health = async () => [{ name: 'database', ok: isHealthy }];
-  const http = await createHttp({ name, title: 'Stones', description: '', version: '1', log, metrics, errors: errors.catalogue, health });
+  const http = await createHttp({
+    name,
+    title: 'Stones',
+    description: '',
+    version: '1',
+    log,
+    metrics,
+    errors: errors.catalogue,
+    health,
+    tags: { [name]: 'What is hard.', sand: 'Nothing has it.' },
+  });
   http.get(
     `/v1/${name}/:id`,
-    { schema: { summary: 'A stone', operationId: `get-${name}`, params: Type.Object({ id: Type.String() }) } },
+    { schema: { tags: [name], summary: 'A stone', operationId: `get-${name}`, params: Type.Object({ id: Type.String() }) } },
     async (request) => ({
       id: request.params.id,
       headers: request.headers,
@@ -28,7 +42,8 @@ async function createStones(name = 'stones'): Promise<Service & { http: Http }> 
   http.post(`/v1/${name}`, { schema: { body: Type.Object({ weight: Type.Number() }, { additionalProperties: false }) } }, async () => {
     throw errors.stone_taken();
   });
-  http.post('/internal/stones', async () => ({ secret: true }));
+  if (name === 'stones') http.post('/internal/stones', async () => ({ secret: true }));
+  addRoutes(http);
   await http.ready();
   return { name, http: http as Service['http'] & Http, start: async () => {}, stop: async () => {}, health };
 }
@@ -37,7 +52,7 @@ beforeEach(async () => {
   lines.length = 0;
   metrics.resetMetrics();
   isHealthy = true;
-  front = await gateway.create({ log, metrics, services: [await createStones()], asyncApi: { asyncapi: '3.0.0' } });
+  front = await gateway.create({ log, derive, identity, metrics, services: [await createStones()], asyncApi: { asyncapi: '3.0.0' } });
   await front.http.ready();
 });
 afterEach(() => front.http.close());
@@ -131,16 +146,44 @@ test('paths that clients invent make no new series of metrics', async () => {
 
 test('two services with the same route do not start', async () => {
   const services = [await createStones(), await createStones()];
-  await expect(gateway.create({ log, metrics: createMetrics(), services, asyncApi: {} })).rejects.toThrow('/v1/stones');
+  await expect(gateway.create({ log, derive, identity, metrics: createMetrics(), services, asyncApi: {} })).rejects.toThrow('/v1/stones');
 });
 
 test('readiness names the parts of every service', async () => {
   isHealthy = false;
   const answer = await front.http.inject('/health/ready');
-  expect([answer.statusCode, answer.json()]).toEqual([503, { status: 'not ready', parts: [{ name: 'stones: database', ok: false }] }]);
+  const parts = [
+    { name: 'identity', ok: true, background: true },
+    { name: 'stones: database', ok: false },
+  ];
+  expect([answer.statusCode, answer.json()]).toEqual([503, { status: 'not ready', parts }]);
 });
 
 describe('documents and pages', () => {
+  test('readiness is a table for who asks for HTML first, JSON for all others', async () => {
+    isHealthy = false;
+    const ask = (accept: string) => front.http.inject({ url: '/health/ready', headers: { accept } });
+    const shown = await ask('text/html,application/xml;q=0.9,*/*;q=0.8');
+    expect([shown.statusCode, shown.headers['content-type']]).toEqual([503, 'text/html; charset=utf-8']);
+    expect(shown.body).toContain('<td>stones: database</td><td class="fails">does not work</td>');
+    expect((await ask('*/*')).json()).toMatchObject({ status: 'not ready' });
+  });
+
+  test('the header leads to the mailbox when there is one', async () => {
+    expect((await front.http.inject('/problems')).body).not.toContain('/mailbox');
+    const mailer = await createStones('letters', (http) => http.get('/mailbox', async () => ''));
+    const services = [await createStones(), mailer];
+    const other = await gateway.create({ log, derive, identity, metrics: createMetrics(), services, asyncApi: {} });
+    const html = (await other.http.inject({ url: '/problems', headers: { accept: 'text/html' } })).body;
+    expect(html).toContain('<nav><a href="/docs">API</a><a href="/mailbox">Mailbox</a>');
+    await other.http.close();
+  });
+
+  test('each tag that is used is described once, those of the house last', async () => {
+    const { tags } = (await front.http.inject('/openapi.json')).json();
+    expect(tags.map(({ name }: { name: string }) => name)).toEqual(['stones', 'operations']);
+  });
+
   test('the OpenAPI document has the public paths of all, and the operations once', async () => {
     const document = (await front.http.inject('/openapi.json')).json();
     expect(document.openapi).toBe('3.1.0');

@@ -1,9 +1,14 @@
 import type { Http } from '@stoa/http';
 import type { Service } from '@stoa/service';
 
+interface Tag {
+  readonly name: string;
+  readonly description?: string;
+}
+
 interface Document {
-  readonly paths?: Record<string, unknown>;
-  readonly tags?: { name: string; description?: string }[];
+  readonly paths?: Record<string, Record<string, { readonly tags?: readonly string[] }>>;
+  readonly tags?: Tag[];
   readonly components?: { schemas?: Record<string, unknown>; securitySchemes?: Record<string, unknown> };
 }
 
@@ -14,10 +19,14 @@ export function mergeOpenApi(gateway: Http, services: readonly Service[]): objec
   const paths = documents
     .flatMap((document) => Object.entries(document.paths ?? {}))
     .filter(([path]) => !/^\/(?:internal\/|health\/|metrics$)/.test(path));
+  const merged = { ...Object.fromEntries(paths), ...own.paths };
+  const used = new Set(Object.values(merged).flatMap((path) => Object.values(path).flatMap(({ tags }) => tags ?? [])));
+  const tags = [...documents, own].flatMap((document) => document.tags ?? []);
   return {
     ...own,
-    tags: [own, ...documents].flatMap((document) => document.tags ?? []),
-    paths: { ...Object.fromEntries(paths), ...own.paths },
+    // Each once, those of the house last.
+    tags: tags.filter(({ name }, index) => used.has(name) && tags.findLastIndex((tag) => tag.name === name) === index),
+    paths: merged,
     components: {
       ...own.components,
       schemas: Object.assign({}, ...[own, ...documents].map((document) => document.components?.schemas ?? {})),

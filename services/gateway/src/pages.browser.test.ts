@@ -51,6 +51,15 @@ async function visit(path: string, { width = 1280, dark = false } = {}): Promise
   return { page, complaints, strangers, [Symbol.asyncDispose]: () => context.close() };
 }
 
+/** From 0, black, to 1: the first ground that is not transparent below the documents, and what is written on it. */
+const LIGHTNESS = `(() => {
+  const lightness = (color) => Math.max(...color.match(/[\\d.]+/g).slice(0, 3).map(Number)) / 255;
+  const heading = document.querySelector('.opblock-tag');
+  let ground = heading;
+  while (/, 0\\)$/.test(getComputedStyle(ground).backgroundColor)) ground = ground.parentElement;
+  return [lightness(getComputedStyle(ground).backgroundColor), lightness(getComputedStyle(heading).color)];
+})()`;
+
 const picture = async (page: Page, name: string) => {
   if (PICTURES) await page.screenshot({ path: `${PICTURES}/gateway-${name}.png`, fullPage: true });
 };
@@ -87,6 +96,15 @@ describe('/docs, under the policy of production', () => {
   });
 });
 
+test('/docs has the colours of the page, in the dark too', async () => {
+  for (const dark of [false, true]) {
+    await using visited = await visit('/docs', { dark });
+    await visited.page.locator('.opblock').first().waitFor();
+    const [ground, ink] = (await visited.page.evaluate(LIGHTNESS)) as [number, number];
+    expect(dark ? ink - ground : ground - ink).toBeGreaterThan(0.5);
+  }
+});
+
 describe('pages of the gateway', () => {
   test('/ leads to all others', async () => {
     await using visited = await visit('/');
@@ -109,7 +127,7 @@ describe('pages of the gateway', () => {
   });
 
   test.for(
-    ['/', '/docs', '/problems', '/problems/email_taken'].flatMap((path) => [
+    ['/', '/docs', '/problems', '/problems/email_taken', '/health/ready'].flatMap((path) => [
       [path, 'desktop-light', { width: 1280 }],
       [path, 'desktop-dark', { width: 1280, dark: true }],
       [path, 'phone-light', { width: 360 }],

@@ -1,9 +1,9 @@
 import { STATUS_CODES } from 'node:http';
-import { EXAMPLE_ID, type Http, httpErrors, PAGE_CSP, problems, statusOf, toProblem } from '@stoa/http';
+import { EXAMPLE_ID, type Http, httpErrors, problems, statusOf, toProblem } from '@stoa/http';
+import { escapeHtml, prose, sendPage, wantsHtml } from '@stoa/http/pages';
 import { AppError, type ErrorCatalogue, type ErrorDefinition } from '@stoa/service';
-import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
-import { escapeHtml, page, prose } from './pages/page.ts';
+import type { Frame } from './pages/frame.ts';
 
 const Explanation = Type.Object({
   code: Type.String(),
@@ -15,11 +15,11 @@ const Explanation = Type.Object({
 });
 
 /** The pages that the `type` of every problem leads to: for people as HTML, for programs as JSON. */
-export function serveProblems(http: Http, catalogue: ErrorCatalogue): void {
+export function serveProblems(http: Http, frame: Frame, catalogue: ErrorCatalogue): void {
   const codes = Object.keys(catalogue).sort();
   http.get('/problems', { schema: { tags: ['operations'], summary: 'All errors', operationId: 'listProblems' } }, async (request, reply) =>
     wantsHtml(request.headers.accept)
-      ? sendPage(reply, listPage(codes, catalogue))
+      ? sendPage(reply, listPage(frame, codes, catalogue))
       : { items: codes.map((code) => explain(code, catalogue[code] as ErrorDefinition)) },
   );
   http.get(
@@ -37,37 +37,31 @@ export function serveProblems(http: Http, catalogue: ErrorCatalogue): void {
       const { code } = request.params;
       const definition = Object.hasOwn(catalogue, code) ? catalogue[code] : undefined;
       if (definition === undefined) throw httpErrors.not_found();
-      return wantsHtml(request.headers.accept) ? sendPage(reply, detailPage(code, definition)) : explain(code, definition);
+      return wantsHtml(request.headers.accept) ? sendPage(reply, detailPage(frame, code, definition)) : explain(code, definition);
     },
   );
 }
-
-/** Browsers name HTML first; curl and fetch take anything, and get JSON. */
-const wantsHtml = (accept = '') => /\btext\/html\b/.test(accept);
-
-const sendPage = (reply: FastifyReply, html: string) =>
-  reply.type('text/html; charset=utf-8').header('content-security-policy', PAGE_CSP).serializer(String).send(html) as never;
 
 function explain(code: string, { kind, title, cause, fix }: ErrorDefinition) {
   const example = toProblem(new AppError(kind, code, { message: title }), EXAMPLE_ID);
   return { code, status: statusOf[kind], title, cause, fix, example };
 }
 
-function listPage(codes: readonly string[], catalogue: ErrorCatalogue): string {
+function listPage(frame: Frame, codes: readonly string[], catalogue: ErrorCatalogue): string {
   const rows = codes.map((code) => {
     const { kind, title } = catalogue[code] as ErrorDefinition;
     return `<tr><td><a href="/problems/${code}"><code>${code}</code></a></td><td>${statusOf[kind]}</td><td>${escapeHtml(title)}</td></tr>`;
   });
-  return page({
+  return frame({
     title: 'Errors',
     body: `<p class="lead">Every error answer is a problem by RFC 9457. Its <code>code</code> is stable; its <code>type</code> leads here.</p>
 <table><thead><tr><th>Code</th><th>Status</th><th>Meaning</th></tr></thead><tbody>${rows.join('\n')}</tbody></table>`,
   });
 }
 
-function detailPage(code: string, definition: ErrorDefinition): string {
+function detailPage(frame: Frame, code: string, definition: ErrorDefinition): string {
   const { status, example } = explain(code, definition);
-  return page({
+  return frame({
     title: code,
     body: `<p class="lead">${prose(definition.title)} <span class="badge">${status} ${STATUS_CODES[status]}</span></p>
 <h2>Why it happens</h2><p>${prose(definition.cause)}</p>

@@ -2,13 +2,15 @@ import { ConfigError, loadConfig } from '@stoa/service';
 import { describe, expect, test } from 'vitest';
 import { checkSender, mailerConfig } from './config.ts';
 
-const load = (environment: Record<string, string>) => loadConfig(mailerConfig, environment);
+const load = (environment: Record<string, string>) => loadConfig(mailerConfig, { PUBLIC_URL: 'https://stoa.test', ...environment });
 
 describe('settings', () => {
   test('one mail a second from this host, unless said otherwise', () => {
     expect(load({ MAIL_URL: 'mailbox:' })).toEqual({
       MAIL_URL: 'mailbox:',
+      PUBLIC_URL: 'https://stoa.test',
       MAIL_RATE_PER_SECOND: 1,
+      MAIL_RETENTION_DAYS: 90,
       MAIL_FROM: 'Stoa <no-reply@stoa.localhost>',
     });
   });

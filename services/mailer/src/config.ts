@@ -12,6 +12,11 @@ export const mailerConfig = Type.Object({
     expected: 'mailbox: (keeps mails here, to be read at /mailbox), smtp://user:password@host:587 or smtps://user:password@host:465',
     description: 'Where mails go: the local mailbox, or an SMTP server. Special characters of user and password percent-encoded.',
   }),
+  PUBLIC_URL: Type.String({
+    pattern: '^https?://[^/\\s]+$',
+    expected: 'an address like https://api.example.com, without a path',
+    description: 'Where people reach the gateway; links in mails begin with it.',
+  }),
   MAIL_RATE_PER_SECOND: Type.Number({
     default: 1,
     minimum: 0.01,
@@ -23,6 +28,12 @@ export const mailerConfig = Type.Object({
     pattern: '^([^<>@\\r\\n"]+ <[^<>@\\s]+@[^<>@\\s]+>|[^<>@\\s]+@[^<>@\\s]+)$',
     expected: AN_ADDRESS,
     description: 'The sender of every mail; required with an SMTP server, which accepts only domains it may send for.',
+  }),
+  MAIL_RETENTION_DAYS: Type.Integer({
+    default: 90,
+    minimum: 1,
+    maximum: 3_650,
+    description: 'How long mails that reached their end are kept, with the attempts to send them.',
   }),
   MAIL_CONNECTIONS: Type.Optional(
     Type.Integer({

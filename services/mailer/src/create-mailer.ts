@@ -1,15 +1,21 @@
-import { serviceCredential } from '@stoa/auth';
-import { createCaller, createHttp, type Locate } from '@stoa/http';
-import { type Broker, createMessaging } from '@stoa/messaging';
-import type { Database } from '@stoa/postgres';
-import type { DeriveKey, Logger, Metrics, Service } from '@stoa/service';
-import { createUsersActivationCodes } from './activation-codes.ts';
+import { actorOf, type Identity, installAccess, serviceCredential } from '@stoa/auth';
+import { createCaller, createCursors, createHttp, installIdempotency, type Locate } from '@stoa/http';
+import { type Broker, createMessaging, installDeadLetterRoutes } from '@stoa/messaging';
+import { createPgIdempotency, type Database } from '@stoa/postgres';
+import type { Clock, DeriveKey, Logger, Metrics, Service } from '@stoa/service';
 import type { MailerConfig } from './config.ts';
 import { mailerErrors } from './errors.ts';
 import { openMailbox } from './mailbox/open-mailbox.ts';
+import { createCleanUp } from './mails/clean-up.ts';
+import { mailsRoutes } from './mails/mails.routes.ts';
+import { createResendMail } from './mails/resend-mail.ts';
 import { createMailerMetrics } from './metrics.ts';
+import { onAccountLinkRequested } from './on-account-link-requested.ts';
+import { onAccountNoticeRequested } from './on-account-notice-requested.ts';
 import { onActivationRequested } from './on-activation-requested.ts';
+import { onUserDeleted } from './on-user-deleted.ts';
 import { createRenderer } from './render.ts';
+import { createUsersSecrets } from './secrets.ts';
 import { type Sending, startSending } from './sending/start-sending.ts';
 import type { MailerTables } from './tables.ts';
 import { createSmtpTransport } from './transports/smtp-transport.ts';
@@ -23,17 +29,39 @@ export interface MailerDeps {
   readonly metrics: Metrics;
   readonly derive: DeriveKey;
   readonly locate: Locate;
+  /** What this process knows of who may come in. */
+  readonly identity: Identity;
+  readonly clock: Clock;
   readonly instanceId: string;
 }
 
 /** The whole service: an event comes in, a row waits in `mails`, a sender takes it to the transport. */
-export async function createMailer({ config, database, broker, log, metrics, derive, locate, instanceId }: MailerDeps): Promise<Service> {
+export async function createMailer(deps: MailerDeps): Promise<Service> {
+  const { config, database, broker, log, metrics, derive, locate, identity, clock, instanceId } = deps;
   const { MAIL_URL: url, MAIL_FROM: from, MAIL_RATE_PER_SECOND: ratePerSecond } = config;
   const connections = config.MAIL_CONNECTIONS ?? connectionsFor(ratePerSecond);
-  const render = createRenderer();
-  const consumers = [onActivationRequested({ render, domain: domainOf(from) })];
-  const messaging = createMessaging({ service: 'mailer', database, broker, log, metrics, consumers, jobs: [], crons: [], instanceId });
-  const codes = createUsersActivationCodes(createCaller({ locate, credential: serviceCredential(derive, 'mailer') }));
+  const render = createRenderer(config.PUBLIC_URL);
+  const domain = domainOf(from);
+  const queueing = { render, domain };
+  const consumers = [
+    onActivationRequested(queueing),
+    onAccountLinkRequested(queueing),
+    onAccountNoticeRequested(queueing),
+    onUserDeleted(),
+  ];
+  const cleanUp = createCleanUp({ retentionDays: config.MAIL_RETENTION_DAYS, clock });
+  const messaging = createMessaging({
+    service: 'mailer',
+    database,
+    broker,
+    log,
+    metrics,
+    consumers,
+    jobs: [cleanUp],
+    crons: [{ job: cleanUp.name, everySeconds: 60 }],
+    instanceId,
+  });
+  const secrets = createUsersSecrets(createCaller({ locate, credential: serviceCredential(derive, 'mailer') }));
   const mailerMetrics = createMailerMetrics(metrics, database);
 
   let transport: Transport | undefined;
@@ -53,7 +81,18 @@ export async function createMailer({ config, database, broker, log, metrics, der
     metrics,
     errors: mailerErrors.catalogue,
     health,
+    tags: { mails: 'Every mail, its state and its attempts.', mailbox: 'The mails that stayed on this machine (`MAIL_URL=mailbox:`).' },
   });
+  installAccess(http, { identity, derive });
+  installIdempotency(http, {
+    store: createPgIdempotency(database.query),
+    derive,
+    clock,
+    log,
+    callerOf: ({ principal }) => principal && actorOf(principal),
+  });
+  mailsRoutes(http, { query: database.query, cursors: createCursors(derive), resendMail: createResendMail(database, domain, log) });
+  installDeadLetterRoutes(http, messaging.deadLetters);
   const mailbox = url === 'mailbox:' ? openMailbox({ http, database, log }) : undefined;
 
   return {
@@ -66,7 +105,7 @@ export async function createMailer({ config, database, broker, log, metrics, der
       sending = await startSending({
         database,
         transport,
-        codes,
+        secrets,
         render,
         metrics: mailerMetrics,
         log,

@@ -17,14 +17,17 @@ export function createMailerMetrics(registry: Metrics, database: Database<Mailer
     help: 'Age of the oldest mail that waits to leave; 0 when none waits.',
     registers: [registry],
     async collect() {
-      const { age } = await database.query
+      const oldest = await database.query
         .selectFrom('mails')
-        .select(sql<number>`coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8`.as('age'))
+        .select(sql<number>`extract(epoch from clock_timestamp() - created_at)::float8`.as('age'))
         .where('status', '=', 'queued')
-        .executeTakeFirstOrThrow()
+        // The queue may be long: the first of it is enough.
+        .orderBy('position')
+        .limit(1)
+        .executeTakeFirst()
         // The other metrics are worth reading while the database is away.
         .catch(() => ({ age: Number.NaN }));
-      this.set(age);
+      this.set(oldest?.age ?? 0);
     },
   });
   return {

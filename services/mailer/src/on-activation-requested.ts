@@ -1,6 +1,6 @@
 import { activationRequested } from '@stoa/contracts';
 import { consumer } from '@stoa/messaging';
-import { plainName } from './plain-name.ts';
+import { plainName } from './plain-text.ts';
 import { type QueueMailOptions, queueMail } from './queue-mail.ts';
 import type { MailerTables } from './tables.ts';
 
@@ -9,8 +9,8 @@ export const onActivationRequested = (options: QueueMailOptions) =>
   consumer<MailerTables, typeof activationRequested.schema>({
     name: 'on-activation-requested',
     event: activationRequested,
-    handle: (tx, { requestId, email, fullName, reason }, cause) => {
+    handle: (tx, { requestId, userId, email, fullName, reason }, cause) => {
       const template = reason === 'registration' ? 'welcome' : 'activation-code';
-      return queueMail(tx, { template, recipient: email, data: { name: plainName(fullName) }, codeRequestId: requestId, cause }, options);
+      return queueMail(tx, { template, recipient: email, userId, data: { name: plainName(fullName) }, requestId, cause }, options);
     },
   });

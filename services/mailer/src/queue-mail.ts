@@ -2,22 +2,27 @@ import { uuidv7 } from '@stoa/service';
 import { sql, type Transaction } from 'kysely';
 import type { Renderer } from './render.ts';
 import type { MailerTables } from './tables.ts';
-import type { TemplateData, TemplateName } from './templates.ts';
+import { type TemplateData, type TemplateName, templateOf, type templates } from './templates.ts';
 
 /** Told whenever a mail is ready to leave. */
 export const QUEUE_CHANNEL = 'mail_queued';
 /** Told on the same channel when the next turn comes earlier than it was said to. */
 export const PACE_CHANGED = 'pace';
 
-export interface MailRequest<Name extends TemplateName> {
+export type MailRequest<Name extends TemplateName> = {
   readonly template: Name;
   readonly recipient: string;
+  /** Whose mail it is: deleted, he gets it no more. */
+  readonly userId: string;
   readonly data: TemplateData<Name>;
-  /** What users is asked for at the moment of leaving. */
-  readonly codeRequestId: string;
   /** The event that asks for the mail. */
   readonly cause: { readonly id: string; readonly correlationId: string; readonly traceparent: string };
-}
+} & ((typeof templates)[Name] extends { readonly carries: string }
+  ? {
+      /** What users is asked for at the moment of leaving. */
+      readonly requestId: string;
+    }
+  : { readonly requestId?: undefined });
 
 export interface QueueMailOptions {
   readonly render: Renderer;
@@ -26,15 +31,16 @@ export interface QueueMailOptions {
 }
 
 /**
- * Puts a mail at the end of the queue, on the caller's transaction. It is rendered here once, without its code: what cannot
+ * Puts a mail at the end of the queue, on the caller's transaction. It is rendered here once, without its secret: what cannot
  * be rendered fails now, as a dead letter with a reason, and not at the head of the queue.
  */
 export async function queueMail<Name extends TemplateName>(
   tx: Transaction<MailerTables>,
-  { template, recipient, data, codeRequestId, cause }: MailRequest<Name>,
+  { template, recipient, userId, data, requestId = undefined, cause }: MailRequest<Name>,
   { render, domain }: QueueMailOptions,
 ): Promise<void> {
   const { subject, text } = render(template, recipient, data);
+  const { carries } = templateOf(template);
   const id = uuidv7();
   await tx
     .insertInto('mails')
@@ -42,8 +48,10 @@ export async function queueMail<Name extends TemplateName>(
       id,
       template,
       recipient,
+      user_id: userId,
       data: JSON.stringify(data),
-      code_request_id: codeRequestId,
+      code_request_id: carries === 'code' ? (requestId ?? null) : null,
+      link_request_id: carries === 'link' ? (requestId ?? null) : null,
       subject,
       content: text,
       message_id: `<${id}@${domain}>`,

@@ -1,17 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import Handlebars from 'handlebars';
 import { Compile } from 'typebox/compile';
-import { type TemplateData, type TemplateName, templates } from './templates.ts';
+import { MASK, type Secret } from './secrets.ts';
+import { type TemplateData, type TemplateName, templateOf, templates } from './templates.ts';
 
 const FOLDER = new URL('./templates/', import.meta.url);
-/** Stands where the code stands, in everything that is stored. */
-export const MASK = '••••';
-
-/** A code and how long it works, as users made it for this mail. */
-export interface Code {
-  readonly code: string;
-  readonly expiresInSeconds: number;
-}
 
 export interface Rendered {
   readonly subject: string;
@@ -20,10 +13,10 @@ export interface Rendered {
 }
 
 /**
- * Makes a finished mail; without a `code`, the mask stands in its place.
- * @throws TypeError when the data does not fit the template's schema.
+ * Makes a finished mail; without a `secret`, the mask stands in its place.
+ * @throws TypeError when there is no such template, or the data does not fit its schema.
  */
-export type Renderer = <Name extends TemplateName>(name: Name, recipient: string, data: TemplateData<Name>, code?: Code) => Rendered;
+export type Renderer = <Name extends TemplateName>(name: Name, recipient: string, data: TemplateData<Name>, secret?: Secret) => Rendered;
 
 type Template = Handlebars.TemplateDelegate;
 
@@ -33,33 +26,58 @@ interface Compiled {
   readonly schema: { Check(data: unknown): boolean };
 }
 
-/** Reads and compiles every template once. A field that a template names and nobody gives is an error, not an empty place. */
-export function createRenderer(): Renderer {
-  const html = Handlebars.create();
+/**
+ * Reads and compiles every template once. A field that a template names and nobody gives is an error, not an empty place.
+ * @param publicUrl what links begin with.
+ */
+export function createRenderer(publicUrl: string): Renderer {
+  const html = withHelpers(Handlebars.create());
   for (const file of readdirSync(FOLDER)) {
     if (file.endsWith('.html.hbs')) html.registerPartial(file.replace('.html.hbs', ''), compile(html, file, false));
   }
-  const text = Handlebars.create();
-  const entries = (Object.keys(templates) as TemplateName[]).map((name): [TemplateName, Compiled] => [
-    name,
-    { html: html.partials[name] as Template, text: compile(text, `${name}.text.hbs`, true), schema: Compile(templates[name].data) },
-  ]);
-  const compiled = Object.fromEntries(entries) as Record<TemplateName, Compiled>;
+  const text = withHelpers(Handlebars.create());
+  const compiled = new Map(
+    (Object.keys(templates) as TemplateName[]).map((name): [TemplateName, Compiled] => [
+      name,
+      { html: html.partials[name] as Template, text: compile(text, `${name}.text.hbs`, true), schema: Compile(templates[name].data) },
+    ]),
+  );
 
-  return (name, recipient, data, code = { code: MASK, expiresInSeconds: 60 }) => {
-    const { subject } = templates[name];
-    const template = compiled[name];
-    if (!template.schema.Check(data)) throw new TypeError(`the data of a mail "${name}" does not fit its template`);
-    const fields = { ...data, subject, recipient, code: code.code, validFor: duration(code.expiresInSeconds) };
+  return (name, recipient, data, secret) => {
+    const template = compiled.get(name);
+    if (!template?.schema.Check(data)) throw new TypeError(`there is no template "${name}", or the data of a mail does not fit it`);
+    const { subject } = templateOf(name);
+    const fields = { ...data, subject, recipient, ...secretFields(name, secret) };
     return { subject, text: template.text(fields), html: template.html(fields) };
   };
+
+  function secretFields(name: TemplateName, secret: Secret | undefined): object {
+    const { carries, worksSeconds = 0 } = templateOf(name);
+    const { value, expiresInSeconds } = secret ?? { value: MASK, expiresInSeconds: worksSeconds };
+    const validFor = duration(expiresInSeconds);
+    switch (carries) {
+      case 'code':
+        return { code: value, validFor };
+      case 'link':
+        return { link: `${publicUrl}/account/${name}#token=${value}`, validFor };
+      default:
+        return {};
+    }
+  }
+}
+
+/** `or`: the first of two texts that is there. */
+function withHelpers(environment: typeof Handlebars): typeof Handlebars {
+  environment.registerHelper('or', (one: string | null, other: string) => one ?? other);
+  return environment;
 }
 
 const compile = (environment: typeof Handlebars, file: string, noEscape: boolean): Template =>
   environment.compile(readFileSync(new URL(file, FOLDER), 'utf8'), { strict: true, noEscape });
 
-/** `1 minute`, `90 seconds`, `10 minutes`. */
+/** `1 minute`, `90 seconds`, `10 minutes`, `24 hours`. */
 function duration(seconds: number): string {
-  const [amount, unit] = seconds % 60 === 0 ? [seconds / 60, 'minute'] : [seconds, 'second'];
+  const [amount, unit] =
+    seconds % 3_600 === 0 ? [seconds / 3_600, 'hour'] : seconds % 60 === 0 ? [seconds / 60, 'minute'] : [seconds, 'second'];
   return `${amount} ${unit}${amount === 1 ? '' : 's'}`;
 }

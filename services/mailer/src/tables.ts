@@ -1,8 +1,20 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely';
 
 /** Where a mail is on its way; `delivered`, `bounced` and `suppressed` are learned from providers that tell. */
-export type MailStatus = 'queued' | 'sending' | 'sent' | 'delivered' | 'bounced' | 'failed' | 'superseded' | 'suppressed' | 'unknown';
-export type AttemptStatus = 'sending' | 'sent' | 'failed' | 'unknown';
+export const MAIL_STATUSES = [
+  'queued',
+  'sending',
+  'sent',
+  'delivered',
+  'bounced',
+  'failed',
+  'superseded',
+  'suppressed',
+  'unknown',
+] as const;
+export type MailStatus = (typeof MAIL_STATUSES)[number];
+export const ATTEMPT_STATUSES = ['sending', 'sent', 'failed', 'unknown'] as const;
+export type AttemptStatus = (typeof ATTEMPT_STATUSES)[number];
 
 /** Given by the database at insert, unless a statement sets it. */
 type Timestamp = ColumnType<Date, Date | undefined, Date>;
@@ -16,6 +28,8 @@ interface Mails {
   recipient: string;
   data: JSONColumnType<Record<string, unknown>>;
   code_request_id: string | null;
+  link_request_id: string | null;
+  user_id: string | null;
   subject: string;
   content: string;
   message_id: string;
@@ -29,6 +43,8 @@ interface Mails {
   unknowns: Generated<number>;
   deferrals: Generated<number>;
   finished_at: Date | null;
+  resend_of: string | null;
+  resent_by: string | null;
 }
 
 interface Attempts {
@@ -54,6 +70,12 @@ interface Instances {
   seen_at: Timestamp;
 }
 
+interface DeletedUsers {
+  user_id: string;
+  deleted_at: Date;
+  heard_at: Timestamp;
+}
+
 interface MailboxMessages {
   id: string;
   sender: string;
@@ -71,5 +93,6 @@ export interface MailerTables {
   attempts: Attempts;
   pacing: Pacing;
   instances: Instances;
+  deleted_users: DeletedUsers;
   mailbox_messages: MailboxMessages;
 }

@@ -11,14 +11,14 @@ const PAGE = 100;
 
 /**
  * `list`: what could be neither published nor handled, a line each. `replay ID` hands one in again, `replay` all of them.
- * An id is `<service>/<box>-<number>`, as the list shows it.
+ * An id is `<service>.<box>-<number>`, as the list shows it, and as `/v1/dead-letters` does.
  */
 export async function deadLetters(environment: Environment, [action, id]: readonly string[]): Promise<void> {
   if (action !== 'list' && action !== 'replay')
     throw new StartProblem('What is to be done with the dead letters?', 'stoa dead-letters list, or: stoa dead-letters replay [ID]', 64);
   const { config, resolved } = readSettings(environment, []);
   const names = serviceDefinitions.map(({ name }) => name);
-  const [wanted, letter] = id?.includes('/') ? (id.split('/', 2) as [string, string]) : [undefined, undefined];
+  const [wanted, letter] = id?.includes('.') ? (id.split('.', 2) as [string, string]) : [undefined, undefined];
   if (id !== undefined && letter === undefined)
     throw new StartProblem(`"${id}" is not the id of a dead letter.`, 'Take one from: stoa dead-letters list', 64);
   const chosen =
@@ -60,17 +60,17 @@ async function list(service: string, letters: DeadLetters) {
 }
 
 const line = (service: string, { id, type, consumer, failedAt, attempts, reason }: DeadLetter) =>
-  `${service}/${id}  ${failedAt.toISOString()}  ${type}${consumer === undefined ? '' : ` → ${consumer}`}  after ${attempts} tries: ${reason}`;
+  `${service}.${id}  ${failedAt.toISOString()}  ${type}${consumer === undefined ? '' : ` → ${consumer}`}  after ${attempts} tries: ${reason}`;
 
 async function replay(service: string, letters: DeadLetters, id: string | undefined) {
   const by = 'command line';
   if (id === undefined) {
     console.log(`${service}: ${await letters.replayAll({}, { by })} handed in again`);
   } else if (await letters.replay(id, by)) {
-    console.log(`${service}/${id}: handed in again`);
+    console.log(`${service}.${id}: handed in again`);
   } else {
     throw new StartProblem(
-      `There is no dead letter ${service}/${id}, or it is too old to be replayed.`,
+      `There is no dead letter ${service}.${id}, or it is too old to be replayed.`,
       'Take one from: stoa dead-letters list',
       66,
     );

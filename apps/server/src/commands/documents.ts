@@ -21,7 +21,7 @@ export async function printAsyncApi(): Promise<void> {
 export function wireForDocuments() {
   return wire({
     chosen: ['gateway', ...serviceDefinitions.map(({ name }) => name)],
-    environment: { MAIL_URL: 'mailbox:' },
+    environment: { MAIL_URL: 'mailbox:', PUBLIC_URL: 'http://localhost:3000' },
     derive: createKeys(randomBytes(32).toString('base64')),
     log: createLog({ level: 'silent' }),
     databaseUrl: (service) => `postgres://documents@127.0.0.1:1/${service}`,

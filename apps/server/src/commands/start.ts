@@ -1,13 +1,15 @@
 import { gateway } from '@stoa/gateway';
 import { createLog, type Environment, type Logger } from '@stoa/service';
+import { administerUsers } from '../administer-users.ts';
 import { banner, warningsOf } from '../banner.ts';
 import { assertUnused } from '../data-directory.ts';
+import { giveBackMemory } from '../give-back-memory.ts';
 import { type House, openHouse } from '../house.ts';
-import { assertPortFree, listen, reachableHost } from '../listening.ts';
+import { findPort, listen, reachableHost } from '../listening.ts';
 import { logDestination } from '../log-destination.ts';
 import { type Platform, startPlatform } from '../platform.ts';
 import { serviceDefinitions } from '../services.ts';
-import { chosenServices, readSettings } from '../settings.ts';
+import { chosenServices, readSettings, withPublicUrl } from '../settings.ts';
 import { onStopSignal } from '../signals.ts';
 
 /** How long a clean stop may take before the process ends all the same. */
@@ -20,7 +22,8 @@ export async function start(environment: Environment): Promise<void> {
   const embedded = config.DATABASE_URL === undefined;
   const host = config.HOST ?? (embedded ? '127.0.0.1' : '0.0.0.0');
   if (embedded) await assertUnused(config.DATA_DIR);
-  await assertPortFree(config.PORT, host);
+  // Before anything is wired: mails name it.
+  const port = await findPort(config.PORT, host);
   const log = createLog({ level: config.LOG_LEVEL, destination: await logDestination() });
 
   let house: House | undefined;
@@ -31,17 +34,21 @@ export async function start(environment: Environment): Promise<void> {
     if (stopping) return;
     platform = await startPlatform({
       chosen,
-      environment: resolved,
+      environment: withPublicUrl(resolved, port.number),
       databases: house.databases,
       derive: house.derive,
       log,
       migrate: embedded,
     });
     if (stopping) return;
-    const port = await listen(platform.front.http, config.PORT, host);
-    const url = `http://${reachableHost(host)}:${port}`;
-    await house.data?.writeRun({ pid: process.pid, port, url, databaseUrl: house.databases.adminUrl });
+    giveBackMemory();
+    await listen(platform.front.http, port, host);
+    const url = `http://${reachableHost(host)}:${port.number}`;
+    await house.data?.writeRun({ pid: process.pid, port: port.number, url, databaseUrl: house.databases.adminUrl });
     const mail = resolved['MAIL_URL'] ?? '';
+    const { databases } = house;
+    const publicUrl = withPublicUrl(resolved, port.number)['PUBLIC_URL'];
+    const code = chosen.includes('users') ? await administerUsers(databases, resolved, log, (users) => users.issueSetUpCode()) : undefined;
     console.log(
       banner({
         url,
@@ -49,6 +56,7 @@ export async function start(environment: Environment): Promise<void> {
         services: chosen,
         postgresDirectory: house.postgresDirectory,
         mail,
+        setUpUrl: code && `${publicUrl}/setup#code=${code}`,
         warnings: warningsOf(resolved, host),
       }),
     );

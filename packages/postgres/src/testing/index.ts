@@ -1,2 +1,3 @@
+export { createStatementNames } from '../statement-names.ts';
 export { beforeDrop, type TestDatabase, type TestDatabaseOptions, testDatabase } from './test-database.ts';
 export { startTestServer } from './test-server.ts';

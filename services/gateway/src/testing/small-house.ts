@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto';
+import { testIdentity } from '@stoa/auth/testing';
 import { createHttp, type Http, problems } from '@stoa/http';
-import { createLog, createMetrics, defineErrors, type Service } from '@stoa/service';
+import { createKeys, createLog, createMetrics, defineErrors, type Service } from '@stoa/service';
 import { Type } from 'typebox';
 import { gateway } from '../index.ts';
 
@@ -17,6 +19,8 @@ const health = async () => [{ name: 'database', ok: true }];
 /** Two services with a route or two behind a real gateway, listening on loopback. */
 export async function startSmallHouse(): Promise<{ url: string; front: Http } & AsyncDisposable> {
   const metrics = createMetrics();
+  const derive = createKeys(randomBytes(32).toString('base64'));
+  const who = await testIdentity();
   const people = await createService('people', metrics);
   people.post(
     '/v1/people',
@@ -53,13 +57,15 @@ export async function startSmallHouse(): Promise<{ url: string; front: Http } & 
     const name = http.serviceName;
     return { name, http: http as unknown as Service['http'], start: async () => {}, stop: async () => {}, health };
   });
-  const front = (await gateway.create({ log, metrics, services, asyncApi: { asyncapi: '3.0.0' } })).http as unknown as Http;
+  const front = (await gateway.create({ log, derive, identity: who.identity, metrics, services, asyncApi: { asyncapi: '3.0.0' } }))
+    .http as unknown as Http;
   const url = await front.listen({ port: 0, host: '127.0.0.1' });
   return {
     url,
     front,
     async [Symbol.asyncDispose]() {
       for (const http of [front, people, letters]) await http.close();
+      await who[Symbol.asyncDispose]();
     },
   };
 }

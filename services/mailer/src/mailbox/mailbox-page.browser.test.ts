@@ -99,7 +99,7 @@ describe('the mailbox page', () => {
     const { page } = visited;
     await page.getByRole('link', { name: email }).focus();
     await page.keyboard.press('Enter');
-    await page.getByRole('tab', { name: 'Message' }).focus();
+    await page.getByRole('tab', { name: 'Message', selected: true }).focus();
     await page.keyboard.press('ArrowRight');
     expect(await page.getByRole('tab', { name: 'Text' }).getAttribute('aria-selected')).toBe('true');
     expect(await page.evaluate('document.activeElement.id')).toBe('tab-text');

@@ -1,7 +1,8 @@
 import type { Database } from '@stoa/postgres';
 import { sql } from 'kysely';
+import type { SecretRequest } from '../secrets.ts';
 import type { MailerTables } from '../tables.ts';
-import type { TemplateName } from '../templates.ts';
+import { patienceOf, type TemplateName } from '../templates.ts';
 import type { Tried } from './retry-policy.ts';
 
 /**
@@ -18,7 +19,9 @@ export interface ClaimedMail extends Tried {
   readonly template: TemplateName;
   readonly recipient: string;
   readonly data: Record<string, unknown>;
-  readonly codeRequestId: string | null;
+  readonly secretRequest: SecretRequest | undefined;
+  /** Nothing is to be sent. */
+  readonly isUserDeleted: boolean;
   readonly messageId: string;
   readonly correlationId: string;
   readonly traceparent: string;
@@ -79,6 +82,9 @@ export function createClaimMails(database: Database<MailerTables>, ratePerSecond
           'recipient',
           'data',
           'code_request_id as codeRequestId',
+          'link_request_id as linkRequestId',
+          // It may have been queued after the deletion was heard.
+          sql<boolean>`exists (select from deleted_users where deleted_users.user_id = mails.user_id)`.as('isUserDeleted'),
           'message_id as messageId',
           'correlation_id as correlationId',
           'traceparent',
@@ -100,11 +106,28 @@ export function createClaimMails(database: Database<MailerTables>, ratePerSecond
         .executeTakeFirstOrThrow();
       rows.sort((one, other) => one.position - other.position);
       return {
-        mails: rows.map((row) => ({ ...row, template: row.template as TemplateName, turn: rows.length === 1 ? turn : undefined })),
+        mails: rows.map((row) => toClaimed(row, rows.length === 1 ? turn : undefined)),
         waitMs: 0,
         paced: false,
       };
     });
+}
+
+interface Row extends Omit<ClaimedMail, 'template' | 'secretRequest' | 'turn' | 'patienceSeconds'> {
+  readonly template: string;
+  readonly codeRequestId: string | null;
+  readonly linkRequestId: string | null;
+}
+
+function toClaimed({ template, codeRequestId, linkRequestId, ...row }: Row, turn: number | undefined): ClaimedMail {
+  const name = template as TemplateName;
+  const secretRequest: SecretRequest | undefined =
+    codeRequestId !== null
+      ? { kind: 'code', requestId: codeRequestId }
+      : linkRequestId !== null
+        ? { kind: 'link', requestId: linkRequestId }
+        : undefined;
+  return { ...row, template: name, secretRequest, patienceSeconds: patienceOf(name), turn };
 }
 
 type Queryable = Pick<Database<MailerTables>['query'], 'selectFrom'>;

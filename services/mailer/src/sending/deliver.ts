@@ -1,7 +1,8 @@
 import { AppError, createContext, type Logger, runInContext } from '@stoa/service';
-import type { ActivationCodes } from '../activation-codes.ts';
 import type { MailerMetrics } from '../metrics.ts';
-import { type Code, MASK, type Renderer } from '../render.ts';
+import { DELETED_REASON } from '../on-user-deleted.ts';
+import type { Rendered, Renderer } from '../render.ts';
+import { type Secret, type Secrets, withoutSecret } from '../secrets.ts';
 import type { MailStatus } from '../tables.ts';
 import type { TemplateData, TemplateName } from '../templates.ts';
 import { SendError, type Transport } from '../transports/transport.ts';
@@ -15,7 +16,7 @@ const LONGEST_SEND_MS = 90_000;
 export interface DeliverOptions {
   readonly attempts: Attempts;
   readonly transport: Transport;
-  readonly codes: ActivationCodes;
+  readonly secrets: Secrets;
   readonly render: Renderer;
   readonly metrics: MailerMetrics;
   readonly log: Logger;
@@ -27,40 +28,44 @@ export interface DeliverOptions {
 export type Deliver = (mail: ClaimedMail) => Promise<MailStatus | undefined>;
 
 /**
- * Takes one claimed mail to its end or back to the queue: asks for its code, stores the attempt, sends, stores the outcome.
+ * Takes one claimed mail to its end or back to the queue: asks for its secret, stores the attempt, sends, stores the outcome.
  * @throws only when the database is away; the caller tries again to settle.
  */
-export function createDeliver({ attempts, transport, codes, render, metrics, log, signal }: DeliverOptions): Deliver {
+export function createDeliver({ attempts, transport, secrets, render, metrics, log, signal }: DeliverOptions): Deliver {
   return (mail) => runInContext(createContext(mail), () => deliver(mail));
 
   async function deliver(mail: ClaimedMail): Promise<MailStatus | undefined> {
-    const code = await mint(mail);
-    if (code === 'gone') {
-      await attempts.release(mail, { status: 'superseded' }, 'the code was not wanted any more');
-      return done(mail, 'superseded');
-    }
-    if (code === 'away') {
-      const next = afterFailure('no-code', mail);
-      await attempts.release(mail, next, 'users did not answer, so there is no code to send');
+    if (mail.isUserDeleted) return await supersede(mail, DELETED_REASON);
+    const secret = await mint(mail);
+    if (secret === 'gone') return await supersede(mail, 'the code or link was not wanted any more');
+    if (secret === 'away') {
+      const next = afterFailure('no-secret', mail);
+      await attempts.release(mail, next, 'users did not answer, so there is no code or link to send');
       return done(mail, next.status);
     }
+    // What cannot be rendered is no attempt.
+    const parts = render(mail.template, mail.recipient, mail.data as TemplateData<TemplateName>, secret);
     const attempt = await attempts.begin(mail, transport.name);
-    return attempt === undefined ? undefined : await send(mail, attempt, code);
+    return attempt === undefined ? undefined : await send(mail, attempt, parts, secret);
   }
 
-  async function mint({ id, codeRequestId }: ClaimedMail): Promise<Code | undefined | 'gone' | 'away'> {
-    if (codeRequestId === null) return undefined;
+  async function supersede(mail: ClaimedMail, reason: string): Promise<MailStatus> {
+    await attempts.release(mail, { status: 'superseded' }, reason);
+    return done(mail, 'superseded');
+  }
+
+  async function mint({ id, secretRequest }: ClaimedMail): Promise<Secret | undefined | 'gone' | 'away'> {
+    if (secretRequest === undefined) return undefined;
     try {
-      return await codes.mint(codeRequestId);
+      return await secrets.mint(secretRequest);
     } catch (error) {
-      log.warn({ mail: id, reason: error instanceof AppError ? error.code : String(error) }, 'no code for a mail: it waits');
+      log.warn({ mail: id, reason: error instanceof AppError ? error.code : String(error) }, 'no code or link for a mail: it waits');
       return 'away';
     }
   }
 
-  async function send(mail: ClaimedMail, attempt: string, code: Code | undefined): Promise<MailStatus> {
+  async function send(mail: ClaimedMail, attempt: string, parts: Rendered, secret: Secret | undefined): Promise<MailStatus> {
     const { recipient, messageId } = mail;
-    const parts = render(mail.template, recipient, mail.data as TemplateData<TemplateName>, code);
     const cut = new AbortController();
     const abort = (): void => cut.abort();
     const timer = setTimeout(abort, LONGEST_SEND_MS);
@@ -69,12 +74,12 @@ export function createDeliver({ attempts, transport, codes, render, metrics, log
     try {
       const answer = await transport.send({ messageId, to: recipient, ...parts }, cut.signal);
       observe();
-      await attempts.end(mail, attempt, 'sent', withoutCode(answer, code), { status: 'sent' });
+      await attempts.end(mail, attempt, 'sent', withoutSecret(answer, secret), { status: 'sent' });
       return done(mail, 'sent');
     } catch (error) {
       if (!(error instanceof SendError)) throw error;
       observe();
-      return await settle(mail, attempt, error, withoutCode(error.message, code));
+      return await settle(mail, attempt, error, withoutSecret(error.message, secret));
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', abort);
@@ -96,6 +101,3 @@ export function createDeliver({ attempts, transport, codes, render, metrics, log
     return status;
   }
 }
-
-/** A mail server may quote what it was given. */
-const withoutCode = (answer: string, code: Code | undefined): string => (code ? answer.replaceAll(code.code, MASK) : answer);

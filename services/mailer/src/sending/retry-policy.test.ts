@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { afterFailure, type Tried } from './retry-policy.ts';
 
-const fresh: Tried = { failures: 0, unknowns: 0, deferrals: 0, ageSeconds: 0 };
+const fresh: Tried = { failures: 0, unknowns: 0, deferrals: 0, ageSeconds: 0, patienceSeconds: 900 };
 const queued = (tried: Partial<Tried>, failure: Parameters<typeof afterFailure>[0], random = 0.5) => {
   const verdict = afterFailure(failure, { ...fresh, ...tried }, random);
   if (verdict.status !== 'queued') throw new Error(`not queued but ${verdict.status}`);
@@ -35,8 +35,8 @@ describe('after a try without success', () => {
   });
 
   test('a missing code delays this mail alone, never by more than some seconds', () => {
-    expect([0, 1, 2, 50].map((deferrals) => queued({ deferrals }, 'no-code').delayMs)).toEqual([2_000, 4_000, 8_000, 10_000]);
-    expect(queued({}, 'no-code')).toMatchObject({ counts: 'deferrals', pause: false });
+    expect([0, 1, 2, 50].map((deferrals) => queued({ deferrals }, 'no-secret').delayMs)).toEqual([2_000, 4_000, 8_000, 10_000]);
+    expect(queued({}, 'no-secret')).toMatchObject({ counts: 'deferrals', pause: false });
   });
 
   test('an unknown end is tried again at most twice, and stays unknown then', () => {

@@ -1,8 +1,6 @@
 import type { FailureClass } from '../transports/transport.ts';
 
-/** A person who waits for a code has long asked for another one. */
-const CODE_LIFETIME_SECONDS = 15 * 60;
-/** Tries that count; a code mail usually reaches its age first. */
+/** Tries that count: a quarter of an hour of them. */
 const MOST_FAILURES = 10;
 /** Times that a mail may be sent again although the server may have taken it. */
 const MOST_UNKNOWNS = 3;
@@ -24,6 +22,8 @@ export interface Tried {
   readonly unknowns: number;
   readonly deferrals: number;
   readonly ageSeconds: number;
+  /** Older, it is wanted no more. */
+  readonly patienceSeconds: number;
 }
 
 /** Where a mail goes after a try without success. `pause` also stops all other mails for `PAUSE_MS`. */
@@ -36,8 +36,11 @@ export type Verdict =
       readonly pause: boolean;
     };
 
-/** @param random from 0 to 1: spreads the delays, so that mails that failed together do not come back together. */
-export function afterFailure(failure: FailureClass | 'no-code', mail: Tried, random = Math.random()): Verdict {
+/**
+ * `no-secret`: users did not answer. `broken`: the way to the server broke off, a fault of ours.
+ * @param random from 0 to 1: spreads the delays, so that mails that failed together do not come back together.
+ */
+export function afterFailure(failure: FailureClass | 'no-secret' | 'broken', mail: Tried, random = Math.random()): Verdict {
   const jitter = 0.75 + random / 2;
   switch (failure) {
     case 'permanent':
@@ -50,14 +53,21 @@ export function afterFailure(failure: FailureClass | 'no-code', mail: Tried, ran
       return retry(mail, 'failures', step(mail.failures + mail.unknowns, LONGEST_STEP_MS) * jitter);
     case 'unavailable':
       return retry(mail, 'deferrals', PAUSE_MS * jitter, true);
-    case 'no-code':
+    case 'no-secret':
       return retry(mail, 'deferrals', step(mail.deferrals, LONGEST_DEFERRAL_MS) * jitter);
+    case 'broken':
+      return retry(mail, 'deferrals', step(mail.deferrals, LONGEST_STEP_MS) * jitter);
   }
 }
 
 const step = (count: number, longest: number): number => Math.min(FIRST_STEP_MS * 2 ** count, longest);
 
-function retry({ ageSeconds }: Tried, counts: 'failures' | 'unknowns' | 'deferrals', delayMs: number, pause = false): Verdict {
-  if (ageSeconds + delayMs / 1000 > CODE_LIFETIME_SECONDS) return { status: counts === 'unknowns' ? 'unknown' : 'failed' };
+function retry(
+  { ageSeconds, patienceSeconds }: Tried,
+  counts: 'failures' | 'unknowns' | 'deferrals',
+  delayMs: number,
+  pause = false,
+): Verdict {
+  if (ageSeconds + delayMs / 1000 > patienceSeconds) return { status: counts === 'unknowns' ? 'unknown' : 'failed' };
   return { status: 'queued', delayMs: Math.round(delayMs), counts, pause };
 }

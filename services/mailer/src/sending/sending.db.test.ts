@@ -1,6 +1,6 @@
 import { eventually } from '@stoa/service/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { codeOf } from '../testing/fake-codes.ts';
+import { codeOf, tokenOf } from '../testing/fake-secrets.ts';
 import { sendingFixture } from '../testing/sending-fixture.ts';
 
 let house: Awaited<ReturnType<typeof sendingFixture>>;
@@ -25,10 +25,10 @@ describe('a mail', () => {
   test('leaves with its code, and what is stored of it shows the mask', async () => {
     await house.startSender();
     const [mail] = await house.queue(1, 'Ada');
-    const { recipient, codeRequestId } = mail as NonNullable<typeof mail>;
+    const { recipient, requestId } = mail as NonNullable<typeof mail>;
     await finished(recipient, 'sent');
     const [received] = house.receivedBy(recipient);
-    expect(received?.text?.split('\n')).toContain(codeOf(codeRequestId));
+    expect(received?.text?.split('\n')).toContain(codeOf(requestId));
     expect(await house.mail(recipient)).toMatchObject({
       status: 'sent',
       owner: null,
@@ -52,7 +52,7 @@ describe('a mail', () => {
 
   test('superseded by the time it leaves is not sent, leaves no attempt and gives its turn away', async () => {
     const [first, second] = await house.queue(2);
-    house.users.gone.add(first?.codeRequestId ?? '');
+    house.users.gone.add(first?.requestId ?? '');
     const startedAt = performance.now();
     await house.startSender({ ratePerSecond: 0.1 });
     await finished(second?.recipient ?? '', 'sent');
@@ -111,11 +111,23 @@ describe('a mail server that', () => {
 
   test('quotes the code in its answer does not bring it into the audit', async () => {
     const [mail] = await house.queue(1);
-    const { recipient, codeRequestId } = mail as NonNullable<typeof mail>;
-    house.smtp.behave({ refuse: 550, text: `the text ${codeOf(codeRequestId)} looks like spam` });
+    const { recipient, requestId } = mail as NonNullable<typeof mail>;
+    house.smtp.behave({ refuse: 550, text: `the text ${codeOf(requestId)} looks like spam` });
     await house.startSender();
     await finished(recipient, 'failed');
     expect(JSON.stringify([await house.mail(recipient), await house.attempts(recipient)])).toContain('the text •••• looks like spam');
+  });
+
+  test('quotes a link in its answer does not bring the token into the audit', async () => {
+    const [mail] = await house.queue(1, null, undefined, 'reset-password');
+    const { recipient, requestId } = mail as NonNullable<typeof mail>;
+    const token = tokenOf(requestId);
+    house.smtp.behave({ refuse: 550, text: `the link #token=3D${token.slice(0, 20)}= ${token.slice(20)} looks like spam` });
+    await house.startSender();
+    await finished(recipient, 'failed');
+    const audit = JSON.stringify([await house.mail(recipient), await house.attempts(recipient)]);
+    expect(audit).toContain('the link #token=••••= •••• looks like spam');
+    expect(audit).not.toContain(token.slice(0, 10));
   });
 
   test('is slow does not hold back the rate', async () => {
@@ -126,6 +138,40 @@ describe('a mail server that', () => {
     for (const { recipient } of mails) await finished(recipient, 'sent');
     // One after the other they would take ten seconds.
     expect(performance.now() - startedAt).toBeLessThan(4_000);
+  });
+});
+
+describe('a delivery that breaks off', () => {
+  afterEach(async () => {
+    await house.stopAll();
+    await house.database.query.updateTable('mails').set({ status: 'failed' }).where('template', '=', NEWER).execute();
+  });
+  const NEWER = 'a-template-of-tomorrow';
+
+  test('goes back and waits longer each time, without an attempt, and hurts no other mail', async () => {
+    const [broken] = await house.queue(1);
+    const recipient = broken?.recipient ?? '';
+    await house.database.query.updateTable('mails').set({ template: NEWER }).where('recipient', '=', recipient).execute();
+    await house.startSender();
+    const [next] = await house.queue(1);
+    await finished(next?.recipient ?? '', 'sent');
+    await eventually(async () => expect(await house.mail(recipient)).toMatchObject({ status: 'queued', deferrals: 1 }));
+    const { due_at } = await house.mail(recipient);
+    expect(due_at.getTime() - Date.now()).toBeGreaterThan(500);
+    await eventually(async () => expect(await house.mail(recipient)).toMatchObject({ status: 'queued', deferrals: 2 }), {
+      timeoutMs: 10_000,
+    });
+    expect(await house.attempts(recipient)).toEqual([]);
+  });
+
+  test('ends as failed when the mail is wanted no more', async () => {
+    const [broken] = await house.queue(1);
+    const recipient = broken?.recipient ?? '';
+    const created_at = new Date(Date.now() - 25 * 3_600_000);
+    await house.database.query.updateTable('mails').set({ template: NEWER, created_at }).where('recipient', '=', recipient).execute();
+    await house.startSender();
+    await finished(recipient, 'failed');
+    expect(await house.mail(recipient)).toMatchObject({ reason: 'the delivery broke off', owner: null, finished_at: expect.any(Date) });
   });
 });
 
@@ -150,7 +196,9 @@ describe('the pace', () => {
     const seconds = ((times.at(-1) as number) - (times[0] as number)) / 1_000;
     const rate = (times.length - 1) / seconds;
     expect(rate).toBeLessThan(20 * 1.05);
-    expect(times).toEqual(times.toSorted((one, other) => one - other));
+    // On a busy machine one of the two may be a few turns late with what it has claimed.
+    const LATE_MS = 200;
+    expect(times.filter((time, index) => time > (times[index + 1] ?? Number.POSITIVE_INFINITY) + LATE_MS)).toEqual([]);
     // No second, wherever it begins, sees more than the rate allows.
     for (const [index, begin] of times.entries()) {
       expect(times.slice(index).filter((time) => time < begin + 1_000).length).toBeLessThanOrEqual(21);

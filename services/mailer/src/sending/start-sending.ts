@@ -1,18 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '@stoa/postgres';
 import type { HealthPart, Logger } from '@stoa/service';
-import type { ActivationCodes } from '../activation-codes.ts';
 import type { MailerMetrics } from '../metrics.ts';
 import { PACE_CHANGED, QUEUE_CHANNEL } from '../queue-mail.ts';
 import type { Renderer } from '../render.ts';
+import type { Secrets } from '../secrets.ts';
 import type { MailerTables } from '../tables.ts';
 import type { Transport } from '../transports/transport.ts';
 import { createAttempts } from './attempts.ts';
 import { createClaimMails } from './claim-mails.ts';
 import { createDeliver } from './deliver.ts';
-import { createInstance } from './instance.ts';
+import { createInstance, type Heartbeats } from './instance.ts';
 import { persistently } from './persistently.ts';
 import { reclaimMails } from './reclaim-mails.ts';
+import { afterFailure } from './retry-policy.ts';
 import { startSender } from './sender.ts';
 
 /** How long a stop lets mails that are on their way arrive. */
@@ -21,13 +22,15 @@ const GRACE_MS = 5_000;
 export interface SendingOptions {
   readonly database: Database<MailerTables>;
   readonly transport: Transport;
-  readonly codes: ActivationCodes;
+  readonly secrets: Secrets;
   readonly render: Renderer;
   readonly metrics: MailerMetrics;
   readonly log: Logger;
   readonly instanceId: string;
   readonly ratePerSecond: number;
   readonly connections: number;
+  /** Others than the house's, for tests. */
+  readonly heartbeats?: Heartbeats;
 }
 
 export interface Sending {
@@ -40,12 +43,13 @@ export async function startSending(options: SendingOptions): Promise<Sending> {
   const { database, log, instanceId, ratePerSecond, connections } = options;
   const ending = new AbortController();
   const { signal } = ending;
-  const instance = createInstance(database, instanceId, log);
+  const instance = createInstance(database, instanceId, log, options.heartbeats);
   await instance.start();
   const sender = startSender({
     claim: createClaimMails(database, ratePerSecond, instanceId),
     deliver: createDeliver({ ...options, attempts: createAttempts(database, instanceId, signal), signal }),
-    giveBack: async ({ id }) => void (await persistently(() => reclaimMails(database, [instanceId], id), signal)),
+    giveBack: async (mail) =>
+      void (await persistently(() => reclaimMails(database, [instanceId], { mail, next: afterFailure('broken', mail) }), signal)),
     concurrency: connections,
     log,
   });

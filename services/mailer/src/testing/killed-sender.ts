@@ -9,7 +9,8 @@ import { createRenderer } from '../render.ts';
 import { startSending } from '../sending/start-sending.ts';
 import type { MailerTables } from '../tables.ts';
 import { createSmtpTransport } from '../transports/smtp-transport.ts';
-import { fakeCodes } from './fake-codes.ts';
+import { fakeSecrets } from './fake-secrets.ts';
+import { FAST_HEARTBEATS } from './fast-heartbeats.ts';
 
 const [databaseUrl, smtpUrl] = process.argv.slice(2) as [string, string];
 const log = createLog({ level: 'silent' });
@@ -23,12 +24,13 @@ await startSending({
     connections: 5,
     timeouts: { connectMs: 2_000, silenceMs: 60_000 },
   }),
-  codes: fakeCodes().codes,
-  render: createRenderer(),
+  secrets: fakeSecrets().secrets,
+  render: createRenderer('https://stoa.test'),
   metrics: createMailerMetrics(metrics, database),
   log,
   instanceId: uuidv7(),
   ratePerSecond: 1_000,
   connections: 5,
+  heartbeats: FAST_HEARTBEATS,
 });
 console.log('ready');

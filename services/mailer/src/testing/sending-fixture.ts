@@ -8,19 +8,20 @@ import { createRenderer } from '../render.ts';
 import { type Sending, startSending } from '../sending/start-sending.ts';
 import type { MailerTables } from '../tables.ts';
 import { createSmtpTransport } from '../transports/smtp-transport.ts';
-import { fakeCodes } from './fake-codes.ts';
+import { fakeSecrets } from './fake-secrets.ts';
+import { FAST_HEARTBEATS } from './fast-heartbeats.ts';
 import { mailerSources } from './mailer-sources.ts';
 import { createScriptedSmtp } from './scripted-smtp.ts';
 
 const log = createLog({ level: 'silent' });
-const render = createRenderer();
+const render = createRenderer('https://stoa.test');
 
 /** A mailer's database with a scripted mail server behind it, and as many senders as a test starts. */
 export async function sendingFixture() {
   const { database, url, ...rest } = await testDatabase<MailerTables>({ sources: mailerSources });
   const dispose = rest[Symbol.asyncDispose];
   const smtp = await createScriptedSmtp();
-  const users = fakeCodes();
+  const users = fakeSecrets();
   const running = new Set<() => Promise<void>>();
 
   return {
@@ -29,10 +30,14 @@ export async function sendingFixture() {
     smtp,
     users,
     /** Queues mails in the given order, each in its own transaction. @returns their recipients and requests. */
-    async queue(count: number, name: string | null = null, owner?: string) {
-      const mails = Array.from({ length: count }, () => ({ recipient: `${randomUUID()}@example.com`, codeRequestId: randomUUID() }));
+    async queue(count: number, name: string | null = null, owner?: string, template: 'welcome' | 'reset-password' = 'welcome') {
+      const mails = Array.from({ length: count }, () => ({
+        recipient: `${randomUUID()}@example.com`,
+        userId: randomUUID(),
+        requestId: randomUUID(),
+      }));
       for (const mail of mails) {
-        const request = { template: 'welcome', data: { name }, cause: { id: uuidv7(), ...createContext() }, ...mail } as const;
+        const request = { template, data: { name }, cause: { id: uuidv7(), ...createContext() }, ...mail } as const;
         await database.transaction(async (tx) => {
           await queueMail(tx, request, { render, domain: 'stoa.test' });
           if (owner) await tx.updateTable('mails').set({ status: 'sending', owner }).where('recipient', '=', mail.recipient).execute();
@@ -55,7 +60,17 @@ export async function sendingFixture() {
         connections,
         timeouts: { connectMs: 2_000, silenceMs: 300 },
       });
-      const options = { database: own, transport, codes: users.codes, render, log, instanceId, ratePerSecond, connections };
+      const options = {
+        database: own,
+        transport,
+        secrets: users.secrets,
+        render,
+        log,
+        instanceId,
+        ratePerSecond,
+        connections,
+        heartbeats: FAST_HEARTBEATS,
+      };
       const sending = await startSending({ ...options, metrics: createMailerMetrics(metrics, own) });
       const stop = async () => {
         running.delete(stop);

@@ -1,27 +1,58 @@
+import type { Clock } from '@stoa/service';
 import { parseEmailAddress } from '../domain/email-address.ts';
+import { parseLogin } from '../domain/login.ts';
+import type { Parsed } from '../domain/parsed.ts';
 import { normalizePassword } from '../domain/password-rules.ts';
-import type { User } from '../domain/user.ts';
+import { parsePhoneNumber } from '../domain/phone-number.ts';
 import { invalidCredentials } from '../errors.ts';
-import type { Passwords, UserReader } from './ports.ts';
+import type { Account, InTransaction, Passwords, UniqueField, UserReader } from './ports.ts';
 
-export interface Credentials {
-  /** As typed: an e-mail address in any letter case. */
-  readonly userId: string;
-  readonly password: string;
+/** Whom somebody says he is. */
+export interface Claimed {
+  /** What failures are counted by: the account, or what was typed where there is none. */
+  readonly key: string;
+  readonly account: Account | undefined;
 }
 
-export type Authenticate = (credentials: Credentials, signal: AbortSignal) => Promise<User>;
+export interface Authenticator {
+  /** @param identifier as typed: an e-mail address, or with `any` a login or phone number too. */
+  identify(identifier: string, by: 'email' | 'any'): Promise<Claimed>;
+  /**
+   * Checks the password, at the same cost whether there is an account or not; failures are audited.
+   * @returns the account as it was when its password was right. @throws 401 `invalid_credentials`; 503 `hashing_busy`.
+   */
+  verify(claimed: Claimed, password: string, signal: AbortSignal): Promise<Account>;
+}
 
-/**
- * Finds the account whose e-mail address and password these are, at the same cost whether there is one or not.
- * @throws 401 `invalid_credentials`; 503 `hashing_busy`.
- */
-export const createAuthenticate =
-  ({ users, passwords }: { users: UserReader; passwords: Passwords }): Authenticate =>
-  async ({ userId, password }, signal) => {
-    const email = parseEmailAddress(userId);
-    const account = 'value' in email ? await users.findWithPassword(email.value) : undefined;
-    const matches = await passwords.verify(normalizePassword(password), account?.passwordHash, signal);
-    if (account === undefined || !matches) throw invalidCredentials();
-    return account.user;
+export interface AuthenticatorPorts {
+  readonly users: UserReader;
+  readonly passwords: Passwords;
+  readonly inTransaction: InTransaction;
+  readonly clock: Clock;
+  readonly defaultRegion: string | undefined;
+}
+
+export function createAuthenticator({ users, passwords, inTransaction, clock, defaultRegion }: AuthenticatorPorts): Authenticator {
+  /** No two kinds look alike: a login has no @ and begins with a letter. */
+  function read(identifier: string, by: 'email' | 'any'): [UniqueField, Parsed<string>] {
+    if (by === 'email' || identifier.includes('@')) return ['email', parseEmailAddress(identifier)];
+    if (/^\p{L}/u.test(identifier.trim())) return ['login', parseLogin(identifier.trim())];
+    return ['phone', parsePhoneNumber(identifier, defaultRegion)];
+  }
+
+  return {
+    async identify(identifier, by) {
+      const [field, parsed] = read(identifier, by);
+      if (!('value' in parsed)) return { key: `unreadable:${identifier.trim().toLowerCase().slice(0, 320)}`, account: undefined };
+      const account = await users.findAccount(field, parsed.value);
+      return { key: account?.user.id ?? `${field}:${parsed.value}`, account };
+    },
+    async verify({ account }, password, signal) {
+      const matches = await passwords.verify(normalizePassword(password), account?.passwordHash ?? undefined, signal);
+      if (account !== undefined && matches) return account;
+      const subject = account?.user.id ?? null;
+      await inTransaction((tx) => tx.audit.append({ action: 'log-in-failed', actor: 'anonymous', subject, at: clock.now() }));
+      throw invalidCredentials();
+    },
   };
+}

@@ -1,15 +1,33 @@
+import type { Actor } from '@stoa/auth';
 import type { Outbox } from '@stoa/messaging';
 import type { ActivationRequest } from '../domain/activation.ts';
+import type { PasswordLimit } from '../domain/password-rules.ts';
 import type { User } from '../domain/user.ts';
+import type { Administrators, SetUpCodes } from './administrator-ports.ts';
+import type { ImportedUsers } from './import-ports.ts';
+import type { AccountLinks, PasswordResets } from './link-ports.ts';
+import type { OwnRoles } from './own-role-ports.ts';
+import type { Roles } from './role-ports.ts';
+import type { ServiceAccounts } from './service-account-ports.ts';
+import type { Revocations, SessionWriter } from './session-ports.ts';
 
 /** What no two accounts share, in the order in which a clash is reported. */
 export const UNIQUE_FIELDS = ['email', 'phone', 'login'] as const;
 export type UniqueField = (typeof UNIQUE_FIELDS)[number];
 export type UniqueValues = Pick<User, UniqueField>;
 
+/** An account with the hash that proves who has its password; null where none was set yet. */
+export interface Account {
+  readonly user: User;
+  readonly passwordHash: string | null;
+  /** Rises with every new password, not when a hash is merely renewed. */
+  readonly passwordVersion: number;
+}
+
 /** Reading accounts, outside any transaction. */
 export interface UserReader {
-  findWithPassword(email: string): Promise<{ readonly user: User; readonly passwordHash: string } | undefined>;
+  find(id: string): Promise<User | undefined>;
+  findAccount(field: UniqueField | 'id', value: string): Promise<Account | undefined>;
   /** The first of `UNIQUE_FIELDS` whose value another account has. */
   findTaken(values: UniqueValues): Promise<UniqueField | undefined>;
   /** A request with its account and the newest request of that account; `undefined` when either is gone. */
@@ -23,10 +41,17 @@ export interface UserReader {
 /** Writing accounts: exists only within a transaction. */
 export interface UserWriter {
   /** @throws 409 naming the taken field, when another account won the race. */
-  insert(user: User, passwordHash: string): Promise<void>;
+  insert(user: User, passwordHash: string | null): Promise<void>;
   /** The account, its row locked until the transaction ends: what is decided on it is decided one after the other. */
   lock(id: string): Promise<User | undefined>;
+  lockAccount(id: string): Promise<Account | undefined>;
+  /** @throws 409 naming the taken field. */
   save(user: User): Promise<void>;
+  setPassword(id: string, passwordHash: string): Promise<void>;
+  /** Another hash of the same password, unless a new password came first. @returns whether it was stored. */
+  replaceHash(id: string, old: string, better: string): Promise<boolean>;
+  /** With all that belongs to it. */
+  remove(id: string): Promise<void>;
   /** Removes up to `limit` pending accounts whose last code was asked for before `before`. @returns their ids. */
   removePending(before: Date, limit: number): Promise<readonly string[]>;
 }
@@ -42,13 +67,42 @@ export type AuditAction =
   | 'activation-code-requested'
   | 'activation-code-refused'
   | 'user-activated'
-  | 'pending-user-removed';
+  | 'pending-user-removed'
+  | 'password-reset-requested'
+  | 'password-reset'
+  | 'password-changed'
+  | 'profile-changed'
+  | 'email-change-requested'
+  | 'email-changed'
+  | 'user-changed'
+  | 'user-deleted'
+  | 'user-blocked'
+  | 'user-unblocked'
+  | 'roles-changed'
+  | 'logged-in'
+  | 'log-in-failed'
+  | 'logged-out'
+  | 'logged-out-everywhere'
+  | 'refresh-token-reused'
+  | 'signing-key-rotated'
+  | 'user-imported'
+  | 'role-created'
+  | 'role-changed'
+  | 'role-deleted'
+  | 'service-account-created'
+  | 'service-account-deleted'
+  | 'administrator-created'
+  | 'administrator-appointed'
+  | 'administrator-unprotected';
 
 export interface AuditEntry {
   readonly action: AuditAction;
-  readonly actor: 'anonymous' | 'system' | `user:${string}`;
-  readonly subject: string;
+  readonly actor: Actor;
+  /** Id of what it was done to; null when there is no such account. */
+  readonly subject: string | null;
   readonly at: Date;
+  /** Ids and names of the house's own things; never personal data, codes, tokens or hashes. */
+  readonly details?: Readonly<Record<string, unknown>>;
 }
 
 /** Address and correlation id are those of the request in hand. */
@@ -60,6 +114,16 @@ export interface Audit {
 export interface UsersTx {
   readonly users: UserWriter;
   readonly activationRequests: ActivationRequests;
+  readonly sessions: SessionWriter;
+  readonly revocations: Revocations;
+  readonly links: AccountLinks;
+  readonly passwordResets: PasswordResets;
+  readonly roles: Roles;
+  readonly ownRoles: OwnRoles;
+  readonly serviceAccounts: ServiceAccounts;
+  readonly administrators: Administrators;
+  readonly setUpCodes: SetUpCodes;
+  readonly imports: ImportedUsers;
   readonly audit: Audit;
   readonly outbox: Outbox;
 }
@@ -106,7 +170,11 @@ export type OneByOne = <T>(keys: readonly string[], work: () => Promise<T>, sign
 
 /** Hashing is slow on purpose: both wait for a free worker, and throw 503 `hashing_busy` when too many do. */
 export interface Passwords {
+  /** The longest password that can be hashed. */
+  readonly limit: PasswordLimit;
   hash(password: string, signal: AbortSignal): Promise<string>;
-  /** Costs the same whether there is a hash to compare with or not. */
+  /** A failure costs the same whether there is a hash to compare with or not, and however it was made. */
   verify(password: string, hash: string | undefined, signal: AbortSignal): Promise<boolean>;
+  /** Whether a password that was right by `hash` should be hashed anew: by another algorithm, or with more work. */
+  needsUpgrade(hash: string, password: string): boolean;
 }

@@ -1,8 +1,10 @@
+import type { Actor } from '@stoa/auth';
 import { type Clock, uuidv7 } from '@stoa/service';
 import { type PersonDraft, parsePerson } from '../domain/person.ts';
 import { newUser, type User } from '../domain/user.ts';
 import { refusedFields, taken } from '../errors.ts';
 import { withDeadline } from './deadline.ts';
+import { openAccountLink } from './open-account-link.ts';
 import { openActivationRequest } from './open-activation-request.ts';
 import { type InTransaction, type OneByOne, type Passwords, UNIQUE_FIELDS, type UserReader } from './ports.ts';
 
@@ -16,18 +18,30 @@ export interface RegisterUserPorts {
   readonly defaultRegion: string | undefined;
 }
 
-export type RegisterUser = (draft: PersonDraft, signal: AbortSignal) => Promise<User>;
+export interface Registrar {
+  readonly actor: Actor;
+  /** Registers others, who may choose their passwords themselves. */
+  readonly forOthers: boolean;
+}
+
+export type RegisterUser = (draft: PersonDraft, registrar: Registrar, signal: AbortSignal) => Promise<User>;
 
 /**
- * Registers a person: a pending account, its first request for a code, the event that has the code mailed.
+ * Registers a person: a pending account, its first request for a code, the event that has the code mailed; without a password no
+ * code, but a link to set one, which activates.
  * Who asks for the same address, number or login at the same time waits here, so that a duplicate costs no hash;
  * ten seconds at most, the wait for a core among them.
  * @throws 400 `validation_failed`; 409 `email_taken`, `phone_taken`, `login_taken`, in this order; 503 `hashing_busy`.
  */
 export function createRegisterUser(ports: RegisterUserPorts): RegisterUser {
   const { users, passwords, inTransaction, clock, oneByOne, commonPasswords, defaultRegion } = ports;
-  return async (draft, signal) => {
-    const parsed = parsePerson(draft, { defaultRegion, isCommon: await commonPasswords() });
+  return async (draft, { actor, forOthers }, signal) => {
+    const parsed = parsePerson(draft, {
+      defaultRegion,
+      limit: passwords.limit,
+      isCommon: await commonPasswords(),
+      passwordless: forOthers,
+    });
     if ('refusals' in parsed) throw refusedFields(parsed.refusals);
     const { person } = parsed;
     const keys = UNIQUE_FIELDS.filter((field) => person[field] !== null).map((field) => `${field}:${person[field]}`);
@@ -35,13 +49,14 @@ export function createRegisterUser(ports: RegisterUserPorts): RegisterUser {
     const register = async (hurry: AbortSignal) => {
       const clash = await users.findTaken(person);
       if (clash !== undefined) throw taken(clash);
-      const passwordHash = await passwords.hash(person.password, hurry);
+      const passwordHash = person.password === null ? null : await passwords.hash(person.password, hurry);
       const now = clock.now();
       const user = newUser(uuidv7(now.getTime()), person, now);
       await inTransaction(async (tx) => {
         await tx.users.insert(user, passwordHash);
-        await tx.audit.append({ action: 'user-registered', actor: 'anonymous', subject: user.id, at: now });
-        await openActivationRequest(tx, user, 1, now);
+        await tx.audit.append({ action: 'user-registered', actor, subject: user.id, at: now });
+        if (passwordHash === null) await openAccountLink(tx, user, 'set-password', now);
+        else await openActivationRequest(tx, user, 1, now);
       });
       return user;
     };

@@ -3,6 +3,8 @@ import { eventually } from '@stoa/service/testing';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { usersConfig } from '../config.ts';
+import { linksOf } from '../testing/links.ts';
+import { peopleOf } from '../testing/people.ts';
 import { somebody, type UsersUnderTest, usersUnderTest } from '../testing/users-under-test.ts';
 
 const HOUR = 3_600_000;
@@ -59,4 +61,40 @@ test('PENDING_USER_TTL_HOURS says how long: a day or more, so that registering a
   users.clock.advance(1);
   await cleanUp(users);
   expect((await users.register(person)).statusCode).toBe(201);
+});
+
+test('an account with a link stays as long as that may live, a day from when its mail left, and goes then', async () => {
+  await using users = await usersUnderTest();
+  const links = linksOf(users);
+  const [mailed, waiting] = [somebody(), somebody()];
+  for (const person of [mailed, waiting]) {
+    await users.register(person);
+    await links.askForReset(person.email);
+  }
+  const [request] = await links.requests(mailed.email);
+  users.clock.advance(23 * HOUR);
+  await links.mint(request?.requestId as string);
+  users.clock.advance(HOUR + 1);
+  await cleanUp(users);
+  expect((await users.register(waiting)).statusCode).toBe(201);
+  expect((await users.register(mailed)).statusCode).toBe(409);
+  users.clock.advance(23 * HOUR - 1);
+  await cleanUp(users);
+  expect((await users.register(mailed)).statusCode).toBe(409);
+  users.clock.advance(1);
+  await cleanUp(users);
+  expect((await users.register(mailed)).statusCode).toBe(201);
+});
+
+test('links are forgotten a week after they were asked for', async () => {
+  await using users = await usersUnderTest();
+  const links = linksOf(users);
+  const { email, password } = await peopleOf(users).active();
+  const token = await links.reset(email);
+  users.clock.advance(7 * 24 * HOUR);
+  await cleanUp(users);
+  expect((await links.confirm(token, `new ${password}`)).json().code).toBe('link_expired');
+  users.clock.advance(1);
+  await cleanUp(users);
+  expect((await links.confirm(token, `new ${password}`)).json().code).toBe('link_invalid');
 });

@@ -1,8 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fitsTheHash, parsePassword } from './password-rules.ts';
+import { BCRYPT_LIMIT, fitsTheHash, LONG_LIMIT, parsePassword } from './password-rules.ts';
 
-const context = { email: 'ada.lovelace@example.com', login: 'countess', isCommon: (password: string) => password === 'password1' };
+const context = {
+  email: 'ada.lovelace@example.com',
+  login: 'countess',
+  limit: BCRYPT_LIMIT,
+  isCommon: (password: string) => password === 'password1',
+};
 const refusals = (text: string) => {
   const parsed = parsePassword(text, context);
   return 'value' in parsed ? [] : parsed.refused;
@@ -18,6 +23,12 @@ describe('a password', () => {
   test('is at most 72 bytes of UTF-8, so that no part of it is ever cut off', () => {
     expect(refusals(`${'ä'.repeat(35)}ab`)).toEqual([]);
     expect(refusals(`${'ä'.repeat(35)}abc`)).toEqual(['must have at most 72 bytes in UTF-8']);
+  });
+
+  test('is at most 1,000 characters where the hash sees them all', () => {
+    const long = { ...context, limit: LONG_LIMIT };
+    expect(parsePassword('ä'.repeat(1_000), long)).toEqual({ value: 'ä'.repeat(1_000) });
+    expect(parsePassword('ä'.repeat(1_001), long)).toEqual({ refused: ['must have at most 1000 characters'] });
   });
 
   test('is NFC, never trimmed', () => {
@@ -57,7 +68,7 @@ describe('a password', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.nat(0xffff).map((unit) => String.fromCharCode(unit)), maxLength: 90 }), (text) => {
         const parsed = parsePassword(text, context);
-        if ('value' in parsed) expect(fitsTheHash(parsed.value)).toBe(true);
+        if ('value' in parsed) expect(fitsTheHash(parsed.value, BCRYPT_LIMIT)).toBe(true);
       }),
     );
   });

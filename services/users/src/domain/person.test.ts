@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { BCRYPT_LIMIT } from './password-rules.ts';
 import { parsePerson } from './person.ts';
 
-const rules = { isCommon: () => false };
+const rules = { limit: BCRYPT_LIMIT, isCommon: () => false };
 
 describe('a person who registers', () => {
   test('is stored in one form', () => {
@@ -21,6 +22,14 @@ describe('a person who registers', () => {
     expect(parsePerson({ email: 'ada@example.com', password: 'analytical engine' }, rules)).toMatchObject({
       person: { login: null, phone: null, fullName: null },
     });
+  });
+
+  test('may leave out the password where somebody else registers him, and only there', () => {
+    const draft = { email: 'ada@example.com' };
+    expect(parsePerson(draft, { ...rules, passwordless: true })).toMatchObject({ person: { password: null } });
+    expect(parsePerson(draft, rules)).toEqual({ refusals: [{ field: 'password', message: 'is required' }] });
+    const short = { ...draft, password: '' };
+    expect(parsePerson(short, { ...rules, passwordless: true })).toHaveProperty('refusals.0.field', 'password');
   });
 
   test('is told everything that is wrong, field by field', () => {

@@ -6,7 +6,7 @@ import type { UsersSchema } from './tables.ts';
 
 /** The audit log of one transaction; the table itself refuses to be changed. */
 export const createPgAudit = (tx: Transaction<UsersSchema>): Audit => ({
-  async append({ action, actor, subject, at }) {
+  async append({ action, actor, subject, at, details }) {
     const { correlationId, address } = currentContext() ?? createContext();
     const id = uuidv7(at.getTime());
     await tx
@@ -19,6 +19,7 @@ export const createPgAudit = (tx: Transaction<UsersSchema>): Audit => ({
         subject,
         address: address === undefined ? null : addressKey(address),
         correlation_id: correlationId,
+        details: details === undefined ? null : JSON.stringify(details),
       })
       .execute();
   },

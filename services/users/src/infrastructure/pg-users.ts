@@ -1,14 +1,15 @@
 import { uniqueViolation } from '@stoa/postgres';
 import type { Kysely, Selectable, Transaction } from 'kysely';
-import { UNIQUE_FIELDS, type UserReader, type UserWriter } from '../application/ports.ts';
+import { type Account, UNIQUE_FIELDS, type UserReader, type UserWriter } from '../application/ports.ts';
 import type { User } from '../domain/user.ts';
 import { taken } from '../errors.ts';
 import { recentRequests, toRequest } from './pg-activation-requests.ts';
 import type { UsersSchema } from './tables.ts';
 
-type UserRow = Selectable<Omit<UsersSchema['users'], 'password_hash'>>;
+type AccountRow = Selectable<UsersSchema['users']>;
+export type UserRow = Omit<AccountRow, 'password_hash' | 'password_version'>;
 
-const COLUMNS = [
+export const COLUMNS = [
   'users.id',
   'users.email',
   'users.login',
@@ -16,21 +17,26 @@ const COLUMNS = [
   'users.full_name',
   'users.status',
   'users.roles',
+  'users.protected',
+  'users.blocked_from',
+  'users.token_version',
   'users.code_requested_at',
   'users.version',
   'users.created_at',
   'users.updated_at',
 ] as const;
 
+const ACCOUNT_COLUMNS = [...COLUMNS, 'users.password_hash', 'users.password_version'] as const;
+
 export function createPgUserReader(db: Kysely<UsersSchema>): UserReader {
   return {
-    async findWithPassword(email) {
-      const row = await db
-        .selectFrom('users')
-        .select([...COLUMNS, 'password_hash'])
-        .where('email', '=', email)
-        .executeTakeFirst();
-      return row && { user: toUser(row), passwordHash: row.password_hash };
+    async find(id) {
+      const row = await db.selectFrom('users').select(COLUMNS).where('id', '=', id).executeTakeFirst();
+      return row && toUser(row);
+    },
+    async findAccount(field, value) {
+      const row = await db.selectFrom('users').select(ACCOUNT_COLUMNS).where(field, '=', value).executeTakeFirst();
+      return row && toAccount(row);
     },
     async findTaken(values) {
       const rows = await db
@@ -65,17 +71,42 @@ export function createPgUserWriter(tx: Transaction<UsersSchema>): UserWriter {
           .values({ id: user.id, password_hash: passwordHash, created_at: user.createdAt, ...toColumns(user) })
           .execute();
       } catch (error) {
-        const constraint = uniqueViolation(error);
-        const field = UNIQUE_FIELDS.find((unique) => constraint === `users_${unique}_key`);
-        throw field === undefined ? error : taken(field);
+        throw asTaken(error);
       }
     },
     async lock(id) {
       const row = await tx.selectFrom('users').select(COLUMNS).where('id', '=', id).forUpdate().executeTakeFirst();
       return row && toUser(row);
     },
+    async lockAccount(id) {
+      const row = await tx.selectFrom('users').select(ACCOUNT_COLUMNS).where('id', '=', id).forUpdate().executeTakeFirst();
+      return row && toAccount(row);
+    },
     async save(user) {
-      await tx.updateTable('users').set(toColumns(user)).where('id', '=', user.id).execute();
+      try {
+        await tx.updateTable('users').set(toColumns(user)).where('id', '=', user.id).execute();
+      } catch (error) {
+        throw asTaken(error);
+      }
+    },
+    async setPassword(id, passwordHash) {
+      await tx
+        .updateTable('users')
+        .set(({ eb }) => ({ password_hash: passwordHash, password_version: eb('password_version', '+', 1) }))
+        .where('id', '=', id)
+        .execute();
+    },
+    async replaceHash(id, old, better) {
+      const { numUpdatedRows } = await tx
+        .updateTable('users')
+        .set({ password_hash: better })
+        .where('id', '=', id)
+        .where('password_hash', '=', old)
+        .executeTakeFirst();
+      return numUpdatedRows === 1n;
+    },
+    async remove(id) {
+      await tx.deleteFrom('users').where('id', '=', id).execute();
     },
     async removePending(before, limit) {
       const rows = await tx
@@ -101,7 +132,20 @@ export function createPgUserWriter(tx: Transaction<UsersSchema>): UserWriter {
   };
 }
 
-const toUser = (row: UserRow): User => ({
+/** The clash that a constraint found, or the error as it was. */
+function asTaken(error: unknown): unknown {
+  const constraint = uniqueViolation(error);
+  const field = UNIQUE_FIELDS.find((unique) => constraint === `users_${unique}_key`);
+  return field === undefined ? error : taken(field);
+}
+
+const toAccount = (row: AccountRow): Account => ({
+  user: toUser(row),
+  passwordHash: row.password_hash,
+  passwordVersion: row.password_version,
+});
+
+export const toUser = (row: UserRow): User => ({
   id: row.id,
   email: row.email,
   login: row.login,
@@ -109,19 +153,25 @@ const toUser = (row: UserRow): User => ({
   fullName: row.full_name,
   status: row.status,
   roles: row.roles,
+  protected: row.protected,
+  blockedFrom: row.blocked_from,
+  tokenVersion: row.token_version,
   codeRequestedAt: row.code_requested_at,
   version: row.version,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
 });
 
-const toColumns = (user: User) => ({
+export const toColumns = (user: User) => ({
   email: user.email,
   login: user.login,
   phone: user.phone,
   full_name: user.fullName,
   status: user.status,
   roles: user.roles,
+  protected: user.protected,
+  blocked_from: user.blockedFrom,
+  token_version: user.tokenVersion,
   code_requested_at: user.codeRequestedAt,
   version: user.version,
   updated_at: user.updatedAt,

@@ -1,3 +1,5 @@
+import type { Generated, JSONColumnType } from 'kysely';
+import type { LinkPurpose } from '../domain/account-link.ts';
 import type { UserStatus } from '../domain/user.ts';
 
 /** Row types of `migrations/`. */
@@ -8,9 +10,15 @@ export interface UsersSchema {
     login: string | null;
     phone: string | null;
     full_name: string | null;
-    password_hash: string;
+    /** Null until the person has set one. */
+    password_hash: string | null;
+    /** Rises with every new password, not when a hash is merely renewed. */
+    password_version: Generated<number>;
     status: UserStatus;
     roles: readonly string[];
+    protected: boolean;
+    blocked_from: Generated<'pending' | 'active' | null>;
+    token_version: number;
     code_requested_at: Date;
     version: number;
     created_at: Date;
@@ -35,8 +43,68 @@ export interface UsersSchema {
     at: Date;
     action: string;
     actor: string;
-    subject: string;
+    subject: string | null;
     address: string | null;
     correlation_id: string;
+    details: JSONColumnType<Record<string, unknown>> | null;
+  };
+  sessions: {
+    id: string;
+    user_id: string;
+    generation: number;
+    digest: Buffer;
+    previous_digest: Buffer | null;
+    created_at: Date;
+    refreshed_at: Date;
+    idle_expires_at: Date;
+    expires_at: Date;
+    ended_at: Date | null;
+    end_reason: string | null;
+    address: string | null;
+    device: string;
+  };
+  revocations: {
+    xid: Generated<string>;
+    session_id: string | null;
+    user_id: string | null;
+    version: number | null;
+    expires_at: Date;
+  };
+  signing_keys: {
+    kid: string;
+    public_key: string;
+    sealed_private_key: Buffer;
+    created_at: Date;
+    usable_from: Date;
+  };
+  roles: {
+    name: string;
+    permissions: readonly string[];
+    version: number;
+    created_at: Date;
+  };
+  service_accounts: {
+    id: string;
+    name: string;
+    prefix: string;
+    digest: Buffer;
+    permissions: readonly string[];
+    created_at: Date;
+    expires_at: Date | null;
+    last_used_at: Date | null;
+  };
+  account_links: {
+    id: string;
+    user_id: string;
+    purpose: LinkPurpose;
+    email: string | null;
+    requested_at: Date;
+    digest: Buffer | null;
+    expires_at: Date | null;
+    used_at: Date | null;
+  };
+  setup_codes: {
+    digest: Buffer;
+    expires_at: Date;
   };
 }

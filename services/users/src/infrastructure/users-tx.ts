@@ -1,15 +1,47 @@
 import type { Messaging } from '@stoa/messaging';
+import type { Database } from '@stoa/postgres';
 import type { Transaction } from 'kysely';
-import type { UsersTx } from '../application/ports.ts';
+import type { InTransaction, UsersTx } from '../application/ports.ts';
+import { createPasswordResets } from './password-reset-job.ts';
+import { createPgAccountLinks } from './pg-account-links.ts';
 import { createPgActivationRequests } from './pg-activation-requests.ts';
+import { createPgAdministrators, createPgSetUpCodes } from './pg-administrators.ts';
 import { createPgAudit } from './pg-audit.ts';
+import { createPgImportedUsers } from './pg-imported-users.ts';
+import { createPgOwnRoles } from './pg-own-roles.ts';
+import { createPgRevocations } from './pg-revocations.ts';
+import { createPgRoles } from './pg-roles.ts';
+import { createPgServiceAccounts } from './pg-service-accounts.ts';
+import { createPgSessionWriter } from './pg-sessions.ts';
 import { createPgUserWriter } from './pg-users.ts';
 import type { UsersSchema } from './tables.ts';
 
-/** All write ports on one client. */
-export const createUsersTx = (tx: Transaction<UsersSchema>, outbox: Messaging<UsersSchema>['outbox']): UsersTx => ({
+type Boxes = Pick<Messaging<UsersSchema>, 'outbox' | 'jobs'>;
+
+/** All write ports on one client. @param onIdentityChange told when who may come in is changed by it. */
+export const createUsersTx = (tx: Transaction<UsersSchema>, { outbox, jobs }: Boxes, onIdentityChange: () => void = () => {}): UsersTx => ({
   users: createPgUserWriter(tx),
   activationRequests: createPgActivationRequests(tx),
+  sessions: createPgSessionWriter(tx, onIdentityChange),
+  revocations: createPgRevocations(tx, onIdentityChange),
+  links: createPgAccountLinks(tx),
+  passwordResets: createPasswordResets(jobs(tx)),
+  roles: createPgRoles(tx),
+  ownRoles: createPgOwnRoles(tx, onIdentityChange),
+  serviceAccounts: createPgServiceAccounts(tx, onIdentityChange),
+  administrators: createPgAdministrators(tx),
+  setUpCodes: createPgSetUpCodes(tx),
+  imports: createPgImportedUsers(tx),
   audit: createPgAudit(tx),
   outbox: outbox(tx),
 });
+
+/** @param announce called after a commit that changed who may come in, before its caller goes on. */
+export const createInTransaction =
+  (database: Database<UsersSchema>, boxes: Boxes, announce: () => Promise<void>): InTransaction =>
+  async (work) => {
+    let isChanged = false;
+    const result = await database.transaction((tx) => work(createUsersTx(tx, boxes, () => (isChanged = true))));
+    if (isChanged) await announce();
+    return result;
+  };

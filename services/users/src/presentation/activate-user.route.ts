@@ -1,10 +1,10 @@
-import { type Http, problems } from '@stoa/http';
+import { entityTag, type Http, problems } from '@stoa/http';
 import { Type } from 'typebox';
 import type { ActivateUser } from '../application/activate-user.ts';
 import { catalogue } from '../errors.ts';
 import type { AddressLimits } from './address-limits.ts';
 import type { BasicGuard } from './basic-guard.ts';
-import { entityTag, toAnswer, UserAnswer } from './user-answer.ts';
+import { toAnswer, UserAnswer } from './user-answer.ts';
 
 export interface ActivateUserRoute {
   readonly activateUser: ActivateUser;
@@ -21,6 +21,7 @@ export function activateUserRoute(http: Http, { activateUser, guard, limits, cod
   http.post(
     '/v1/users/activation',
     {
+      config: { access: 'basic' },
       onRequest: guard.onRequest,
       schema: {
         tags: ['users'],
@@ -51,8 +52,8 @@ export function activateUserRoute(http: Http, { activateUser, guard, limits, cod
     async (request, reply) => {
       const account = guard.accountOf(request);
       const { code } = request.body;
-      const user = await limits.countFailure(request, reply, () => activateUser(account, code));
-      void reply.header('etag', entityTag(user));
+      const user = await limits.countFailure(request, reply, account.id, () => activateUser(account, code));
+      void reply.header('etag', entityTag(user.version));
       return toAnswer(user);
     },
   );

@@ -1,29 +1,44 @@
-import { addressKey, limitByAddress, type RateLimiter, type RatePolicy } from '@stoa/http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { addressKey, createFailureLimit, limitByAddress, type RateLimiter, type RatePolicy } from '@stoa/http';
 import { AppError } from '@stoa/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { withDeadline } from '../application/deadline.ts';
 import type { UsersConfig } from '../config.ts';
-import type { errors } from '../errors.ts';
+import { errors } from '../errors.ts';
 import { clientSignal } from './client-signal.ts';
-import { createUndecided } from './undecided.ts';
 
 /** What one client address may do; the budgets of an account are not among it. */
 export interface AddressLimits {
   /** @throws 429 `rate_limited`. */
   countRegistration(request: FastifyRequest, reply: FastifyReply): Promise<void>;
   /** @throws 429 `rate_limited`. */
+  countPasswordReset(request: FastifyRequest, reply: FastifyReply): Promise<void>;
+  /** @throws 429 `rate_limited`. */
   countResend(request: FastifyRequest, reply: FastifyReply): Promise<void>;
   /**
-   * Reserves a place among the failures of the address, does `work`, and gives the place back unless credentials or code were
-   * wrong. Reserving first means that parallel guesses cannot pass the limit together. Who finds places taken that may yet be
-   * given back waits for that, as being many is no failure; `work` is given the signal that ends its waiting too.
-   * @throws 429 `rate_limited` before `work`; 503 `hashing_busy` after ten seconds of waiting.
+   * Does `work` with a place among the failures of the address, and of the account at this address (`createFailureLimit`), which
+   * it keeps when credentials or code were wrong. `work` is given the signal that ends the waiting for a place too.
+   * An account that has many failures from everywhere is answered later, and never locked: nobody can lock out another.
+   * @throws 429 `rate_limited`, `too_many_attempts` before `work`; 503 `hashing_busy` after ten seconds of waiting.
    */
-  countFailure<T>(request: FastifyRequest, reply: FastifyReply, work: (signal: AbortSignal) => Promise<T>): Promise<T>;
+  countFailure<T>(request: FastifyRequest, reply: FastifyReply, accountKey: string, work: (signal: AbortSignal) => Promise<T>): Promise<T>;
+  /** The same for links, which name no account: a wrong one counts against the address alone. */
+  countWrongLink<T>(request: FastifyRequest, reply: FastifyReply, work: (signal: AbortSignal) => Promise<T>): Promise<T>;
 }
 
-const FAILURES: readonly (keyof (typeof errors)['catalogue'])[] = ['invalid_credentials', 'code_invalid'];
+const FAILURES: readonly (keyof (typeof errors)['catalogue'])[] = [
+  'invalid_credentials',
+  'code_invalid',
+  'link_invalid',
+  'setup_code_invalid',
+];
 const isFailure = (error: unknown) => error instanceof AppError && FAILURES.some((code) => code === error.code);
+
+/** No setting turns these off: they are what stands between a guesser and one account. */
+const OF_ACCOUNT_AT_ADDRESS: RatePolicy = { name: 'account-failures', limit: 10, windowSeconds: 900 };
+const OF_ACCOUNT: RatePolicy = { name: 'account-failures-anywhere', limit: 50, windowSeconds: 3_600 };
+/** For each attempt on an account with more failures than that. */
+const DELAY_MS = 2_000;
 
 export function createAddressLimits(limiter: RateLimiter, config: UsersConfig): AddressLimits {
   const policy = (name: string, limit: number, windowSeconds: number): RatePolicy => ({
@@ -34,8 +49,29 @@ export function createAddressLimits(limiter: RateLimiter, config: UsersConfig): 
   const registrations = policy('registrations', config.REGISTRATIONS_PER_HOUR, 3_600);
   const failures = policy('failures', config.FAILURES_PER_MINUTE, 60);
   const resends = policy('resends', config.RESENDS_PER_HOUR, 3_600);
+  const passwordResets = policy('password-resets', config.PASSWORD_RESETS_PER_HOUR, 3_600);
 
-  const undecided = createUndecided();
+  const ofAddress = createFailureLimit({ limiter, policy: failures, isFailure });
+  const ofAccount = createFailureLimit({
+    limiter,
+    policy: OF_ACCOUNT_AT_ADDRESS,
+    isFailure,
+    refusal: (retryAfterSeconds) => errors.too_many_attempts({ retryAfterSeconds }),
+  });
+
+  /** Counts the failures of the account from everywhere; beyond its measure each attempt has to wait. */
+  async function slowly<T>(accountKey: string, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const state = await limiter.consume(OF_ACCOUNT, accountKey);
+    if (!state.allowed) await delay(DELAY_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+    try {
+      const result = await work();
+      if (state.allowed) await limiter.refund(OF_ACCOUNT, accountKey, state);
+      return result;
+    } catch (error) {
+      if (state.allowed && !isFailure(error)) await limiter.refund(OF_ACCOUNT, accountKey, state);
+      throw error;
+    }
+  }
 
   return {
     async countRegistration(request, reply) {
@@ -44,25 +80,21 @@ export function createAddressLimits(limiter: RateLimiter, config: UsersConfig): 
     async countResend(request, reply) {
       await limitByAddress(limiter, resends, request, reply);
     },
-    async countFailure(request, reply, work) {
-      return await withDeadline(clientSignal(reply), async (signal) => {
-        const place = undecided.enter(addressKey(request.clientAddress));
-        let giveBack = async () => {};
-        let failed = false;
-        try {
-          giveBack = await limitByAddress(limiter, failures, request, reply, () => place.otherDecided(signal));
-          return await work(signal);
-        } catch (error) {
-          failed = isFailure(error);
-          throw error;
-        } finally {
-          try {
-            if (!failed) await giveBack();
-          } finally {
-            place.leave();
-          }
-        }
-      });
+    async countPasswordReset(request, reply) {
+      await limitByAddress(limiter, passwordResets, request, reply);
     },
+    async countFailure(request, reply, accountKey, work) {
+      const address = addressKey(request.clientAddress);
+      return await withDeadline(clientSignal(reply), (signal) =>
+        ofAddress.run(address, { signal, reply }, () =>
+          // Told to nobody: how many are left would say how many others have tried.
+          ofAccount.run(`${accountKey} ${address}`, { signal }, () => slowly(accountKey, () => work(signal), signal)),
+        ),
+      );
+    },
+    countWrongLink: (request, reply, work) =>
+      withDeadline(clientSignal(reply), (signal) =>
+        ofAddress.run(addressKey(request.clientAddress), { signal, reply }, () => work(signal)),
+      ),
   };
 }

@@ -115,14 +115,28 @@ describe('limits per address', () => {
   test('a hundred wrong ones at a time are sixty failures; the right ones among them count for none', async () => {
     await using limited = await usersUnderTest();
     const person = await limited.registered();
-    const stranger = { ...person, password: 'something else' };
-    expect(tally(await times(100, () => limited.activate(stranger, person.code)))).toEqual({
+    expect(tally(await times(100, () => limited.activate(somebody(), person.code)))).toEqual({
       '401 invalid_credentials': 60,
       '429 rate_limited': 40,
     });
     limited.clock.advance(60_000);
-    const mixed = tally(await times(110, (index) => (index % 11 < 6 ? limited.activate(stranger, '0000') : limited.resend(person))));
+    const mixed = tally(await times(110, (index) => (index % 11 < 6 ? limited.activate(somebody(), '0000') : limited.resend(person))));
     expect(mixed['401 invalid_credentials']).toBe(60);
+  });
+
+  test('ten wrong passwords for one account from one address are enough, known or not, and RATE_LIMITS changes nothing', async () => {
+    await using unlimited = await usersUnderTest({ RATE_LIMITS: 'off' });
+    for (const person of [await unlimited.registered(), somebody()]) {
+      const stranger = { ...person, password: 'something else' };
+      expect(tally(await times(30, () => unlimited.activate(stranger, '0000')))).toEqual({
+        '401 invalid_credentials': 10,
+        '429 too_many_attempts': 20,
+      });
+      unlimited.clock.advance(899_000);
+      expect((await unlimited.activate(stranger, '0000')).headers['retry-after']).toBe('1');
+      unlimited.clock.advance(1_000);
+      expect((await unlimited.activate(stranger, '0000')).statusCode).toBe(401);
+    }
   });
 
   test('registrations, taken addresses among them', async () => {
@@ -144,7 +158,7 @@ describe('limits per address', () => {
 
   test('RATE_LIMITS=off turns them off, but no budget of an account', async () => {
     const person = await users.registered();
-    for (let failures = 0; failures < 70; failures += 1) await users.activate({ ...person, password: 'something else' }, '1234');
+    for (let failures = 0; failures < 70; failures += 1) await users.activate(somebody(), '1234');
     for (let resends = 0; resends < 4; resends += 1) expect((await users.resend(person)).statusCode).toBe(202);
     expect((await users.resend(person)).json().code).toBe('code_budget_spent');
   });

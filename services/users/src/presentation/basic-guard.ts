@@ -1,6 +1,6 @@
 import { parseBasic } from '@stoa/auth';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Authenticate } from '../application/authenticate.ts';
+import type { Authenticator } from '../application/authenticate.ts';
 import type { User } from '../domain/user.ts';
 import { credentialsRequired } from '../errors.ts';
 import type { AddressLimits } from './address-limits.ts';
@@ -13,14 +13,17 @@ export interface BasicGuard {
 }
 
 /** Checks HTTP Basic before the body is read; a wrong password counts against the address. */
-export function createBasicGuard(authenticate: Authenticate, limits: AddressLimits): BasicGuard {
+export function createBasicGuard(authenticator: Authenticator, limits: AddressLimits): BasicGuard {
   const accounts = new WeakMap<FastifyRequest, User>();
   return {
     async onRequest(request, reply) {
       const credentials = parseBasic(request.headers.authorization);
       if (credentials === undefined) throw credentialsRequired();
-      const account = await limits.countFailure(request, reply, (signal) => authenticate(credentials, signal));
-      accounts.set(request, account);
+      const claimed = await authenticator.identify(credentials.userId, 'email');
+      const { user } = await limits.countFailure(request, reply, claimed.key, (signal) =>
+        authenticator.verify(claimed, credentials.password, signal),
+      );
+      accounts.set(request, user);
     },
     accountOf(request) {
       const account = accounts.get(request);

@@ -1,6 +1,4 @@
-import { requireService } from '@stoa/auth';
 import { type Http, problems } from '@stoa/http';
-import type { DeriveKey } from '@stoa/service';
 import { Type } from 'typebox';
 import type { MintActivationCode } from '../application/mint-activation-code.ts';
 import { catalogue } from '../errors.ts';
@@ -13,11 +11,11 @@ const Body = Type.Object(
 const Answer = Type.Object({ code: Type.String({ examples: ['1234'] }), expiresInSeconds: Type.Integer({ examples: [60] }) });
 
 /** For the sender of the mail, at the moment it leaves. The gateway routes nothing below /internal/. */
-export function mintActivationCodeRoute(http: Http, mintActivationCode: MintActivationCode, derive: DeriveKey): void {
+export function mintActivationCodeRoute(http: Http, mintActivationCode: MintActivationCode): void {
   http.post(
     '/internal/activation-codes',
     {
-      onRequest: requireService(derive),
+      config: { access: 'service' },
       schema: {
         tags: ['internal'],
         operationId: 'mintActivationCode',
@@ -26,7 +24,7 @@ export function mintActivationCodeRoute(http: Http, mintActivationCode: MintActi
         body: Body,
         response: {
           200: { description: 'The code to mail.', ...Answer },
-          ...problems(catalogue, 'service_credential_invalid', 'activation_request_gone', 'validation_failed'),
+          ...problems(catalogue, 'activation_request_gone', 'validation_failed'),
         },
       },
     },

@@ -1,46 +1,53 @@
-import { type Http, problems, Text } from '@stoa/http';
+import { actorOf } from '@stoa/auth';
+import { entityTag, type Http, problems, Text } from '@stoa/http';
 import { Type } from 'typebox';
 import type { RegisterUser } from '../application/register-user.ts';
+import type { PasswordLimit } from '../domain/password-rules.ts';
 import { catalogue } from '../errors.ts';
 import type { AddressLimits } from './address-limits.ts';
 import { clientSignal } from './client-signal.ts';
-import { entityTag, toAnswer, UserAnswer } from './user-answer.ts';
+import { toAnswer, UserAnswer } from './user-answer.ts';
 
 /** Lengths keep hostile input small; the rules are the domain's, which tells all that is wrong at once. */
-const Body = Type.Object(
-  {
-    email: Type.String({
-      maxLength: 320,
-      description: 'Unique in any letter case. At most 254 characters, 64 before the @, which are ASCII.',
-    }),
-    password: Type.String({
-      maxLength: 1_000,
-      description: 'At least 8 characters, at most 72 bytes in UTF-8. Not trimmed. Not a common password, nor the e-mail address or login.',
-    }),
-    login: Type.Optional(
-      Type.String({ maxLength: 100, description: 'Unique in any letter case. 3 to 32 of `A-Z a-z 0-9 . _ -`, beginning with a letter.' }),
-    ),
-    phone: Type.Optional(Type.String({ maxLength: 100, description: 'Unique in any notation. With `+` or `00` and the country code.' })),
-    fullName: Type.Optional(Text({ maxLength: 200, description: 'On one line.' })),
-  },
-  {
-    additionalProperties: false,
-    examples: [
-      { email: 'ada@example.com', password: 'analytical engine 1843', login: 'ada', phone: '+49 30 901820', fullName: 'Ada Lovelace' },
-    ],
-  },
-);
+const bodyWith = ({ most, unit }: PasswordLimit) =>
+  Type.Object(
+    {
+      email: Type.String({
+        maxLength: 320,
+        description: 'Unique in any letter case. At most 254 characters, 64 before the @, which are ASCII.',
+      }),
+      password: Type.Optional(
+        Type.String({
+          maxLength: 1_000,
+          description: `Only who has the permission \`users:create\` may leave it out. At least 8 characters, at most ${most} ${unit}. Not trimmed. Not a common password, nor the e-mail address or login.`,
+        }),
+      ),
+      login: Type.Optional(
+        Type.String({ maxLength: 100, description: 'Unique in any letter case. 3 to 32 of `A-Z a-z 0-9 . _ -`, beginning with a letter.' }),
+      ),
+      phone: Type.Optional(Type.String({ maxLength: 100, description: 'Unique in any notation. With `+` or `00` and the country code.' })),
+      fullName: Type.Optional(Text({ maxLength: 200, description: 'On one line.' })),
+    },
+    {
+      additionalProperties: false,
+      examples: [
+        { email: 'ada@example.com', password: 'analytical engine 1843', login: 'ada', phone: '+49 30 901820', fullName: 'Ada Lovelace' },
+      ],
+    },
+  );
 
-export function registerUserRoute(http: Http, registerUser: RegisterUser, limits: AddressLimits): void {
+export function registerUserRoute(http: Http, registerUser: RegisterUser, limits: AddressLimits, passwordLimit: PasswordLimit): void {
   http.post(
     '/v1/users',
     {
+      config: { access: 'anyone', idempotent: true },
       schema: {
         tags: ['users'],
         operationId: 'registerUser',
         summary: 'Register a person',
-        description: 'Makes a pending account and mails its activation code. Of e-mail, phone and login that are taken, the first is told.',
-        body: Body,
+        description:
+          'Makes a pending account and mails its activation code. Who has the permission `users:create` may leave the password out: a link to set one is mailed instead, which activates. Of e-mail, phone and login that are taken, the first is told.',
+        body: bodyWith(passwordLimit),
         response: {
           201: { description: 'The account; `Location` is its address.', ...UserAnswer },
           ...problems(catalogue, 'validation_failed', 'rate_limited', 'email_taken', 'phone_taken', 'login_taken', 'hashing_busy'),
@@ -48,9 +55,12 @@ export function registerUserRoute(http: Http, registerUser: RegisterUser, limits
       },
     },
     async (request, reply) => {
-      await limits.countRegistration(request, reply);
-      const user = await registerUser(request.body, clientSignal(reply));
-      void reply.code(201).header('location', `/v1/users/${user.id}`).header('etag', entityTag(user));
+      const { principal } = request;
+      const forOthers = principal !== undefined && principal.kind !== 'service' && principal.permissions.has('users:create');
+      // Another back end registers as many as it has.
+      if (!(forOthers && principal.kind === 'service-account')) await limits.countRegistration(request, reply);
+      const user = await registerUser(request.body, { actor: actorOf(principal), forOthers }, clientSignal(reply));
+      void reply.code(201).header('location', `/v1/users/${user.id}`).header('etag', entityTag(user.version));
       return toAnswer(user);
     },
   );

@@ -22,6 +22,7 @@ export function requestActivationCodeRoute(http: Http, { requestActivationCode, 
   http.post(
     '/v1/users/activation/code',
     {
+      config: { access: 'basic' },
       onRequest: guard.onRequest,
       schema: {
         tags: ['users'],

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import type { User } from '../domain/user.ts';
+import type { Profile } from '../application/user-list.ts';
 
 const Nullable = (description: string, examples: string[]) => Type.Union([Type.String(), Type.Null()], { description, examples });
 
@@ -18,7 +18,16 @@ export const UserAnswer = Type.Object(
   { additionalProperties: false },
 );
 
-export const toAnswer = ({ id, email, login, phone, fullName, status, roles, createdAt }: User): Static<typeof UserAnswer> => ({
+export const toAnswer = ({
+  id,
+  email,
+  login,
+  phone,
+  fullName,
+  status,
+  roles,
+  createdAt,
+}: Omit<Profile, 'version'>): Static<typeof UserAnswer> => ({
   id,
   email,
   login,
@@ -28,6 +37,3 @@ export const toAnswer = ({ id, email, login, phone, fullName, status, roles, cre
   roles: [...roles],
   createdAt: createdAt.toISOString(),
 });
-
-/** Changes with every change that a reader can see. */
-export const entityTag = ({ version }: User): string => `"${version}"`;

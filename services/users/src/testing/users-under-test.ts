@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { serviceCredential } from '@stoa/auth';
+import { createIdentity, type IdentityAnswer, serviceCredential } from '@stoa/auth';
 import { createLocalBroker, type Message, messagingMigrations } from '@stoa/messaging';
 import { drained } from '@stoa/messaging/testing';
+import { houseMigrations } from '@stoa/postgres';
 import { testDatabase } from '@stoa/postgres/testing';
 import { createKeys, createLog, type Environment, fakeClock, loadConfig } from '@stoa/service';
 import { sql } from 'kysely';
@@ -26,6 +27,7 @@ export const basic = ({ email, password }: Person) => `Basic ${Buffer.from(`${em
 export async function usersUnderTest(environment: Environment = {}, { bcryptCost = 4 } = {}) {
   const sources = [
     { name: 'messaging', directory: messagingMigrations },
+    { name: 'house', directory: houseMigrations },
     { name: 'users', directory: users.migrations as URL },
   ];
   const fixture = await testDatabase<UsersSchema>({ sources });
@@ -36,13 +38,33 @@ export async function usersUnderTest(environment: Environment = {}, { bcryptCost
   const log = createLog({ level: 'trace', destination: { write: (line) => void lines.push(line) } });
   const broker = createLocalBroker({ log });
   const mailed: Message[] = [];
-  await broker.subscribe('mailer', ['activation-requested'], async (messages) => void mailed.push(...(messages as Message[])));
+  await broker.subscribe(
+    'mailer',
+    ['activation-requested', 'account-link-requested', 'account-notice-requested', 'user-deleted'],
+    async (messages) => void mailed.push(...(messages as Message[])),
+  );
   // By default below what the configuration allows: cost is what few tests need.
   const config = { ...loadConfig(users.config, environment), BCRYPT_COST: bcryptCost };
   const metrics = new Registry();
-  const create = (metrics: Registry) => users.create({ config, database, broker, log, metrics, clock, derive, instanceId: 'test' });
-  const service = await create(metrics);
+  /** Each copy has an identity of its own, as each process has. */
+  const create = async (metrics: Registry) => {
+    const ask = async (question: object) => {
+      const answer = await service.http.inject({
+        method: 'POST',
+        url: '/internal/identity',
+        payload: question,
+        headers: { authorization: serviceCredential(derive, 'identity') },
+      });
+      if (answer.statusCode !== 200) throw new Error(`users answered ${answer.statusCode}`);
+      return answer.json() as IdentityAnswer;
+    };
+    const identity = createIdentity({ ask, log, clock });
+    const service = await users.create({ config, database, broker, log, metrics, clock, derive, identity, instanceId: 'test' });
+    return { identity, service };
+  };
+  const { identity, service } = await create(metrics);
   await service.start();
+  await identity.start();
   const { http } = service;
 
   const post = (url: string, body?: unknown, headers: Record<string, string> = {}) =>
@@ -66,7 +88,17 @@ export async function usersUnderTest(environment: Environment = {}, { bcryptCost
     service,
     metrics,
     /** Another copy of the service on the same database: it shares neither mutex nor limits. */
-    another: () => create(new Registry()),
+    another: async () => {
+      const copy = await create(new Registry());
+      await copy.identity.start();
+      return {
+        ...copy.service,
+        stopAll: async () => {
+          await copy.identity.stop();
+          await copy.service.http.close();
+        },
+      };
+    },
     lines,
     mailed,
     post,
@@ -97,6 +129,7 @@ export async function usersUnderTest(environment: Environment = {}, { bcryptCost
     },
     async [Symbol.asyncDispose]() {
       await drained(database);
+      await identity.stop();
       await service.stop();
       await http.close();
       await broker.close();

@@ -1,0 +1,74 @@
+import { type Static, Type } from 'typebox';
+
+const Revocation = Type.Union([
+  /** Every token of one session is dead. */
+  Type.Object({ kind: Type.Literal('session'), id: Type.String(), expiresAt: Type.Integer() }, { additionalProperties: false }),
+  /** Every token of one person that is older than `version` is dead. */
+  Type.Object(
+    { kind: Type.Literal('user'), id: Type.String(), version: Type.Integer(), expiresAt: Type.Integer() },
+    { additionalProperties: false },
+  ),
+]);
+
+/** What rarely changes. */
+const IdentityState = Type.Object(
+  {
+    keys: Type.Array(
+      Type.Object(
+        { kty: Type.Literal('OKP'), crv: Type.Literal('Ed25519'), x: Type.String(), kid: Type.String() },
+        { additionalProperties: false },
+      ),
+    ),
+    /** The permissions of each role. */
+    roles: Type.Record(Type.String(), Type.Array(Type.String())),
+    serviceAccounts: Type.Array(
+      Type.Object(
+        {
+          id: Type.String(),
+          name: Type.String(),
+          /** SHA-256 of the API key, base64url. */
+          digest: Type.String(),
+          permissions: Type.Array(Type.String()),
+          /** Milliseconds since 1970, or never. */
+          expiresAt: Type.Union([Type.Integer(), Type.Null()]),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** The question: `POST /internal/identity` of the service users, which answers as soon as there is news, or after `HOLD_SECONDS`. */
+export const IdentityQuestion = Type.Object(
+  {
+    /** From the answer before; absent in the first question. */
+    cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,20}$' })),
+    version: Type.Optional(Type.String({ maxLength: 64 })),
+    /** Whether an answer without news may be held. */
+    wait: Type.Boolean(),
+    /** Service accounts whose keys were used since the last question. */
+    used: Type.Array(Type.String({ format: 'uuid' }), { maxItems: 1_000 }),
+  },
+  { additionalProperties: false },
+);
+
+export const IdentityAnswer = Type.Object(
+  {
+    cursor: Type.String(),
+    version: Type.String(),
+    /** Absent when it is that of `version` still. */
+    state: Type.Optional(IdentityState),
+    /** Some may have been in an answer before. `expiresAt` in milliseconds since 1970: no token that it concerns lives longer. */
+    revocations: Type.Array(Revocation),
+  },
+  { additionalProperties: false },
+);
+
+export type Revocation = Static<typeof Revocation>;
+export type IdentityState = Static<typeof IdentityState>;
+export type IdentityQuestion = Static<typeof IdentityQuestion>;
+export type IdentityAnswer = Static<typeof IdentityAnswer>;
+
+/** How long a question without news is held. */
+export const HOLD_SECONDS = 10;

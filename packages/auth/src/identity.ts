@@ -1,0 +1,178 @@
+import { hash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock, HealthPart, Logger } from '@stoa/service';
+import { type AccessClaims, CLOCK_TOLERANCE_SECONDS, importPublicKeys, type KeysById, verifyAccessToken } from './access-tokens.ts';
+import { authErrors } from './errors.ts';
+import type { IdentityAnswer, IdentityQuestion, IdentityState } from './identity-feed.ts';
+import { type Principal, tokenInvalid } from './principal.ts';
+import { createRevocations } from './revocations.ts';
+
+export interface IdentityOptions {
+  /** Asks users; see `identity-feed.ts`. */
+  readonly ask: (question: IdentityQuestion) => Promise<IdentityAnswer>;
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** After so long without an answer nobody is let in. */
+  readonly staleAfterMs?: number;
+  /** Milliseconds of a clock that is never set; for tests. */
+  readonly monotonic?: () => number;
+}
+
+/** What a process knows of who may come in: kept up to date by one question after the other to users, asked at no request. */
+export interface Identity {
+  /** Resolves once the first answer is there, or after a few seconds without one: it is asked on in the background. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  health(): HealthPart;
+  /** Asks at once: for a process that has just changed something itself, so that it holds there before the answer. Never throws. */
+  refresh(): Promise<void>;
+  /**
+   * Who sends `Authorization: Bearer <token>`, an access token or an API key.
+   * @throws 401 `token_invalid`; 503 `identity_stale`.
+   */
+  authenticate(token: string): Promise<Principal>;
+}
+
+export const API_KEY_PREFIX = 'stoa_sk_';
+
+const STALE_AFTER_MS = 30_000;
+/** Between two questions, whatever the answers: news in a row come together. */
+const PAUSE_MS = 100;
+const FAILURE_PAUSE_MS = 500;
+const START_LIMIT_MS = 5_000;
+/** Who waits for the news of his own change waits no longer; it comes all the same. */
+const REFRESH_LIMIT_MS = 1_000;
+const MOST_VERIFIED = 20_000;
+/** Longer than any token of ours with some dozens of roles: nothing is computed over what a client makes up. */
+const LONGEST_TOKEN = 8_192;
+
+interface Known {
+  readonly keys: KeysById;
+  readonly roles: ReadonlyMap<string, readonly string[]>;
+  readonly serviceAccounts: ReadonlyMap<string, IdentityState['serviceAccounts'][number]>;
+}
+
+interface Verified {
+  readonly claims: AccessClaims;
+  /** Made from `known`: another one when roles or keys have changed. */
+  principal: Principal;
+  known: Known;
+}
+
+export function createIdentity(options: IdentityOptions): Identity {
+  const { ask, log, clock, staleAfterMs = STALE_AFTER_MS, monotonic = () => performance.now() } = options;
+  const revocations = createRevocations();
+  const verified = new Map<string, Verified>();
+  let used = new Set<string>();
+  let known: Known | undefined;
+  let place: { cursor: string; version: string } | undefined;
+  let heardAt = Number.NEGATIVE_INFINITY;
+  const stopping = new AbortController();
+  let running = Promise.resolve();
+
+  const isStale = () => monotonic() - heardAt > staleAfterMs;
+
+  async function askOnce(wait: boolean): Promise<void> {
+    const reported = used;
+    used = new Set();
+    try {
+      const { cursor, version, state, revocations: news } = await ask({ ...place, wait, used: [...reported].slice(0, 1_000) });
+      const learned = state && (await learn(state));
+      revocations.add(news, clock.now());
+      heardAt = monotonic();
+      // Of two answers that crossed, the newer one counts.
+      if (place !== undefined && BigInt(cursor) < BigInt(place.cursor)) return;
+      known = learned ?? known;
+      place = { cursor, version };
+    } catch (error) {
+      used = reported.union(used);
+      throw error;
+    }
+  }
+
+  async function run(onFirst: () => void): Promise<void> {
+    let failing = false;
+    while (!stopping.signal.aborted) {
+      try {
+        await askOnce(true);
+        if (failing) log.info('users is heard again: sessions are checked as before');
+        failing = false;
+        onFirst();
+      } catch (error) {
+        if (stopping.signal.aborted) return;
+        if (!failing) log.warn({ err: error }, 'users is not heard: which sessions have ended is not known');
+        failing = true;
+      }
+      await delay(failing ? FAILURE_PAUSE_MS : PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => {});
+    }
+  }
+
+  function principalOf(claims: AccessClaims, { roles }: Known): Principal {
+    const permissions = new Set(claims.roles.flatMap((role) => roles.get(role) ?? []));
+    return { kind: 'user', id: claims.subject, sessionId: claims.sessionId, roles: claims.roles, permissions };
+  }
+
+  async function verify(token: string, now: Known): Promise<Verified> {
+    const digest = hash('sha256', token, 'base64url');
+    let entry = verified.get(digest);
+    if (entry === undefined) {
+      const claims = await verifyAccessToken(token, now.keys, clock.now());
+      if (claims === undefined) throw tokenInvalid();
+      entry = { claims, principal: principalOf(claims, now), known: now };
+      if (verified.size >= MOST_VERIFIED) verified.delete(verified.keys().next().value as string);
+      verified.set(digest, entry);
+    } else if (entry.known !== now) {
+      // A key that was withdrawn, or a role that has other permissions now.
+      verified.delete(digest);
+      return await verify(token, now);
+    }
+    if ((entry.claims.expiresAt + CLOCK_TOLERANCE_SECONDS) * 1_000 <= clock.now().getTime()) {
+      verified.delete(digest);
+      throw tokenInvalid();
+    }
+    return entry;
+  }
+
+  return {
+    async start() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      running = run(resolve);
+      await Promise.race([promise, delay(START_LIMIT_MS, undefined, { ref: false, signal: stopping.signal }).catch(() => {})]);
+    },
+    async stop() {
+      stopping.abort();
+      // A question that users holds ends with users, or at its time limit: nobody waits for it.
+      await Promise.race([running, delay(PAUSE_MS)]);
+    },
+    health() {
+      const name = 'identity';
+      if (isStale()) return { name, ok: false, background: true, detail: 'users has not been heard: nobody can be let in' };
+      return { name, ok: true, background: true };
+    },
+    async refresh() {
+      const late = delay(REFRESH_LIMIT_MS, undefined, { ref: false });
+      await Promise.race([askOnce(false).catch(() => {}), late]);
+    },
+    async authenticate(token) {
+      if (known === undefined || isStale()) throw authErrors.identity_stale({ retryAfterSeconds: 2 });
+      if (token.length > LONGEST_TOKEN) throw tokenInvalid();
+      if (token.startsWith(API_KEY_PREFIX)) {
+        const account = known.serviceAccounts.get(hash('sha256', token, 'base64url'));
+        if (account === undefined || (account.expiresAt !== null && account.expiresAt <= clock.now().getTime())) throw tokenInvalid();
+        used.add(account.id);
+        return { kind: 'service-account', id: account.id, name: account.name, permissions: new Set(account.permissions) };
+      }
+      const { claims, principal } = await verify(token, known);
+      if (revocations.cover(claims)) throw tokenInvalid();
+      return principal;
+    },
+  };
+}
+
+async function learn({ keys, roles, serviceAccounts }: IdentityState): Promise<Known> {
+  return {
+    keys: await importPublicKeys(keys),
+    roles: new Map(Object.entries(roles)),
+    serviceAccounts: new Map(serviceAccounts.map((account) => [account.digest, account])),
+  };
+}

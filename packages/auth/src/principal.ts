@@ -1,0 +1,60 @@
+import type { FastifyRequest } from 'fastify';
+import { authErrors } from './errors.ts';
+
+/** A person with a session. */
+export interface UserPrincipal {
+  readonly kind: 'user';
+  readonly id: string;
+  readonly sessionId: string;
+  readonly roles: readonly string[];
+  readonly permissions: ReadonlySet<string>;
+}
+
+/** Another back end, by its API key. */
+export interface ServiceAccountPrincipal {
+  readonly kind: 'service-account';
+  readonly id: string;
+  readonly name: string;
+  readonly permissions: ReadonlySet<string>;
+}
+
+/** A service of the house. */
+export interface ServicePrincipal {
+  readonly kind: 'service';
+  readonly name: string;
+}
+
+/** Who makes a request, once its guard has proven it. */
+export type Principal = UserPrincipal | ServiceAccountPrincipal | ServicePrincipal;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    principal?: Principal | undefined;
+  }
+}
+
+/** How an audit log names who did something. */
+export type Actor = 'anonymous' | 'system' | 'command-line' | `user:${string}` | `service-account:${string}` | `service:${string}`;
+
+export function actorOf(principal: Principal | undefined): Actor {
+  if (principal === undefined) return 'anonymous';
+  return principal.kind === 'service' ? `service:${principal.name}` : `${principal.kind}:${principal.id}`;
+}
+
+/** The principal of a route that lets nobody in without one. @throws 401 `token_missing`. */
+export function principalOf({ principal }: FastifyRequest): UserPrincipal | ServiceAccountPrincipal {
+  if (principal === undefined || principal.kind === 'service') throw tokenMissing();
+  return principal;
+}
+
+/** The person of a route for persons. @throws 401 `token_missing`; 403 `permission_denied` for a service account. */
+export function userOf(request: FastifyRequest): UserPrincipal {
+  const principal = principalOf(request);
+  if (principal.kind !== 'user') throw authErrors.permission_denied({ message: 'This route is for persons, not for service accounts.' });
+  return principal;
+}
+
+/** RFC 6750 §3: the challenge names an error only where there were credentials. */
+export const tokenMissing = () => authErrors.token_missing({ headers: { 'www-authenticate': 'Bearer realm="stoa"' } });
+export const tokenInvalid = () =>
+  authErrors.token_invalid({ headers: { 'www-authenticate': 'Bearer realm="stoa", error="invalid_token"' } });

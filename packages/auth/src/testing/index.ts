@@ -1,0 +1,1 @@
+export { type TestIdentity, testIdentity } from './test-identity.ts';

@@ -1,0 +1,73 @@
+import { AppError, fakeClock } from '@stoa/service';
+import { describe, expect, test } from 'vitest';
+import { createFailureLimit, createMemoryRateLimiter, type RateLimiter } from './index.ts';
+
+const policy = { name: 'failures', limit: 3, windowSeconds: 60 };
+const { signal: never } = new AbortController();
+
+function limitOf(limiter: RateLimiter = createMemoryRateLimiter(fakeClock()), limit = policy.limit) {
+  const refusal = (seconds: number) => new AppError('too-many', 'enough', { message: 'Enough.', retryAfterSeconds: seconds });
+  const failures = createFailureLimit({
+    limiter,
+    policy: { ...policy, limit },
+    isFailure: (error) => error instanceof Error && error.message === 'wrong',
+    refusal,
+  });
+  const run = <T>(work: () => Promise<T>, { key = 'a', signal = never } = {}) => failures.run(key, { signal }, work);
+  const attempt = (outcome: string, key = 'a') => run(async () => await settle(outcome), { key }).catch((error: Error) => error.message);
+  return { run, attempt };
+}
+
+async function settle(outcome: string): Promise<string> {
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  if (outcome === 'right') return outcome;
+  throw new Error(outcome);
+}
+
+describe('a limit on failures', () => {
+  test('counts what is wrong; what is right, or fails otherwise, takes no place', async () => {
+    const { attempt } = limitOf();
+    for (const outcome of ['right', 'wrong', 'broken', 'wrong', 'right', 'wrong']) expect(await attempt(outcome)).toBe(outcome);
+    expect(await attempt('right')).toBe('Enough.');
+    expect(await attempt('right', 'b'), 'of another key').toBe('right');
+  });
+
+  test('lets a hundred at a time through that are right, and no more that are wrong than it says', async () => {
+    const { attempt } = limitOf();
+    const many = await Promise.all(Array.from({ length: 100 }, () => attempt('right')));
+    expect(new Set(many)).toEqual(new Set(['right']));
+    const guesses = await Promise.all(Array.from({ length: 100 }, () => attempt('wrong')));
+    expect(guesses.filter((outcome) => outcome === 'wrong')).toHaveLength(3);
+    expect(guesses.filter((outcome) => outcome === 'Enough.')).toHaveLength(97);
+  });
+
+  test('tells when to come back', async () => {
+    const { attempt, run } = limitOf();
+    for (let n = 0; n < 3; n += 1) await attempt('wrong');
+    await expect(run(() => settle('right'))).rejects.toMatchObject({ code: 'enough', retryAfterSeconds: 60 });
+  });
+
+  test('lets nobody wait longer than his signal', async () => {
+    const { attempt, run } = limitOf(undefined, 1);
+    const gate = Promise.withResolvers<string>();
+    const first = run(() => gate.promise);
+    const gone = new AbortController();
+    const second = run(() => settle('right'), { signal: gone.signal });
+    gone.abort(new Error('client gone'));
+    await expect(second).rejects.toThrow('client gone');
+    gate.resolve('right');
+    expect(await first).toBe('right');
+    expect(await attempt('right')).toBe('right');
+  });
+
+  test('of nought is none', async () => {
+    const { attempt } = limitOf(undefined, 0);
+    for (let n = 0; n < 5; n += 1) expect(await attempt('wrong')).toBe('wrong');
+  });
+
+  test('that cannot give a place back lets the next in line go on', async () => {
+    const memory = createMemoryRateLimiter(fakeClock());
+    const { attempt } = limitOf({ ...memory, refund: async () => Promise.reject(new Error('the store is away')) }, 1);
+    expect(await Promise.all([attempt('right'), attempt('right')])).toEqual(['the store is away', 'Enough.']);
+  });
+});

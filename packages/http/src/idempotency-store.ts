@@ -1,0 +1,28 @@
+/** A request that wants to be the first with its key. */
+export interface IdempotencyClaim {
+  /** Digest of the scope and the key. */
+  readonly key: Buffer;
+  /** Digest of what is asked. */
+  readonly request: Buffer;
+  /** UUID of this try: only it may finish or release the claim. */
+  readonly owner: string;
+  readonly now: Date;
+  /** From then on the try counts as dead, and the next one with the same request takes the key over. */
+  readonly leaseUntil: Date;
+  /** From then on the key is unknown, answered or not. */
+  readonly expiresAt: Date;
+}
+
+export type IdempotencyFound =
+  | { readonly state: 'claimed' | 'running' | 'other-request' }
+  | { readonly state: 'answered'; readonly answer: Buffer };
+
+/** Keeps keys and first answers, for everything that shares the store. `createPgIdempotency` of `@stoa/postgres` is one. */
+export interface IdempotencyStore {
+  /** Of any number of parallel claims of one key exactly one is `claimed`. */
+  begin(claim: IdempotencyClaim): Promise<IdempotencyFound>;
+  /** Keeps the answer. Nothing happens when another try took the key over meanwhile. */
+  finish(key: Buffer, owner: string, answer: Buffer): Promise<void>;
+  /** Frees the key, unless it is answered or another's. */
+  release(key: Buffer, owner: string): Promise<void>;
+}

@@ -1,0 +1,168 @@
+import { createHmac, randomUUID } from 'node:crypto';
+import { type Clock, createSealing, type DeriveKey, type Logger } from '@stoa/service';
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import { addressKey } from './address.ts';
+import { canonicalJson } from './canonical-json.ts';
+import { httpErrors } from './http-errors.ts';
+import type { IdempotencyStore } from './idempotency-store.ts';
+import { mergeProblems, problems } from './problem.ts';
+
+export interface IdempotencyOptions {
+  readonly store: IdempotencyStore;
+  readonly derive: DeriveKey;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Whose keys they are: callers never meet in one. Without a caller it is the client's address. */
+  readonly callerOf?: (request: FastifyRequest) => string | undefined;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Honours `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07). Not for answers that stream or are hijacked. */
+    idempotent?: true;
+  }
+}
+
+const LIFE_MS = 24 * 3_600_000;
+/** Longer than any handler may take; after it, a try whose process died no longer stands in the way. */
+const LEASE_MS = 60_000;
+/** Printable ASCII. */
+const KEY = '^[\\x20-\\x7e]{1,255}$';
+const HEADER = 'idempotency-key';
+/** What of the headers belongs to the answer; the others are made anew by each. */
+const KEPT_HEADERS = ['content-type', 'location', 'etag'] as const;
+/** Refusals that come from elsewhere than from the request: they may be gone with the next try. */
+const PASSING = new Set([401, 403, 408, 429]);
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Base64; null is no body. */
+  readonly body: string | null;
+}
+
+interface Running {
+  readonly key: Buffer;
+  readonly owner: string;
+  readonly context: string;
+}
+
+const kInstalled = Symbol('stoa.idempotency');
+
+/** A route that declares itself idempotent where nobody keeps its answers does not start. */
+export function refuseUnkeptIdempotency(http: FastifyInstance): void {
+  http.addHook('onRoute', ({ url, config }) => {
+    if (config?.idempotent && !http.hasDecorator(kInstalled)) throw new Error(`${url} is idempotent: call installIdempotency before it`);
+  });
+}
+
+/**
+ * Makes `config.idempotent` of the routes that are declared from now on hold. The first answer to a key is kept for 24 hours, and
+ * repeats get it with `Idempotency-Replayed: true`; another request with the key is refused, and so is one that comes while the
+ * first runs. A key is taken after validation and guards, and free again after 5xx, 401, 403, 408 and 429.
+ */
+export function installIdempotency(
+  http: FastifyInstance,
+  { store, derive, clock, log, callerOf = () => undefined }: IdempotencyOptions,
+): void {
+  const [keyOfKeys, keyOfRequests] = [derive('idempotency-key'), derive('idempotency-request')];
+  const sealing = createSealing(derive('idempotency-answer'));
+  const digest = (key: Buffer, value: unknown) => createHmac('sha256', key).update(canonicalJson(value)).digest();
+  const running = new WeakMap<FastifyRequest, Running>();
+
+  http.decorate(kInstalled, true);
+  http.addHook('onRoute', (route) => {
+    if (!route.config?.idempotent) return;
+    route.preHandler = [...[route.preHandler ?? []].flat(), claim];
+    route.onSend = [...[route.onSend ?? []].flat(), keep];
+    describe(route);
+  });
+
+  async function claim(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const header = keyOf(request);
+    if (header === undefined) return;
+    const caller = callerOf(request);
+    const scope = caller === undefined ? ['address', addressKey(request.clientAddress)] : ['caller', caller];
+    const key = digest(keyOfKeys, [...scope, request.method, request.routeOptions.url, request.params, header]);
+    const asked = digest(keyOfRequests, [request.query, request.body]);
+    const context = `${key.toString('hex')} ${asked.toString('hex')}`;
+    const now = clock.now();
+    const at = (ms: number) => new Date(now.getTime() + ms);
+    const owner = randomUUID();
+    const found = await store.begin({ key, request: asked, owner, now, leaseUntil: at(LEASE_MS), expiresAt: at(LIFE_MS) });
+    switch (found.state) {
+      case 'claimed':
+        return void running.set(request, { key, owner, context });
+      case 'running':
+        throw httpErrors.idempotency_in_progress({ retryAfterSeconds: 1 });
+      case 'other-request':
+        throw httpErrors.idempotency_key_reused();
+      case 'answered':
+        return replay(reply, JSON.parse(sealing.open(found.answer, context).toString()));
+    }
+  }
+
+  /** Before the answer leaves, so that whoever has it can rely on its being kept. A store that fails now costs nobody the answer. */
+  async function keep(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+    const mine = running.get(request);
+    if (mine === undefined) return payload;
+    running.delete(request);
+    try {
+      const answer = answerOf(reply, payload);
+      if (answer === undefined) await store.release(mine.key, mine.owner);
+      else await store.finish(mine.key, mine.owner, sealing.seal(Buffer.from(JSON.stringify(answer)), mine.context));
+    } catch (err) {
+      log.warn({ err }, 'the answer to an Idempotency-Key could not be kept: a repeat will run again');
+    }
+    return payload;
+  }
+}
+
+/** @throws 400 when it came twice, which Node joins to one. */
+function keyOf({ headers, raw }: FastifyRequest): string | undefined {
+  const times = raw.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === HEADER).length;
+  if (times > 1) throw httpErrors.validation_failed({ fields: [{ path: HEADER, message: 'must come once' }] });
+  return headers[HEADER] as string | undefined;
+}
+
+/** @returns undefined when it is not to be kept. */
+function answerOf(reply: FastifyReply, payload: unknown): Answer | undefined {
+  const status = reply.statusCode;
+  if (status >= 500 || PASSING.has(status)) return undefined;
+  const isBytes = typeof payload === 'string' || Buffer.isBuffer(payload);
+  if (!isBytes && payload !== null && payload !== undefined) return undefined;
+  const headers = KEPT_HEADERS.map((name) => [name, reply.getHeader(name)] as const).filter(([, value]) => value !== undefined);
+  return {
+    status,
+    headers: Object.fromEntries(headers) as Answer['headers'],
+    body: isBytes ? Buffer.from(payload).toString('base64') : null,
+  };
+}
+
+const replay = (reply: FastifyReply, { status, headers, body }: Answer): FastifyReply =>
+  reply
+    .code(status)
+    .headers(headers)
+    .header('idempotency-replayed', 'true')
+    .send(body === null ? undefined : Buffer.from(body, 'base64'));
+
+const KEY_HEADER = {
+  type: 'string',
+  pattern: KEY,
+  description:
+    'Makes the request safe to repeat for 24 hours: the first answer is given again. 1 to 255 characters of printable ASCII, a UUID for example; a new one for each new request.',
+};
+const REPLAYED_HEADER = { type: 'string', enum: ['true'], description: 'The answer is the one that was given to this key first.' };
+
+function describe(route: RouteOptions): void {
+  route.schema ??= {};
+  const { schema } = route;
+  const { properties = {}, ...others } = (schema.headers ?? { type: 'object' }) as { properties?: object };
+  schema.headers = { ...others, properties: { ...properties, 'Idempotency-Key': KEY_HEADER } };
+  const refusals = problems(httpErrors.catalogue, 'validation_failed', 'idempotency_in_progress', 'idempotency_key_reused');
+  const answers = Object.entries(mergeProblems(refusals, schema.response ?? {})).map(([status, answer]) => [
+    status,
+    /^2/.test(status) ? { ...answer, headers: { ...answer.headers, 'Idempotency-Replayed': REPLAYED_HEADER } } : answer,
+  ]);
+  schema.response = Object.fromEntries(answers);
+}

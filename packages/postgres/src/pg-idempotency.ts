@@ -1,0 +1,58 @@
+import { type Kysely, sql } from 'kysely';
+
+/** A request that wants to be the first with its key. Times are the caller's, so that one clock decides over all of them. */
+interface Claim {
+  readonly key: Buffer;
+  readonly request: Buffer;
+  readonly owner: string;
+  readonly now: Date;
+  readonly leaseUntil: Date;
+  readonly expiresAt: Date;
+}
+
+type Found = { readonly state: 'claimed' | 'running' | 'other-request' } | { readonly state: 'answered'; readonly answer: Buffer };
+
+/** The migration of the table below; a source of its own, named `house`. */
+export const houseMigrations = new URL('../migrations/', import.meta.url);
+
+/**
+ * Idempotency keys in the service's own database: adapter of the port `IdempotencyStore` of `@stoa/http`. Each operation is one
+ * statement, so that copies of the service need no lock.
+ */
+export function createPgIdempotency<Schema>(db: Kysely<Schema>) {
+  return {
+    /** Writes the row in any case, as it was where it is not free: so the answer is what the statement itself saw last, not what a second one reads later. */
+    async begin({ key, request, owner, now, leaseUntil, expiresAt }: Claim): Promise<Found> {
+      const { rows } = await sql<{ is_mine: boolean; is_same: boolean; answer: Buffer | null }>`
+        insert into idempotency_keys as known (key, request, owner, lease_until, expires_at)
+        values (${key}, ${request}, ${owner}, ${leaseUntil}, ${expiresAt})
+        on conflict (key) do update set (request, owner, lease_until, answer, expires_at) = (
+          select request, owner, lease_until, answer, expires_at
+          from (values
+            (true, excluded.request, excluded.owner, excluded.lease_until, null, excluded.expires_at),
+            (false, known.request, known.owner, known.lease_until, known.answer, known.expires_at)
+          ) as either (is_free, request, owner, lease_until, answer, expires_at)
+          where is_free = (known.expires_at <= ${now}
+            or (known.answer is null and known.lease_until <= ${now} and known.request = excluded.request)))
+        returning owner = ${owner} as is_mine, request = ${request} as is_same, answer`.execute(db);
+      const { is_mine, is_same, answer } = rows[0] as (typeof rows)[0];
+      if (is_mine) return { state: 'claimed' };
+      if (!is_same) return { state: 'other-request' };
+      return answer === null ? { state: 'running' } : { state: 'answered', answer };
+    },
+    async finish(key: Buffer, owner: string, answer: Buffer): Promise<void> {
+      await sql`update idempotency_keys set answer = ${answer} where key = ${key} and owner = ${owner} and answer is null`.execute(db);
+    },
+    async release(key: Buffer, owner: string): Promise<void> {
+      await sql`delete from idempotency_keys where key = ${key} and owner = ${owner} and answer is null`.execute(db);
+    },
+    /** Removes up to `limit` keys that expired by `before`, the oldest first. @returns how many. */
+    async prune(before: Date, limit: number): Promise<number> {
+      const { numAffectedRows } = await sql`
+        delete from idempotency_keys where key = any(array(
+          select key from idempotency_keys where expires_at <= ${before}
+          order by expires_at, key limit ${limit} for update skip locked))`.execute(db);
+      return Number(numAffectedRows ?? 0);
+    },
+  };
+}

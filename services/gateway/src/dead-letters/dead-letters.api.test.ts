@@ -1,0 +1,299 @@
+import { randomUUID } from 'node:crypto';
+import { installAccess } from '@stoa/auth';
+import { type TestIdentity, testIdentity } from '@stoa/auth/testing';
+import { createHttp, type Http } from '@stoa/http';
+import { createDeadLetters, DEAD_LETTERS_PATH, installDeadLetterRoutes, messagingMigrations } from '@stoa/messaging';
+import { testDatabase } from '@stoa/postgres/testing';
+import { createKeys, createLog, createMetrics, type Service } from '@stoa/service';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { gateway } from '../index.ts';
+
+const derive = createKeys(Buffer.alloc(32, 9).toString('base64'));
+const lines: string[] = [];
+const log = createLog({ level: 'info', destination: { write: (line: string) => void lines.push(line) } });
+const metrics = createMetrics();
+
+let who: TestIdentity;
+let reader: string;
+let replayer: string;
+let stones: Awaited<ReturnType<typeof createService>>;
+let clouds: Awaited<ReturnType<typeof createService>>;
+let front: Service;
+beforeAll(async () => {
+  who = await testIdentity();
+  reader = await who.person('dead-letters:read');
+  replayer = await who.serviceAccount('dead-letters:replay');
+  stones = await createService('stones');
+  clouds = await createService('clouds');
+  const services = [stones.service, clouds.service, await createSilent()];
+  front = await gateway.create({ log, derive, identity: who.identity, metrics, services, asyncApi: {} });
+  await front.http.ready();
+});
+afterAll(async () => {
+  await front.http.close();
+  for (const { dispose } of [stones, clouds]) await dispose();
+  await who[Symbol.asyncDispose]();
+});
+
+const asService = (name: string, http: Http): Service => ({
+  name,
+  http: http as unknown as Service['http'],
+  start: async () => {},
+  stop: async () => {},
+  health: async () => [],
+});
+
+const bare = (name: string) =>
+  createHttp({ name, title: name, description: '', version: '1', log, metrics, errors: {}, health: async () => [] });
+
+/** One that publishes and hears nothing. */
+async function createSilent(): Promise<Service> {
+  const http = await bare('silent');
+  await http.ready();
+  return asService('silent', http);
+}
+
+/** A service with the messaging tables and nothing else. */
+async function createService(name: string) {
+  const sources = [{ name: 'messaging', directory: messagingMigrations }];
+  const { database, ...rest } = await testDatabase<unknown>({ sources, leftoversExpected: 'nothing takes up what is replayed' });
+  const disposeDatabase = rest[Symbol.asyncDispose];
+  const http = await bare(name);
+  let isAway = false;
+  installAccess(http, { identity: who.identity, derive });
+  http.addHook('onRequest', async () => {
+    if (isAway) throw new Error('the database is away');
+  });
+  installDeadLetterRoutes(http, createDeadLetters({ database, log }));
+  await http.ready();
+  return {
+    service: asService(name, http),
+    setAway(away: boolean) {
+      isAway = away;
+    },
+    /** @returns the id under which the message is shown. */
+    async bury(failedAt: string, { consumer = 'on-rain', data = {} as object } = {}) {
+      const { rows } = await sql<{ id: number }>`
+        insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, status, attempts, reason, failed_at)
+        values (${consumer}, ${randomUUID()}, 'rain', 1, 'sky', 'k', now(), 'c-1', 't', ${JSON.stringify(data)}, 'dead', 12, 'too wet', ${failedAt})
+        returning id`.execute(database.query);
+      return `${name}.inbox-${rows[0]?.id}`;
+    },
+    async park(occurredAt: Date) {
+      const { rows } = await sql<{ id: number }>`
+        insert into outbox (message_id, type, version, key, subscribers, correlation_id, traceparent, data, occurred_at, reason, parked_at, attempts)
+        values (${randomUUID()}, 'hail', 1, 'k', '{sky}', 'c', 't', '{}', ${occurredAt}, 'refused', now(), 10) returning id`.execute(
+        database.query,
+      );
+      return `${name}.outbox-${rows[0]?.id}`;
+    },
+    statusOf: async (id: string) =>
+      (await sql<{ status: string }>`select status from inbox where id = ${id.split('-')[1]}::bigint`.execute(database.query)).rows[0]
+        ?.status,
+    clear: () => sql`truncate inbox, outbox`.execute(database.query),
+    async dispose() {
+      await http.close();
+      await disposeDatabase.call(rest);
+    },
+  };
+}
+
+const ask = (method: 'GET' | 'POST', url: string, authorization: string, payload?: object) =>
+  front.http.inject({ method, url, headers: { authorization }, ...(payload && { payload }) });
+const list = async (query = '') => {
+  const answer = await ask('GET', `/v1/dead-letters?${query}`, reader);
+  expect(answer.statusCode).toBe(200);
+  return answer.json() as { items: { id: string; service: string }[]; nextCursor: string | null; unavailable: string[] };
+};
+const clear = async () => {
+  for (const service of [stones, clouds]) {
+    service.setAway(false);
+    await service.clear();
+  }
+};
+
+describe('the list', () => {
+  test('is that of all services, newest first, page by page, each letter once', async () => {
+    await clear();
+    const buried: string[] = [];
+    // Clouds has more of the newest, stones more of the oldest; two of them at the same time.
+    for (const [minute, service] of [stones, stones, stones, clouds, stones, clouds, clouds, clouds].entries())
+      buried.unshift(await service.bury(`2026-11-21T09:0${minute}:00.123456Z`));
+    const seen: string[] = [];
+    let cursor: string | null = '';
+    let pages = 0;
+    do {
+      const page = await list(`limit=3${cursor && `&cursor=${cursor}`}`);
+      expect(page.unavailable).toEqual([]);
+      seen.push(...page.items.map(({ id }) => id));
+      cursor = page.nextCursor;
+      pages++;
+    } while (cursor !== null);
+    expect(seen).toEqual(buried);
+    expect(pages).toBe(3);
+  });
+
+  test('shows what is known of a letter, and not its payload', async () => {
+    await clear();
+    const id = await stones.bury('2026-11-21T09:00:00Z', { data: { email: 'ada@example.com' } });
+    const answer = await ask('GET', '/v1/dead-letters', reader);
+    expect(answer.json().items).toEqual([
+      {
+        id,
+        service: 'stones',
+        box: 'inbox',
+        consumer: 'on-rain',
+        messageId: expect.any(String),
+        type: 'rain',
+        version: 1,
+        key: 'k',
+        correlationId: 'c-1',
+        occurredAt: expect.any(String),
+        failedAt: '2026-11-21T09:00:00.000Z',
+        attempts: 12,
+        reason: 'too wet',
+        replays: 0,
+        replayedAt: null,
+      },
+    ]);
+    expect(answer.body).not.toContain('ada@example.com');
+  });
+
+  test('is filtered by service, box, consumer and type', async () => {
+    await clear();
+    const rain = await stones.bury('2026-11-21T09:00:00Z');
+    const storm = await stones.bury('2026-11-21T09:01:00Z', { consumer: 'on-storm' });
+    const cloud = await clouds.bury('2026-11-21T09:02:00Z');
+    const hail = await clouds.park(new Date());
+    const ids = async (query: string) => (await list(query)).items.map(({ id }) => id);
+    expect(await ids('service=stones')).toEqual([storm, rain]);
+    expect(await ids('box=outbox')).toEqual([hail]);
+    expect(await ids('consumer=on-rain')).toEqual([cloud, rain]);
+    expect(await ids('type=hail&service=clouds')).toEqual([hail]);
+    expect((await ask('GET', '/v1/dead-letters?service=silent', reader)).json()).toMatchObject({ status: 400 });
+  });
+
+  test('names a service that is away, and shows what the others have', async () => {
+    await clear();
+    const missing = [await clouds.bury('2026-11-21T09:03:00Z'), await clouds.bury('2026-11-21T09:01:00Z')];
+    const there = [await stones.bury('2026-11-21T09:04:00Z'), await stones.bury('2026-11-21T09:02:00Z')];
+    clouds.setAway(true);
+    const first = await list('limit=1');
+    expect(first).toMatchObject({ items: [{ id: there[0] }], unavailable: ['clouds'] });
+    clouds.setAway(false);
+    // What was away is shown as soon as it is back.
+    const rest = await list(`limit=10&cursor=${first.nextCursor}`);
+    expect(rest).toMatchObject({ unavailable: [], nextCursor: null });
+    expect(rest.items.map(({ id }) => id)).toEqual([missing[0], there[1], missing[1]]);
+    clouds.setAway(true);
+    stones.setAway(true);
+    expect(await list()).toEqual({ items: [], nextCursor: null, unavailable: ['stones', 'clouds'] });
+  });
+
+  test('takes no cursor of another filter, and none that was edited', async () => {
+    await clear();
+    for (const minute of [1, 2]) await stones.bury(`2026-11-21T09:0${minute}:00Z`);
+    const { nextCursor } = await list('limit=1');
+    for (const query of [`service=stones&cursor=${nextCursor}`, `cursor=${nextCursor}x`, 'cursor=WyJzdG9uZXMiXQ'])
+      expect((await ask('GET', `/v1/dead-letters?${query}`, reader)).json()).toMatchObject({ status: 400, code: 'invalid_cursor' });
+  });
+});
+
+describe('one letter', () => {
+  test('shows its payload', async () => {
+    await clear();
+    const id = await clouds.bury('2026-11-21T09:00:00Z', { data: { drops: [1, { of: 'rain' }] } });
+    expect((await ask('GET', `/v1/dead-letters/${id}`, reader)).json()).toMatchObject({ id, data: { drops: [1, { of: 'rain' }] } });
+  });
+
+  test.each([
+    'clouds.inbox-999999',
+    'clouds.inbox-0',
+    'silent.inbox-1',
+    'nobody.inbox-1',
+    'clouds/inbox-1',
+    'clouds.inbox-1..',
+    '%2e%2e',
+    'x',
+  ])('that is not there is 404: %s', async (id) => {
+    const answers = [await ask('GET', `/v1/dead-letters/${id}`, reader), await ask('POST', `/v1/dead-letters/${id}/replay`, replayer)];
+    for (const answer of answers) expect(answer.statusCode).toBe(404);
+  });
+
+  test('of a service that is away is 503', async () => {
+    await clear();
+    const id = await clouds.bury('2026-11-21T09:00:00Z');
+    clouds.setAway(true);
+    expect((await ask('GET', `/v1/dead-letters/${id}`, reader)).json()).toMatchObject({ status: 503, code: 'service_unavailable' });
+  });
+});
+
+describe('a replay', () => {
+  test('of one has it tried again, once, and the log says who wanted it', async () => {
+    await clear();
+    const [id, other] = [await stones.bury('2026-11-21T09:00:00Z'), await stones.bury('2026-11-21T09:00:00Z')];
+    lines.length = 0;
+    const answer = await ask('POST', `/v1/dead-letters/${id}/replay`, replayer);
+    expect([answer.statusCode, answer.body]).toEqual([202, '']);
+    expect(await stones.statusOf(id)).toBe('pending');
+    expect(await stones.statusOf(other)).toBe('dead');
+    expect(lines.map((line) => JSON.parse(line))).toContainEqual(
+      expect.objectContaining({
+        msg: 'dead letter replayed',
+        deadLetter: id.split('.')[1],
+        by: expect.stringMatching(/^service-account:/),
+      }),
+    );
+    expect((await ask('POST', `/v1/dead-letters/${id}/replay`, replayer)).json()).toMatchObject({
+      status: 404,
+      code: 'dead_letter_not_found',
+    });
+  });
+
+  test('of one that is too old is refused', async () => {
+    await clear();
+    const id = await stones.park(new Date(Date.now() - 60 * 86_400_000));
+    expect((await ask('POST', `/v1/dead-letters/${id}/replay`, replayer)).json()).toMatchObject({
+      status: 409,
+      code: 'dead_letter_too_old',
+    });
+  });
+
+  test('of all that match has those tried again, in all services, and names who is away', async () => {
+    await clear();
+    const ids = [await stones.bury('2026-11-21T09:00:00Z'), await clouds.bury('2026-11-21T09:00:00Z')];
+    const other = await stones.bury('2026-11-21T09:00:00Z', { consumer: 'on-storm' });
+    const replay = async (body: object) => (await ask('POST', '/v1/dead-letters/replay', replayer, body)).json();
+    expect(await replay({ consumer: 'on-rain' })).toEqual({ replayed: 2, unavailable: [] });
+    expect(await stones.statusOf(ids[0] as string)).toBe('pending');
+    expect(await clouds.statusOf(ids[1] as string)).toBe('pending');
+    expect(await stones.statusOf(other)).toBe('dead');
+    clouds.setAway(true);
+    expect(await replay({})).toEqual({ replayed: 1, unavailable: ['clouds'] });
+    expect(await replay({ consumers: 'on-rain' })).toMatchObject({ status: 400 });
+  });
+});
+
+describe('who may', () => {
+  test.each([
+    ['GET', '/v1/dead-letters', 'dead-letters:read'],
+    ['GET', '/v1/dead-letters/stones.inbox-1', 'dead-letters:read'],
+    ['POST', '/v1/dead-letters/stones.inbox-1/replay', 'dead-letters:replay'],
+    ['POST', '/v1/dead-letters/replay', 'dead-letters:replay'],
+  ] as const)('%s %s needs %s', async (method, url, permission) => {
+    const others = ['dead-letters:read', 'dead-letters:replay', 'mails:read'].filter((other) => other !== permission);
+    expect((await front.http.inject({ method, url })).json()).toMatchObject({ code: 'token_missing' });
+    expect((await ask(method, url, await who.person(...others))).json()).toMatchObject({ code: 'permission_denied' });
+    expect((await ask(method, url, await who.person(permission), method === 'POST' ? {} : undefined)).json()).not.toMatchObject({
+      code: 'permission_denied',
+    });
+  });
+
+  test('nobody from outside reaches the routes of the services', async () => {
+    const admin = await who.person('dead-letters:read', 'dead-letters:replay');
+    expect((await ask('GET', DEAD_LETTERS_PATH, admin)).statusCode).toBe(404);
+    const direct = await stones.service.http.inject({ url: `${DEAD_LETTERS_PATH}?limit=1`, headers: { authorization: admin } });
+    expect(direct.json()).toMatchObject({ status: 401, code: 'service_credential_invalid' });
+  });
+});

@@ -1,0 +1,128 @@
+import { actorOf } from '@stoa/auth';
+import { type Cursors, type Http, httpErrors, PageQuery, problems } from '@stoa/http';
+import { DeadLetterItem, deadLetterErrors } from '@stoa/messaging';
+import { Type } from 'typebox';
+import type { AllDeadLetters, Places } from './all-dead-letters.ts';
+
+const { catalogue } = deadLetterErrors;
+const { place: _place, id: _id, ...known } = DeadLetterItem.properties;
+const Id = Type.String({ description: '`<service>.<box>-<number>`, as on the command line.', examples: ['mailer.inbox-17'] });
+
+const Item = { id: Id, service: Type.String({ examples: ['mailer'] }), ...known };
+const Unavailable = Type.Array(Type.String(), {
+  description: 'Services that could not be asked: what is theirs is missing here.',
+  examples: [[]],
+});
+const List = Type.Object(
+  {
+    items: Type.Array(Type.Object(Item, { additionalProperties: false })),
+    nextCursor: Type.Union([Type.String(), Type.Null()], { description: 'For `cursor`; null on the last page.' }),
+    unavailable: Unavailable,
+  },
+  { additionalProperties: false },
+);
+const WithData = Type.Object(
+  { ...Item, data: Type.Any({ description: 'The payload of the message; may hold personal data.' }) },
+  { additionalProperties: false },
+);
+const Replayed = Type.Object({ replayed: Type.Integer(), unavailable: Unavailable }, { additionalProperties: false });
+const Params = Type.Object({ id: Id }, { additionalProperties: false });
+
+export interface DeadLettersRoutes {
+  readonly deadLetters: AllDeadLetters;
+  readonly cursors: Cursors;
+  /** The services that have dead letters. */
+  readonly services: readonly string[];
+}
+
+/** What could be neither published nor handled, of all services: look at it, mend the cause, have it tried again. */
+export function deadLettersRoutes(http: Http, { deadLetters, cursors, services }: DeadLettersRoutes): void {
+  const tags = ['dead letters'];
+  const filter = {
+    service: Type.Optional(Type.Enum([...services])),
+    box: Type.Optional(Type.Enum(['inbox', 'outbox'], { description: 'Not handled, or not published.' })),
+    consumer: Type.Optional(Type.String({ maxLength: 200, examples: ['on-activation-requested'] })),
+    type: Type.Optional(Type.String({ maxLength: 200, examples: ['activation-requested'] })),
+  };
+
+  http.get(
+    '/v1/dead-letters',
+    {
+      config: { access: { permission: 'dead-letters:read' } },
+      schema: {
+        tags,
+        operationId: 'listDeadLetters',
+        summary: 'List the dead letters of all services, newest first',
+        description: 'Without their payloads.',
+        querystring: Type.Object({ ...PageQuery, ...filter }, { additionalProperties: false }),
+        response: { 200: List, ...problems(httpErrors.catalogue, 'invalid_cursor') },
+      },
+    },
+    async ({ query: { limit, cursor, ...chosen } }) => {
+      const scope = { list: 'dead-letters', ...chosen };
+      const after = toPlaces(cursors.decode<string[]>(scope, cursor) ?? []);
+      const { items, next, unavailable } = await deadLetters.list(chosen, limit, after);
+      const nextCursor = next === undefined ? null : cursors.encode(scope, [...next].flat());
+      return { items: [...items], nextCursor, unavailable: [...unavailable] };
+    },
+  );
+
+  http.get(
+    '/v1/dead-letters/:id',
+    {
+      config: { access: { permission: 'dead-letters:read' } },
+      schema: {
+        tags,
+        operationId: 'getDeadLetter',
+        summary: 'One dead letter with its payload',
+        params: Params,
+        response: { 200: WithData, ...problems(catalogue, 'dead_letter_not_found') },
+      },
+    },
+    async ({ params: { id } }) => await deadLetters.get(id),
+  );
+
+  http.post(
+    '/v1/dead-letters/:id/replay',
+    {
+      config: { access: { permission: 'dead-letters:replay' } },
+      schema: {
+        tags,
+        operationId: 'replayDeadLetter',
+        summary: 'Have a dead letter tried again',
+        params: Params,
+        response: {
+          202: Type.Unsafe<undefined>({ type: 'null', description: 'It is tried again soon, as if it were new. No body.' }),
+          ...problems(catalogue, 'dead_letter_not_found', 'dead_letter_too_old'),
+        },
+      },
+    },
+    async (request, reply) => {
+      await deadLetters.replay(request.params.id, actorOf(request.principal));
+      return reply.code(202).send(undefined);
+    },
+  );
+
+  http.post(
+    '/v1/dead-letters/replay',
+    {
+      config: { access: { permission: 'dead-letters:replay' } },
+      schema: {
+        tags,
+        operationId: 'replayDeadLetters',
+        summary: 'Have all dead letters that match tried again',
+        description: 'Fifty a second in each service. An empty filter is all of them.',
+        body: Type.Object(filter, { additionalProperties: false, examples: [{ service: 'mailer', consumer: 'on-activation-requested' }] }),
+        response: { 202: { description: 'How many are tried again soon.', ...Replayed } },
+      },
+    },
+    async (request, reply) => {
+      const { replayed, unavailable } = await deadLetters.replayAll(request.body, actorOf(request.principal));
+      return reply.code(202).send({ replayed, unavailable: [...unavailable] });
+    },
+  );
+}
+
+/** Back from `[service, place, service, place …]`. */
+const toPlaces = (flat: readonly string[]): Places =>
+  new Map(flat.flatMap((service, index) => (index % 2 === 0 ? [[service, flat[index + 1] as string] as const] : [])));

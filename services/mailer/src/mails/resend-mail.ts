@@ -1,0 +1,75 @@
+import type { Database } from '@stoa/postgres';
+import { createContext, currentContext, type Logger, uuidv7 } from '@stoa/service';
+import { sql } from 'kysely';
+import { mailerErrors } from '../errors.ts';
+import { QUEUE_CHANNEL } from '../queue-mail.ts';
+import type { MailerTables } from '../tables.ts';
+import { findMail, type MailRow } from './mails.view.ts';
+
+/** `by`: who asks for it, for the audit. */
+export type ResendMail = (id: string, by: string) => Promise<MailRow>;
+
+/**
+ * Puts a copy of a mail at the end of the queue, with a Message-ID of its own. A code or link is made anew when the copy leaves; is
+ * it not wanted any more, or its person gone, the copy ends as superseded then.
+ * @throws 404 `mail_not_found`; 409 `mail_on_its_way` when a copy would make two of one.
+ */
+export function createResendMail(database: Database<MailerTables>, domain: string, log: Logger): ResendMail {
+  return async (original, by) => {
+    const id = uuidv7();
+    const { correlationId, traceparent } = currentContext() ?? createContext();
+    const copied = await database.transaction(async (tx) => {
+      const inserted = await tx
+        .insertInto('mails')
+        .columns([
+          'id',
+          'template',
+          'recipient',
+          'user_id',
+          'data',
+          'code_request_id',
+          'link_request_id',
+          'subject',
+          'content',
+          'message_id',
+          'cause_id',
+          'correlation_id',
+          'traceparent',
+          'resend_of',
+          'resent_by',
+        ])
+        .expression((db) =>
+          db
+            .selectFrom('mails')
+            .select([
+              sql<string>`${id}::uuid`.as('id'),
+              'template',
+              'recipient',
+              'user_id',
+              'data',
+              'code_request_id',
+              'link_request_id',
+              'subject',
+              'content',
+              sql<string>`${`<${id}@${domain}>`}::text`.as('message_id'),
+              // No event asked for it: it is its own cause.
+              sql<string>`${id}::uuid`.as('cause_id'),
+              sql<string>`${correlationId}::text`.as('correlation_id'),
+              sql<string>`${traceparent}::text`.as('traceparent'),
+              'mails.id as resend_of',
+              sql<string>`${by}::text`.as('resent_by'),
+            ])
+            .where('id', '=', original)
+            .where('status', 'not in', ['queued', 'sending']),
+        )
+        .executeTakeFirst();
+      await sql`select pg_notify(${QUEUE_CHANNEL}, '')`.execute(tx);
+      return (inserted.numInsertedOrUpdatedRows ?? 0n) > 0n;
+    });
+    const mail = await findMail(database.query, copied ? id : original);
+    if (mail === undefined) throw mailerErrors.mail_not_found();
+    if (!copied) throw mailerErrors.mail_on_its_way();
+    log.info({ mail: id, resendOf: original, by }, 'mail queued again');
+    return mail;
+  };
+}

@@ -1,0 +1,51 @@
+import type { Actor } from '@stoa/auth';
+import { ADMIN } from '../domain/role.ts';
+import type { User } from '../domain/user.ts';
+import { errors, permissionDenied } from '../errors.ts';
+import type { UsersTx } from './ports.ts';
+
+/** Who administers an account: a person, who may be its own, or another back end. */
+export interface By {
+  readonly actor: Actor;
+  /** Of a person, his account. */
+  readonly userId: string | undefined;
+  readonly permissions: ReadonlySet<string>;
+}
+
+/** Throws when the account is not as the caller saw it. */
+export type RequireState = (user: User) => void;
+
+/**
+ * The account that is to be administered, its row locked, after whoever makes or ends an administrator at the moment. Nobody
+ * administers one with permissions that he has not himself: he could take them by it.
+ * @throws 404 `user_not_found`; 403 `permission_denied`.
+ */
+export async function lockTarget(tx: UsersTx, id: string, by: By): Promise<User> {
+  await tx.administrators.lock();
+  const user = await tx.users.lock(id);
+  if (user === undefined) throw errors.user_not_found();
+  if (id !== by.userId) requireAll(by, await permissionsOf(tx, user.roles), 'This account has permissions that you have not.');
+  return user;
+}
+
+/** @throws 403 `permission_denied` unless `by` has all of these. */
+export function requireAll({ permissions }: By, needed: Iterable<string>, message: string): void {
+  for (const permission of needed) if (!permissions.has(permission)) throw permissionDenied(message);
+}
+
+/** What roles allow together; none of them changes until the transaction ends. */
+export async function permissionsOf({ roles }: UsersTx, names: readonly string[]): Promise<ReadonlySet<string>> {
+  return new Set([...(await roles.hold(names)).values()].flat());
+}
+
+/** @throws 403 `admin_protected`. */
+export function requireUnprotected(user: User): void {
+  if (user.protected) throw errors.admin_protected();
+}
+
+/** For what takes an administrator away. @throws 403 `admin_protected`; 409 `last_admin`. */
+export async function requireDispensable(tx: UsersTx, user: User): Promise<void> {
+  requireUnprotected(user);
+  const isAdmin = user.status === 'active' && user.roles.includes(ADMIN);
+  if (isAdmin && !(await tx.administrators.existBeside(user.id))) throw errors.last_admin();
+}

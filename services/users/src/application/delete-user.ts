@@ -1,0 +1,25 @@
+import { userDeleted } from '@stoa/contracts';
+import type { Clock } from '@stoa/service';
+import { type By, lockTarget, type RequireState, requireDispensable, requireUnprotected } from './administer.ts';
+import type { InTransaction } from './ports.ts';
+
+export type DeleteUser = (id: string, by: By, requireState: RequireState) => Promise<void>;
+
+/**
+ * Removes an account with all that belongs to it, ends its tokens, and tells the other services.
+ * @throws 404 `user_not_found`; 403 `permission_denied`, `admin_protected`; what `requireState` throws; 409 `last_admin`.
+ */
+export const createDeleteUser =
+  ({ inTransaction, clock }: { inTransaction: InTransaction; clock: Clock }): DeleteUser =>
+  (id, by, requireState) =>
+    inTransaction(async (tx) => {
+      const user = await lockTarget(tx, id, by);
+      requireUnprotected(user);
+      requireState(user);
+      await requireDispensable(tx, user);
+      const now = clock.now();
+      await tx.revocations.revokeOlderThan(id, user.tokenVersion + 1, now);
+      await tx.users.remove(id);
+      await tx.outbox.append(userDeleted, { userId: id, deletedAt: now.toISOString() });
+      await tx.audit.append({ action: 'user-deleted', actor: by.actor, subject: id, at: now });
+    });

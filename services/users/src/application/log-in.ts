@@ -1,0 +1,91 @@
+import { accountNoticeRequested } from '@stoa/contracts';
+import { type Clock, uuidv7 } from '@stoa/service';
+import { newSession, type Session, type SessionLife } from '../domain/session.ts';
+import type { User } from '../domain/user.ts';
+import { errors, invalidCredentials } from '../errors.ts';
+import type { Authenticator, Claimed } from './authenticate.ts';
+import type { InTransaction, UsersTx } from './ports.ts';
+import type { AccessTokens, RefreshTokens } from './session-ports.ts';
+import type { UpgradeHash } from './upgrade-hash.ts';
+
+export interface LogInPorts {
+  readonly authenticator: Authenticator;
+  readonly inTransaction: InTransaction;
+  readonly accessTokens: AccessTokens;
+  readonly refreshTokens: RefreshTokens;
+  readonly clock: Clock;
+  readonly life: SessionLife;
+  /** `single`: a log-in ends the sessions before it. */
+  readonly policy: 'single' | 'many';
+  readonly newDeviceNotice: boolean;
+  readonly upgradeHash: UpgradeHash;
+}
+
+/** Where a log-in comes from. */
+export interface Origin {
+  readonly address: string | null;
+  /** What the client calls itself. */
+  readonly device: string;
+}
+
+export interface Tokens {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly user: User;
+}
+
+export type LogIn = (claimed: Claimed, password: string, origin: Origin, signal: AbortSignal) => Promise<Tokens>;
+
+/**
+ * Begins a session. Whether the account may have one is decided under the lock of its row, so that no log-in slips past a
+ * block, a deletion or a new password.
+ * @throws 401 `invalid_credentials`; 403 `not_activated`, `account_blocked`, only with the right password; 503 `hashing_busy`.
+ */
+export function createLogIn(ports: LogInPorts): LogIn {
+  const { authenticator, inTransaction, accessTokens, refreshTokens, clock, life, policy, newDeviceNotice, upgradeHash } = ports;
+  return async (claimed, password, origin, signal) => {
+    const { user, passwordHash, passwordVersion } = await authenticator.verify(claimed, password, signal);
+    const now = clock.now();
+    const session = newSession(uuidv7(now.getTime()), user.id, origin, life, now);
+    const refresh = refreshTokens.first(session.id);
+    const active = await inTransaction(async (tx) => {
+      const current = await tx.users.lockAccount(user.id);
+      // Another password since, or gone: what was right is not any more.
+      if (current?.passwordVersion !== passwordVersion) throw invalidCredentials();
+      const account = requireActive(current.user);
+      if (newDeviceNotice) await noticeNewDevice(tx, account, session);
+      if (policy === 'single') await tx.sessions.endAll(account.id, 'replaced', now);
+      await tx.sessions.insert(session, refresh.digest);
+      await tx.audit.append({ action: 'logged-in', actor: `user:${user.id}`, subject: user.id, at: now, details: { session: session.id } });
+      return account;
+    });
+    await upgradeHash(user.id, password, passwordHash as string, signal);
+    return { accessToken: await accessTokens.issue(active, session.id, now), refreshToken: refresh.token, user: active };
+  };
+}
+
+function requireActive(user: User): User {
+  switch (user.status) {
+    case 'active':
+      return user;
+    case 'pending':
+      throw errors.not_activated();
+    case 'blocked':
+      throw errors.account_blocked();
+  }
+}
+
+/** The first device of an account is no news. */
+async function noticeNewDevice(tx: UsersTx, user: User, { device, address, createdAt }: Session): Promise<void> {
+  if ((await tx.sessions.knowsDevice(user.id, device)) !== false) return;
+  await tx.outbox.append(accountNoticeRequested, {
+    userId: user.id,
+    email: user.email,
+    fullName: user.fullName,
+    notice: 'new-device',
+    occurredAt: createdAt.toISOString(),
+    newEmail: null,
+    address,
+    device,
+  });
+}

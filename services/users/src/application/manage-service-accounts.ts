@@ -1,0 +1,76 @@
+import { PERMISSIONS } from '@stoa/contracts';
+import { type Clock, uuidv7 } from '@stoa/service';
+import type { ServiceAccount } from '../domain/service-account.ts';
+import { errors, refusedFields } from '../errors.ts';
+import { type By, requireAll } from './administer.ts';
+import type { InTransaction } from './ports.ts';
+import type { ApiKeys } from './service-account-ports.ts';
+
+export interface ServiceAccountDraft {
+  readonly name: string;
+  readonly permissions: readonly string[];
+  /** ISO 8601; absent: it does not expire. */
+  readonly expiresAt?: string | null;
+}
+
+export interface ManageServiceAccounts {
+  /**
+   * @returns the key too, which nobody is shown again.
+   * @throws 403 `permission_denied`; 400 `validation_failed`; 409 `service_account_taken`.
+   */
+  create(draft: ServiceAccountDraft, by: By): Promise<{ readonly account: ServiceAccount; readonly apiKey: string }>;
+  /** @throws 404 `service_account_not_found`; 403 `permission_denied`. */
+  delete(id: string, by: By): Promise<void>;
+}
+
+export interface ManageServiceAccountsPorts {
+  readonly inTransaction: InTransaction;
+  readonly apiKeys: ApiKeys;
+  readonly clock: Clock;
+}
+
+const MORE_THAN_YOURS = 'This service account has permissions that you have not.';
+
+/** Accounts of other back ends. Nobody makes or deletes one with permissions that he has not himself. */
+export function createManageServiceAccounts({ inTransaction, apiKeys, clock }: ManageServiceAccountsPorts): ManageServiceAccounts {
+  return {
+    async create({ name: typed, permissions: wanted, expiresAt: until = null }, by) {
+      requireAll(by, wanted, MORE_THAN_YOURS);
+      const now = clock.now();
+      const name = typed.trim();
+      const expiresAt = until === null ? null : new Date(until);
+      const refusals = [
+        ...(name === '' ? [{ field: 'name', message: 'must not be blank' }] : []),
+        // A leap second is a date-time, and no Date.
+        ...(expiresAt === null || expiresAt > now ? [] : [{ field: 'expiresAt', message: 'must be in the future' }]),
+      ];
+      if (refusals.length > 0) throw refusedFields(refusals);
+      const { apiKey, prefix, digest } = apiKeys.make();
+      const permissions = PERMISSIONS.filter((permission) => wanted.includes(permission));
+      const id = uuidv7(now.getTime());
+      const account = { id, name, prefix, permissions, createdAt: now, expiresAt, lastUsedAt: null };
+      await inTransaction(async (tx) => {
+        await tx.serviceAccounts.insert(account, digest);
+        const details = { name, prefix, permissions, expiresAt: expiresAt?.toISOString() ?? null };
+        await tx.audit.append({ action: 'service-account-created', actor: by.actor, subject: id, at: now, details });
+      });
+      return { account, apiKey };
+    },
+    async delete(id, by) {
+      await inTransaction(async (tx) => {
+        const account = await tx.serviceAccounts.lock(id);
+        if (account === undefined) throw errors.service_account_not_found();
+        requireAll(by, account.permissions, MORE_THAN_YOURS);
+        await tx.serviceAccounts.remove(id);
+        const { name, prefix } = account;
+        await tx.audit.append({
+          action: 'service-account-deleted',
+          actor: by.actor,
+          subject: id,
+          at: clock.now(),
+          details: { name, prefix },
+        });
+      });
+    },
+  };
+}

@@ -1,0 +1,13 @@
+import type { Jobs } from '@stoa/messaging';
+import { Type } from 'typebox';
+import type { PasswordResets } from '../application/link-ports.ts';
+
+/** What `PasswordResets` leaves for later: no address, so that no stranger's rests here. */
+export const passwordResetJob = {
+  name: 'mail-password-reset',
+  data: Type.Object({ userId: Type.Union([Type.String({ format: 'uuid' }), Type.Null()]) }, { additionalProperties: false }),
+};
+
+export const createPasswordResets = (jobs: Jobs): PasswordResets => ({
+  later: (userId) => jobs.enqueue(passwordResetJob, { userId }),
+});

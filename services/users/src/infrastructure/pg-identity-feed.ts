@@ -1,0 +1,101 @@
+import { createHash } from 'node:crypto';
+import { HOLD_SECONDS, type IdentityAnswer, type IdentityQuestion, type IdentityState, type PublicKey } from '@stoa/auth';
+import { PERMISSIONS } from '@stoa/contracts';
+import type { Clock } from '@stoa/service';
+import { type Kysely, sql } from 'kysely';
+import type { IdentityFeed } from '../application/identity-feed.ts';
+import { ADMIN, USER } from '../domain/role.ts';
+import { publicKeys } from './pg-signing-keys.ts';
+import type { UsersSchema } from './tables.ts';
+
+/** A change that another copy of the service made is seen so soon; one's own at once. */
+const LOOK_EVERY_MS = 500;
+
+interface Row {
+  readonly cursor: string;
+  readonly roles: { name: string; permissions: string[] }[];
+  readonly service_accounts: { id: string; name: string; digest: string; permissions: string[]; expires_at: number | null }[];
+  readonly revocations: { session_id: string | null; user_id: string | null; version: number | null; expires_at: number }[];
+}
+
+/** What the guards of all processes live on, read from the database: no more than two small statements each half second and process. */
+export function createPgIdentityFeed(db: Kysely<UsersSchema>, clock: Clock): IdentityFeed {
+  const waiting = new Set<() => void>();
+
+  async function read(question: IdentityQuestion): Promise<IdentityAnswer> {
+    const now = clock.now();
+    const [row, keys] = await Promise.all([readRow(question.cursor, now), publicKeys(db, now)]);
+    // A database that was restored elsewhere counts its transactions anew.
+    const isOlder = question.cursor !== undefined && BigInt(row.cursor) < BigInt(question.cursor);
+    const { cursor, revocations } = isOlder ? await readRow(undefined, now) : row;
+    const state = toState(row, keys);
+    const version = createHash('sha256').update(JSON.stringify(state)).digest('base64url');
+    return {
+      cursor,
+      version,
+      ...(version === question.version ? {} : { state }),
+      revocations: revocations.map(({ session_id, user_id, version, expires_at: expiresAt }) =>
+        session_id === null
+          ? { kind: 'user', id: user_id as string, version: version as number, expiresAt }
+          : { kind: 'session', id: session_id, expiresAt },
+      ),
+    };
+  }
+
+  async function readRow(cursor: string | undefined, now: Date): Promise<Row> {
+    const news = cursor === undefined ? sql`expires_at > ${now}` : sql`xid >= ${cursor}::xid8`;
+    const { rows } = await sql<Row>`
+      select pg_snapshot_xmin(pg_current_snapshot())::text as cursor,
+        (select coalesce(json_agg(json_build_object('name', name, 'permissions', permissions) order by name), '[]') from roles) as roles,
+        (select coalesce(json_agg(json_build_object('id', id, 'name', name, 'permissions', permissions,
+           'digest', rtrim(translate(encode(digest, 'base64'), '+/', '-_'), '='),
+           'expires_at', trunc(extract(epoch from expires_at) * 1000)) order by id), '[]') from service_accounts) as service_accounts,
+        (select coalesce(json_agg(json_build_object('session_id', session_id, 'user_id', user_id, 'version', version,
+           'expires_at', trunc(extract(epoch from expires_at) * 1000))), '[]') from revocations where ${news}) as revocations`.execute(db);
+    return rows[0] as Row;
+  }
+
+  const wokenOrLate = (signal: AbortSignal) =>
+    new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        waiting.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, LOOK_EVERY_MS);
+      signal.addEventListener('abort', done, { once: true });
+      waiting.add(done);
+    });
+
+  return {
+    async answer(question, signal) {
+      if (question.used.length > 0) await markUsed(question.used);
+      const until = performance.now() + HOLD_SECONDS * 1_000;
+      for (;;) {
+        const answer = await read(question);
+        const isNews = answer.state !== undefined || answer.revocations.length > 0 || question.cursor === undefined;
+        if (isNews || !question.wait || performance.now() >= until || signal.aborted) return answer;
+        await wokenOrLate(signal);
+      }
+    },
+    wake() {
+      for (const goOn of [...waiting]) goOn();
+    },
+    keys: () => publicKeys(db, clock.now()),
+  };
+
+  async function markUsed(ids: readonly string[]): Promise<void> {
+    await db.updateTable('service_accounts').set({ last_used_at: clock.now() }).where('id', 'in', ids).execute();
+  }
+}
+
+const toState = ({ roles, service_accounts }: Row, keys: PublicKey[]): IdentityState => ({
+  keys: keys as IdentityState['keys'],
+  roles: {
+    [USER]: [],
+    ...Object.fromEntries(roles.map(({ name, permissions }) => [name, permissions])),
+    [ADMIN]: [...PERMISSIONS],
+  },
+  serviceAccounts: service_accounts.map(({ expires_at: expiresAt, ...account }) => ({ ...account, expiresAt })),
+});

@@ -1,0 +1,37 @@
+import { sql, type Transaction } from 'kysely';
+import type { ImportedUsers } from '../application/import-ports.ts';
+import { UNIQUE_FIELDS } from '../application/ports.ts';
+import { toColumns } from './pg-users.ts';
+import type { UsersSchema } from './tables.ts';
+
+export const createPgImportedUsers = (tx: Transaction<UsersSchema>): ImportedUsers => ({
+  async insert(users) {
+    // Two imports of the same people in another order would wait for each other.
+    await sql`select pg_advisory_xact_lock(hashtext('stoa.imports'))`.execute(tx);
+    const rows = await tx
+      .insertInto('users')
+      .values(
+        users.map(({ user, passwordHash }) => ({
+          id: user.id,
+          password_hash: passwordHash,
+          created_at: user.createdAt,
+          ...toColumns(user),
+        })),
+      )
+      // Of any unique field: a clash is an answer here, and must not end the transaction.
+      .onConflict((clash) => clash.doNothing())
+      .returning('id')
+      .execute();
+    return new Set(rows.map(({ id }) => id));
+  },
+  async clashes(values) {
+    if (values.length === 0) return [];
+    const given = (field: (typeof UNIQUE_FIELDS)[number]) => values.map((value) => value[field]).filter((value) => value !== null);
+    const taken = await tx
+      .selectFrom('users')
+      .select(UNIQUE_FIELDS)
+      .where((is) => is.or(UNIQUE_FIELDS.map((field) => is(field, '=', sql<string>`any(${given(field)}::text[])`))))
+      .execute();
+    return values.map((value) => UNIQUE_FIELDS.find((field) => value[field] !== null && taken.some((row) => row[field] === value[field])));
+  },
+});

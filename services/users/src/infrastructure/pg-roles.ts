@@ -1,0 +1,23 @@
+import { PERMISSIONS } from '@stoa/contracts';
+import type { Transaction } from 'kysely';
+import type { Roles } from '../application/role-ports.ts';
+import { ADMIN, USER } from '../domain/role.ts';
+import type { UsersSchema } from './tables.ts';
+
+const BUILT_IN: ReadonlyMap<string, readonly string[]> = new Map<string, readonly string[]>([
+  [USER, []],
+  [ADMIN, PERMISSIONS],
+]);
+
+export const createPgRoles = (tx: Transaction<UsersSchema>): Roles => ({
+  async hold(names) {
+    const own = names.filter((name) => !BUILT_IN.has(name));
+    const rows =
+      own.length === 0
+        ? []
+        : await tx.selectFrom('roles').select(['name', 'permissions']).where('name', 'in', own).orderBy('name').forShare().execute();
+    const held = new Map(rows.map(({ name, permissions }) => [name, permissions]));
+    for (const [name, permissions] of BUILT_IN) if (names.includes(name)) held.set(name, permissions);
+    return held;
+  },
+});

@@ -1,0 +1,44 @@
+import { userOf } from '@stoa/auth';
+import { type Http, problems } from '@stoa/http';
+import { Type } from 'typebox';
+import type { ChangePassword } from '../application/change-password.ts';
+import { catalogue } from '../errors.ts';
+import type { AddressLimits } from './address-limits.ts';
+
+const Body = Type.Object(
+  {
+    currentPassword: Type.String({ maxLength: 1_000 }),
+    newPassword: Type.String({ maxLength: 1_000, description: 'By the rules of registration.' }),
+  },
+  { additionalProperties: false, examples: [{ currentPassword: 'analytical engine 1843', newPassword: 'difference engine 1822' }] },
+);
+
+export function changePasswordRoute(
+  http: Http,
+  { changePassword, limits }: { changePassword: ChangePassword; limits: AddressLimits },
+): void {
+  http.put(
+    '/v1/users/me/password',
+    {
+      config: { access: 'user' },
+      schema: {
+        tags: ['users'],
+        operationId: 'changePassword',
+        summary: 'Change your password',
+        description:
+          'Ends your other sessions, and makes the links that were mailed to you void. A wrong current password counts as a failed log-in.',
+        body: Body,
+        response: {
+          204: Type.Unsafe<undefined>({ type: 'null', description: 'Changed. No body.' }),
+          ...problems(catalogue, 'invalid_credentials', 'validation_failed', 'too_many_attempts', 'rate_limited', 'hashing_busy'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const person = userOf(request);
+      const { currentPassword, newPassword } = request.body;
+      await limits.countFailure(request, reply, person.id, (signal) => changePassword(person, currentPassword, newPassword, signal));
+      await reply.code(204).send(undefined);
+    },
+  );
+}

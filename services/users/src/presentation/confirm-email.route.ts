@@ -1,0 +1,34 @@
+import { type Http, problems } from '@stoa/http';
+import { Type } from 'typebox';
+import type { ConfirmEmail } from '../application/confirm-email.ts';
+import { catalogue } from '../errors.ts';
+import type { AddressLimits } from './address-limits.ts';
+
+const Body = Type.Object(
+  { token: Type.String({ maxLength: 200, description: 'What the mailed link has behind `#token=`.' }) },
+  { additionalProperties: false, examples: [{ token: 'i6Q2vhVXG0bUqqkF1O9UB8y4kYHc3Eo0sYV7qg1bHkI' }] },
+);
+
+export function confirmEmailRoute(http: Http, { confirmEmail, limits }: { confirmEmail: ConfirmEmail; limits: AddressLimits }): void {
+  http.post(
+    '/v1/email-confirmations',
+    {
+      config: { access: 'anyone' },
+      schema: {
+        tags: ['users'],
+        operationId: 'confirmEmail',
+        summary: 'Confirm a new e-mail address with the link of a mail',
+        description: 'From then on it is the address of the account; the old one is told, and all links of the account are void.',
+        body: Body,
+        response: {
+          204: Type.Unsafe<undefined>({ type: 'null', description: 'Confirmed. No body.' }),
+          ...problems(catalogue, 'link_invalid', 'link_expired', 'email_taken', 'validation_failed', 'rate_limited'),
+        },
+      },
+    },
+    async (request, reply) => {
+      await limits.countWrongLink(request, reply, () => confirmEmail(request.body.token));
+      await reply.code(204).send(undefined);
+    },
+  );
+}

@@ -1,0 +1,60 @@
+import { IdentityAnswer, IdentityQuestion } from '@stoa/auth';
+import type { Http } from '@stoa/http';
+import { Type } from 'typebox';
+import type { IdentityFeed } from '../application/identity-feed.ts';
+import { clientSignal } from './client-signal.ts';
+
+const KeySet = Type.Object(
+  {
+    keys: Type.Array(
+      Type.Object({
+        kty: Type.Literal('OKP'),
+        crv: Type.Literal('Ed25519'),
+        x: Type.String(),
+        kid: Type.String(),
+        use: Type.Literal('sig'),
+        alg: Type.Literal('EdDSA'),
+      }),
+    ),
+  },
+  { description: 'A JWK Set by RFC 7517; keys by RFC 8037.' },
+);
+/** Less than the time after which a new key begins to sign. */
+const KEY_SET_SECONDS = 15;
+
+/** By what everybody else finds out who may come in: the feed for the services of the house, the key set for anyone. */
+export function identityRoutes(http: Http, feed: IdentityFeed): void {
+  http.post(
+    '/internal/identity',
+    {
+      config: { access: 'service', held: true },
+      schema: {
+        tags: ['internal'],
+        operationId: 'askForIdentityNews',
+        summary: 'Wait for news of keys, roles, service accounts and revocations',
+        description: 'Answered as soon as there is news, else after ten seconds. What was in an answer before may be in the next one too.',
+        body: IdentityQuestion,
+        response: { 200: { description: 'The news, if any.', ...IdentityAnswer } },
+      },
+    },
+    async (request, reply) => await feed.answer(request.body, AbortSignal.any([clientSignal(reply), http.ending])),
+  );
+  http.get(
+    '/.well-known/jwks.json',
+    {
+      config: { access: 'anyone' },
+      schema: {
+        tags: ['sessions'],
+        operationId: 'readKeySet',
+        summary: 'The public keys that access tokens are signed with',
+        description: 'For programs that check tokens themselves. They do not learn of log-outs: for that ask an API of this house.',
+        response: { 200: KeySet },
+      },
+    },
+    async (_request, reply) => {
+      void reply.header('cache-control', `public, max-age=${KEY_SET_SECONDS}`);
+      const keys = await feed.keys();
+      return { keys: keys.map((key) => ({ ...key, use: 'sig' as const, alg: 'EdDSA' as const })) };
+    },
+  );
+}

@@ -1,0 +1,60 @@
+import { addressKey, type Http, problems } from '@stoa/http';
+import { Type } from 'typebox';
+import type { Authenticator } from '../application/authenticate.ts';
+import type { LogIn } from '../application/log-in.ts';
+import { catalogue } from '../errors.ts';
+import type { AddressLimits } from './address-limits.ts';
+import { TokensAnswer, toTokensAnswer } from './session-answer.ts';
+
+export interface LogInRoute {
+  readonly authenticator: Authenticator;
+  readonly logIn: LogIn;
+  readonly limits: AddressLimits;
+}
+
+const Body = Type.Object(
+  {
+    identifier: Type.String({ minLength: 1, maxLength: 320, description: 'E-mail address, login or phone number, in any notation.' }),
+    password: Type.String({ maxLength: 1_000 }),
+  },
+  { additionalProperties: false, examples: [{ identifier: 'ada@example.com', password: 'analytical engine 1843' }] },
+);
+
+export function logInRoute(http: Http, { authenticator, logIn, limits }: LogInRoute): void {
+  http.post(
+    '/v1/sessions',
+    {
+      config: { access: 'anyone' },
+      schema: {
+        tags: ['sessions'],
+        operationId: 'logIn',
+        summary: 'Log in',
+        description:
+          'Begins a session. Ten wrong passwords within fifteen minutes for one account from one address are enough; many for one account from everywhere make each answer slower, and never lock it.',
+        body: Body,
+        response: {
+          201: { description: 'The tokens of the session.', ...TokensAnswer },
+          ...problems(
+            catalogue,
+            'invalid_credentials',
+            'not_activated',
+            'account_blocked',
+            'too_many_attempts',
+            'rate_limited',
+            'hashing_busy',
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { identifier, password } = request.body;
+      const claimed = await authenticator.identify(identifier, 'any');
+      const origin = { address: addressKey(request.clientAddress), device: deviceOf(request.headers['user-agent']) };
+      const tokens = await limits.countFailure(request, reply, claimed.key, (signal) => logIn(claimed, password, origin, signal));
+      return await reply.code(201).send(toTokensAnswer(tokens));
+    },
+  );
+}
+
+/** A header is Latin-1 to Node, and anybody's: what is no text is left out. */
+const deviceOf = (userAgent: string | undefined): string => (userAgent ?? '').replaceAll(/\p{Cc}/gu, '').trim() || 'unknown';

@@ -1,0 +1,75 @@
+import { type Http, problems } from '@stoa/http';
+import { Type } from 'typebox';
+import type { ConfirmPasswordReset } from '../application/confirm-password-reset.ts';
+import type { RequestPasswordReset } from '../application/request-password-reset.ts';
+import { catalogue } from '../errors.ts';
+import type { AddressLimits } from './address-limits.ts';
+
+export interface PasswordResetsRoutes {
+  readonly requestPasswordReset: RequestPasswordReset;
+  readonly confirmPasswordReset: ConfirmPasswordReset;
+  readonly limits: AddressLimits;
+}
+
+const Body = Type.Object(
+  { email: Type.String({ maxLength: 320, description: 'Of the account, in any letter case.' }) },
+  { additionalProperties: false, examples: [{ email: 'ada@example.com' }] },
+);
+const ConfirmBody = Type.Object(
+  {
+    token: Type.String({ maxLength: 200, description: 'What the mailed link has behind `#token=`.' }),
+    password: Type.String({ maxLength: 1_000, description: 'The new one, by the rules of registration.' }),
+  },
+  { additionalProperties: false, examples: [{ token: 'i6Q2vhVXG0bUqqkF1O9UB8y4kYHc3Eo0sYV7qg1bHkI', password: 'analytical engine 1843' }] },
+);
+
+/** A new password by a link in a mail; the first one of an account that others have registered too. */
+export function passwordResetsRoutes(http: Http, { requestPasswordReset, confirmPasswordReset, limits }: PasswordResetsRoutes): void {
+  const tags = ['users'];
+  http.post(
+    '/v1/password-resets',
+    {
+      config: { access: 'anyone' },
+      schema: {
+        tags,
+        operationId: 'requestPasswordReset',
+        summary: 'Have a link to a new password mailed',
+        description:
+          'Always answered the same: whether there is such an account, and whether a mail leaves, is not told. An account gets five such mails an hour at most.',
+        body: Body,
+        response: {
+          202: Type.Unsafe<undefined>({ type: 'null', description: 'If there is such an account, a mail will leave soon. No body.' }),
+          ...problems(catalogue, 'validation_failed', 'rate_limited'),
+        },
+      },
+    },
+    async (request, reply) => {
+      await limits.countPasswordReset(request, reply);
+      await requestPasswordReset(request.body.email);
+      await reply.code(202).send(undefined);
+    },
+  );
+  http.post(
+    '/v1/password-resets/confirm',
+    {
+      config: { access: 'anyone' },
+      schema: {
+        tags,
+        operationId: 'confirmPasswordReset',
+        summary: 'Set a password with the link of a mail',
+        description:
+          'Ends all sessions, and makes all links of the account void. An account that is not active yet becomes active: the link proves the address. A password that is refused leaves the link as it was.',
+        body: ConfirmBody,
+        response: {
+          204: Type.Unsafe<undefined>({ type: 'null', description: 'The password is set. No body.' }),
+          ...problems(catalogue, 'link_invalid', 'link_expired', 'validation_failed', 'rate_limited', 'hashing_busy'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { token, password } = request.body;
+      await limits.countWrongLink(request, reply, (signal) => confirmPasswordReset(token, password, signal));
+      await reply.code(204).send(undefined);
+    },
+  );
+}

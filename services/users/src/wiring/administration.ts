@@ -1,0 +1,93 @@
+import { createLocalBroker, createMessaging } from '@stoa/messaging';
+import type { Database } from '@stoa/postgres';
+import { type Clock, createContext, createMetrics, type DeriveKey, type Logger, runInContext } from '@stoa/service';
+import { createImportUsers, type ImportUsers } from '../application/import-users.ts';
+import { createIssueSetUpCode, type IssueSetUpCode } from '../application/issue-set-up-code.ts';
+import { createMakeAdministrator, type MadeAdministrator } from '../application/make-administrator.ts';
+import { createUnprotectAdministrator, type Unprotected } from '../application/unprotect-administrator.ts';
+import { hasherOf, type UsersConfig } from '../config.ts';
+import { createLinkTokens } from '../infrastructure/account-links.ts';
+import { createCommonPasswords } from '../infrastructure/common-passwords.ts';
+import { createPasswords } from '../infrastructure/passwords/passwords.ts';
+import { createPgSigningKeys } from '../infrastructure/pg-signing-keys.ts';
+import { createPgUserReader } from '../infrastructure/pg-users.ts';
+import { seedUsers } from '../infrastructure/seed-users.ts';
+import { setUpCodeMaker as codeMaker } from '../infrastructure/set-up-codes.ts';
+import type { UsersSchema } from '../infrastructure/tables.ts';
+import { createInTransaction, createUsersTx } from '../infrastructure/users-tx.ts';
+
+export interface AdministrationDeps {
+  readonly config: UsersConfig;
+  readonly database: Database<UsersSchema>;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly derive: DeriveKey;
+}
+
+/** What whoever runs the house does to the accounts by command line, whether the service runs or not. */
+export interface UsersAdministration {
+  /** See `make-administrator.ts`. */
+  makeAdministrator(email: string, password: string | undefined): Promise<MadeAdministrator>;
+  unprotect(email: string): Promise<Unprotected>;
+  /** See `import-users.ts`. */
+  importUsers: ImportUsers;
+  issueSetUpCode: IssueSetUpCode;
+  /** See `seed-users.ts`. @returns the e-mail address of one of them. */
+  seed(count: number, password: string, onProgress: (done: number) => void): Promise<string>;
+  /** Has another key sign, from when every process has heard of it; nobody is logged out. */
+  rotateKeys(): Promise<{ readonly kid: string; readonly signsFrom: Date }>;
+}
+
+/**
+ * The use cases of the service on its database, without a running one: events wait in the outbox for it, and what changes who may
+ * come in it sees within half a second.
+ */
+export function createUsersAdministration({ config, database, log, clock, derive }: AdministrationDeps): UsersAdministration {
+  const metrics = createMetrics();
+  const messaging = createMessaging<UsersSchema>({
+    service: 'users',
+    database,
+    broker: createLocalBroker({ log }),
+    log,
+    metrics,
+    consumers: [],
+    jobs: [],
+    crons: [],
+    instanceId: 'command-line',
+  });
+  const inTransaction = createInTransaction(database, messaging, async () => {});
+  const users = createPgUserReader(database.query);
+  const signingKeys = createPgSigningKeys(database, derive, clock);
+  const passwords = createPasswords({ hasher: hasherOf(config), maxWaiting: config.HASH_QUEUE_MAX, metrics, log });
+  const linkTokens = createLinkTokens(derive);
+  const commonPasswords = createCommonPasswords();
+  const makeAdministrator = createMakeAdministrator({ users, passwords, inTransaction, linkTokens, clock, commonPasswords });
+  const unprotect = createUnprotectAdministrator({ users, inTransaction, clock });
+
+  const importUsers = createImportUsers({ inTransaction, clock, defaultRegion: config.PHONE_DEFAULT_REGION });
+
+  const rotateKeys = async () => {
+    await signingKeys.ensure();
+    return await database.transaction(async (tx) => {
+      const key = await signingKeys.rotate(tx);
+      const details = { signsFrom: key.signsFrom.toISOString() };
+      const { audit } = createUsersTx(tx, messaging);
+      await audit.append({ action: 'signing-key-rotated', actor: 'command-line', subject: key.kid, at: clock.now(), details });
+      return key;
+    });
+  };
+
+  /** One correlation id for all that a command does. */
+  const inContext = <T>(work: () => Promise<T>) => runInContext(createContext(), work);
+  return {
+    makeAdministrator: (email, password) => inContext(() => makeAdministrator(email, password)),
+    unprotect: (email) => inContext(() => unprotect(email)),
+    importUsers: (lines, refuse) => inContext(() => importUsers(lines, refuse)),
+    issueSetUpCode: createIssueSetUpCode({ codeMaker, inTransaction, clock }),
+    seed: async (count, password, onProgress) => {
+      const passwordHash = await passwords.hash(password, new AbortController().signal);
+      return await seedUsers(database, { count, passwordHash, now: clock.now(), onProgress });
+    },
+    rotateKeys: () => inContext(rotateKeys),
+  };
+}

@@ -1,0 +1,89 @@
+import { actorOf, type Identity, installAccess } from '@stoa/auth';
+import { type Cursors, createCursors, createHttp, createMemoryRateLimiter, type Http, installIdempotency } from '@stoa/http';
+import type { Messaging } from '@stoa/messaging';
+import { createPgIdempotency, type Database } from '@stoa/postgres';
+import type { Clock, DeriveKey, HealthPart, Logger, Metrics } from '@stoa/service';
+import { type Authenticator, createAuthenticator } from '../application/authenticate.ts';
+import type { IdentityFeed } from '../application/identity-feed.ts';
+import type { InTransaction, Passwords, UserReader } from '../application/ports.ts';
+import { hasherOf, type UsersConfig } from '../config.ts';
+import { ownErrors } from '../errors.ts';
+import { createPasswords } from '../infrastructure/passwords/passwords.ts';
+import { createPgIdentityFeed } from '../infrastructure/pg-identity-feed.ts';
+import { createPgSigningKeys, type SigningKeys } from '../infrastructure/pg-signing-keys.ts';
+import { createPgUserReader } from '../infrastructure/pg-users.ts';
+import type { UsersSchema } from '../infrastructure/tables.ts';
+import { createInTransaction } from '../infrastructure/users-tx.ts';
+import { type AddressLimits, createAddressLimits } from '../presentation/address-limits.ts';
+import { tags } from '../presentation/tags.ts';
+
+export interface KitDeps {
+  readonly config: UsersConfig;
+  readonly database: Database<UsersSchema>;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly derive: DeriveKey;
+  /** What this process knows of who may come in; it asks this service. */
+  readonly identity: Identity;
+}
+
+/** What the parts of this service stand on: each takes what it needs, adds its use cases and its routes. */
+export interface Kit extends KitDeps {
+  readonly http: Http;
+  readonly users: UserReader;
+  readonly passwords: Passwords;
+  readonly inTransaction: InTransaction;
+  readonly authenticator: Authenticator;
+  readonly limits: AddressLimits;
+  readonly cursors: Cursors;
+  readonly feed: IdentityFeed;
+  readonly signingKeys: SigningKeys;
+}
+
+export async function createKit(
+  deps: KitDeps,
+  messaging: Pick<Messaging<UsersSchema>, 'outbox' | 'jobs'>,
+  health: () => Promise<readonly HealthPart[]>,
+): Promise<Kit> {
+  const { config, database, log, metrics, clock, derive, identity } = deps;
+  const http = await createHttp({
+    name: 'users',
+    title: 'Stoa users',
+    description: 'Accounts.',
+    version: '1',
+    log,
+    metrics,
+    errors: ownErrors,
+    health,
+    tags,
+  });
+  installAccess(http, { identity, derive });
+  installIdempotency(http, {
+    store: createPgIdempotency(database.query),
+    derive,
+    clock,
+    log,
+    callerOf: ({ principal }) => principal && actorOf(principal),
+  });
+
+  const feed = createPgIdentityFeed(database.query, clock);
+  const inTransaction = createInTransaction(database, messaging, async () => {
+    feed.wake();
+    await identity.refresh();
+  });
+  const users = createPgUserReader(database.query);
+  const passwords = createPasswords({ hasher: hasherOf(config), maxWaiting: config.HASH_QUEUE_MAX, metrics, log });
+  return {
+    ...deps,
+    http,
+    users,
+    passwords,
+    inTransaction,
+    authenticator: createAuthenticator({ users, passwords, inTransaction, clock, defaultRegion: config.PHONE_DEFAULT_REGION }),
+    limits: createAddressLimits(createMemoryRateLimiter(clock), config),
+    cursors: createCursors(derive),
+    feed,
+    signingKeys: createPgSigningKeys(database, derive, clock),
+  };
+}
