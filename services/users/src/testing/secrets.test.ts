@@ -19,8 +19,11 @@ test.each(['', 'x', 'xy', 'xyz'])('a secret is found behind %j, in each spelling
   expect(findIn(place(Buffer.from(`${before}another canary of 26 characters`).toString('base64')), secret)).toEqual([]);
 });
 
-test('a token is found by the bytes that it stands for, behind its prefix', () => {
-  const bytes = randomBytes(32);
+test.each([
+  ['any', randomBytes(32)],
+  ['with underscores', Buffer.alloc(32, 0xff)],
+  ['with hyphens', Buffer.alloc(32, 0xfb)],
+])('a token is found by the bytes that it stands for, behind its prefix: %s', (_, bytes) => {
   const token = `stoa_sk_${bytes.toString('base64url')}`;
   for (const text of [token, bytes, bytes.toString('hex'), bytes.toString('base64'), Buffer.from(token).toString('hex')]) {
     expect(findIn(place(text), token)).toEqual(['here']);
