@@ -17,7 +17,10 @@ const TOKEN_PART = /^[A-Za-z0-9_-]{22,}$/;
  */
 export function spellingsOf(secret: string): readonly Buffer[] {
   if (Buffer.byteLength(secret) < SHORTEST) throw new RangeError(`${secret} is too short to be looked for`);
-  const encoded = secret.replace(TOKEN_PREFIX, '').split('.').filter((part) => TOKEN_PART.test(part));
+  const encoded = secret
+    .replace(TOKEN_PREFIX, '')
+    .split('.')
+    .filter((part) => TOKEN_PART.test(part));
   const raw = [Buffer.from(secret), Buffer.from(secret.normalize('NFC')), ...encoded.map((part) => Buffer.from(part, 'base64url'))];
   return raw.flatMap((bytes) => {
     const hex = bytes.toString('hex');
