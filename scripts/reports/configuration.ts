@@ -1,6 +1,6 @@
 import { gateway } from '@stoa/gateway';
 import { type ConfigRow, describeConfig } from '@stoa/service';
-import { serviceDefinitions } from '../../apps/server/src/services.ts';
+import { loadServices } from '../../apps/server/src/services.ts';
 import { serverConfig } from '../../apps/server/src/settings.ts';
 
 interface Section {
@@ -8,10 +8,12 @@ interface Section {
   readonly rows: readonly ConfigRow[];
 }
 
+const services = await loadServices();
+
 /** Every variable, under the first part that reads it. */
 function readSections(): Section[] {
   const seen = new Set<string>();
-  const parts = [{ name: 'server', config: serverConfig }, gateway, ...serviceDefinitions];
+  const parts = [{ name: 'server', config: serverConfig }, gateway, ...services];
   return parts
     .map(({ name, config }) => ({ name, rows: describeConfig(config).filter(({ variable }) => !seen.has(variable) && seen.add(variable)) }))
     .filter(({ rows }) => rows.length > 0);

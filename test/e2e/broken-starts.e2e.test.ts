@@ -33,10 +33,16 @@ describe('a start that cannot go on', () => {
       says: ['"posst"', 'Choose from gateway, users, mailer'],
     },
     {
-      title: 'two services without the gateway',
+      title: 'two services without the gateway, and one port',
       args: ['--services', 'users,mailer'],
       exitCode: 78,
-      says: ['--services gateway,users,mailer'],
+      says: ['MAILER_PORT=3001', '--services gateway'],
+    },
+    {
+      title: 'a part of the work, where no other process could do the rest',
+      args: ['--role', 'api'],
+      exitCode: 78,
+      says: ['ROLE=api', 'DATABASE_URL'],
     },
     { title: 'a hash cost that is too weak', env: { BCRYPT_COST: '4' }, exitCode: 78, says: ['BCRYPT_COST=4'] },
     {

@@ -19,14 +19,16 @@ const dataFlag = { data: 'DATA_DIR' };
 /** Each command's code is loaded only when it runs. */
 const commands: Readonly<Record<string, Command>> = {
   start: {
-    usage: 'stoa start [--port N] [--host ADDRESS] [--data DIR] [--services users,mailer,…]   (by npm: npm start -- --port N)',
+    usage:
+      'stoa start [--port N] [--host ADDRESS] [--data DIR] [--services users,mailer,…] [--role all|api|worker]   (by npm: npm start -- --port N)',
     summary: 'start the services and their gateway',
-    flags: { ...dataFlag, port: 'PORT', host: 'HOST', services: 'SERVICES' },
+    flags: { ...dataFlag, port: 'PORT', host: 'HOST', services: 'SERVICES', role: 'ROLE' },
     run: async (environment) => (await import('./commands/start.ts')).start(environment),
   },
   migrate: {
-    usage: 'stoa migrate',
+    usage: 'stoa migrate [--services users,mailer,…]',
     summary: 'make the databases and roles at DATABASE_URL and bring their tables up to date',
+    flags: { services: 'SERVICES' },
     run: async (environment) => (await import('./commands/migrate.ts')).migrateAll(environment),
   },
   'dead-letters': {

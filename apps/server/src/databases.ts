@@ -1,6 +1,7 @@
 import { messagingMigrations } from '@stoa/messaging';
 import { ensureDatabase, houseMigrations, migrate, pendingMigrations } from '@stoa/postgres';
 import type { DeriveKey, Environment, Logger } from '@stoa/service';
+import { databaseVariable } from './settings.ts';
 import { StartProblem } from './start-problem.ts';
 
 /**
@@ -8,7 +9,8 @@ import { StartProblem } from './start-problem.ts';
  * house's secret, so that `stoa migrate`, which sets it, and the service, which uses it, need no exchange.
  */
 export interface DatabasePlace {
-  readonly adminUrl: string;
+  /** Absent where each service's database is named outright. */
+  readonly adminUrl: string | undefined;
   readonly prefix: string;
   readonly derive: DeriveKey;
   /** For `<NAME>_DATABASE_URL`, which names a service's database outright. */
@@ -16,9 +18,9 @@ export interface DatabasePlace {
 }
 
 export function databaseUrl(service: string, { adminUrl, prefix, derive, environment }: DatabasePlace): string {
-  const override = environment[overrideOf(service)];
+  const override = environment[databaseVariable(service)];
   if (override) return override;
-  const url = new URL(adminUrl);
+  const url = new URL(requireAdminUrl(adminUrl));
   const name = prefix + service;
   url.username = name;
   url.password = derive(`database:${service}`).toString('base64url');
@@ -26,7 +28,14 @@ export function databaseUrl(service: string, { adminUrl, prefix, derive, environ
   return url.href;
 }
 
-const overrideOf = (service: string) => `${service.toUpperCase()}_DATABASE_URL`;
+function requireAdminUrl(adminUrl: string | undefined): string {
+  if (adminUrl !== undefined) return adminUrl;
+  throw new StartProblem(
+    'Nobody says where the databases are.',
+    'Set DATABASE_URL. (With BROKER_URL=local: and no database named Stoa brings its own.)',
+    78,
+  );
+}
 
 interface Migratable {
   readonly name: string;
@@ -44,9 +53,9 @@ const sourcesOf = ({ name, migrations }: Migratable) => [
 export async function prepareDatabase(service: Migratable, place: DatabasePlace, log: Logger): Promise<void> {
   if (service.migrations === undefined) return;
   const url = databaseUrl(service.name, place);
-  if (!place.environment[overrideOf(service.name)]) {
+  if (!place.environment[databaseVariable(service.name)]) {
     const { username, password, pathname } = new URL(url);
-    await ensureDatabase({ adminUrl: place.adminUrl, database: pathname.slice(1), role: username, password });
+    await ensureDatabase({ adminUrl: requireAdminUrl(place.adminUrl), database: pathname.slice(1), role: username, password });
   }
   await migrate({ url, sources: sourcesOf(service), log });
 }

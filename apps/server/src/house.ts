@@ -1,9 +1,9 @@
 import { join, resolve } from 'node:path';
 import { EmbeddedPostgresError, startEmbeddedPostgres } from '@stoa/postgres';
-import { createKeys, type DeriveKey, type Environment, type Logger } from '@stoa/service';
+import { createKeys, type DeriveKey, type Logger } from '@stoa/service';
 import { type DataDirectory, openDataDirectory, readRun, secretOf } from './data-directory.ts';
 import type { DatabasePlace } from './databases.ts';
-import type { ServerConfig } from './settings.ts';
+import type { Settings } from './settings.ts';
 import { StartProblem } from './start-problem.ts';
 
 /**
@@ -22,13 +22,12 @@ export interface House {
 }
 
 export async function openHouse(
-  config: ServerConfig,
-  environment: Environment,
+  { config, resolved: environment, embedded }: Settings,
   log: Logger,
   onProgress: (line: string) => void,
 ): Promise<House> {
   const { DATABASE_URL: adminUrl, DATABASE_PREFIX: prefix, STOA_SECRET: secret } = config;
-  if (adminUrl !== undefined) {
+  if (!embedded) {
     const derive = deriveFrom(secret as string);
     return { derive, databases: { adminUrl, prefix, derive, environment }, close: async () => {} };
   }
@@ -64,18 +63,14 @@ export function deriveFrom(secret: string): DeriveKey {
 }
 
 /** For commands: the databases of a Stoa that runs here, of an external Postgres, or of this folder, started for the while. */
-export async function visitHouse<T>(
-  config: ServerConfig,
-  environment: Environment,
-  log: Logger,
-  work: (databases: DatabasePlace) => Promise<T>,
-): Promise<T> {
-  const run = config.DATABASE_URL === undefined ? await readRun(config.DATA_DIR) : undefined;
+export async function visitHouse<T>(settings: Settings, log: Logger, work: (databases: DatabasePlace) => Promise<T>): Promise<T> {
+  const { config, resolved: environment, embedded } = settings;
+  const run = embedded ? await readRun(config.DATA_DIR) : undefined;
   if (run !== undefined) {
     const derive = deriveFrom(config.STOA_SECRET ?? (await secretOf(resolve(config.DATA_DIR))));
     return await work({ adminUrl: run.databaseUrl, prefix: config.DATABASE_PREFIX, derive, environment });
   }
-  const house = await openHouse(config, environment, log, (line) => console.error(line));
+  const house = await openHouse(settings, log, (line) => console.error(line));
   try {
     return await work(house.databases);
   } finally {

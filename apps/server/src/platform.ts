@@ -1,11 +1,13 @@
 import type { Service } from '@stoa/service';
 import { assertMigrated, type DatabasePlace, databaseUrl, prepareDatabase } from './databases.ts';
-import { serviceDefinitions } from './services.ts';
+import { loadServices } from './services.ts';
 import { type Wired, type WiringOptions, wire } from './wiring.ts';
 
 /** The running services of this process. */
 export interface Platform {
   readonly front: Service;
+  /** The services that are here, the gateway not counted. */
+  readonly services: readonly Service[];
   /** Refuses new requests, finishes those in hand, then the background work, then closes the connections. */
   stop(): Promise<void>;
 }
@@ -17,9 +19,9 @@ export interface PlatformOptions extends Omit<WiringOptions, 'databaseUrl'> {
 }
 
 export async function startPlatform({ databases, migrate, ...options }: PlatformOptions): Promise<Platform> {
-  const { chosen, log } = options;
-  const needed = serviceDefinitions.filter(({ name }) => chosen.includes(name));
-  await Promise.all(needed.map((definition) => (migrate ? prepareDatabase : assertMigrated)(definition, databases, log)));
+  const { topology, log } = options;
+  const definitions = await loadServices(topology.here);
+  await Promise.all(definitions.map((definition) => (migrate ? prepareDatabase : assertMigrated)(definition, databases, log)));
   const wired = await wire({ ...options, databaseUrl: (service) => databaseUrl(service, databases) });
   const started: Service[] = [];
   try {
@@ -32,7 +34,7 @@ export async function startPlatform({ databases, migrate, ...options }: Platform
     await stopAll(wired, started);
     throw error;
   }
-  return { front: wired.front, stop: () => stopAll(wired, started) };
+  return { front: wired.front, services: wired.services, stop: () => stopAll(wired, started) };
 }
 
 /** One part that cannot stop keeps no other from stopping; the first trouble is thrown at the end. */

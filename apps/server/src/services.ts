@@ -1,9 +1,7 @@
 import type { Identity } from '@stoa/auth';
 import type { Locate } from '@stoa/http';
-import { mailer } from '@stoa/mailer';
 import type { Broker } from '@stoa/messaging';
 import type { Clock, DeriveKey, Logger, Metrics, ServiceDefinition } from '@stoa/service';
-import { users } from '@stoa/users';
 
 /**
  * What every service is handed; each takes what it needs. What `config` and `database` really are only the service knows:
@@ -22,5 +20,19 @@ export interface ServiceDeps {
   readonly instanceId: string;
 }
 
-/** Every service behind the gateway, in the order they start. */
-export const serviceDefinitions: readonly ServiceDefinition<ServiceDeps>[] = [users, mailer];
+type Load = () => Promise<ServiceDefinition<ServiceDeps>>;
+
+/** Every service behind the gateway, in the order they start. The code of one is loaded only where it runs. */
+const loads = {
+  users: async () => (await import('@stoa/users')).users,
+  mailer: async () => (await import('@stoa/mailer')).mailer,
+} satisfies Record<string, Load>;
+
+export type ServiceName = keyof typeof loads;
+
+export const GATEWAY = 'gateway';
+export const serviceNames = Object.keys(loads) as readonly ServiceName[];
+
+/** The definitions of those among `names` that stand behind the gateway, in the order they start. */
+export const loadServices = (names: readonly string[] = serviceNames): Promise<readonly ServiceDefinition<ServiceDeps>[]> =>
+  Promise.all(serviceNames.filter((name) => names.includes(name)).map((name) => (loads[name] as Load)()));

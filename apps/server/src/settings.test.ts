@@ -1,9 +1,10 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError } from '@stoa/service';
+import { ConfigError, type Environment } from '@stoa/service';
 import { Type } from 'typebox';
 import { describe, expect, test } from 'vitest';
+import { loadServices } from './services.ts';
 import { chosenServices, readEnvironment, readSettings, withPublicUrl } from './settings.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stoa-settings-'));
@@ -50,20 +51,36 @@ describe('the settings', () => {
     expect(problems.map(({ variable }) => variable)).toEqual(['PUBLIC_URL']);
   });
 
-  test('an external database asks for the secret and the way of mail, and never shows its password', () => {
-    const problems = problemsOf(() => readSettings({ DATABASE_URL: 'mysql://u:hunter2@host' }, [{ config: Type.Object({}) }]));
+  test('an external database asks for the secret and the way of mail, and never shows its password', async () => {
+    const mailer = await loadServices(['mailer']);
+    const problems = problemsOf(() => readSettings({ DATABASE_URL: 'mysql://u:hunter2@host' }, mailer));
     expect(problems.map(({ variable }) => variable).sort()).toEqual(['DATABASE_URL', 'MAIL_URL', 'STOA_SECRET']);
     expect(JSON.stringify(problems)).not.toContain('hunter2');
   });
+
+  test('Stoa brings its own Postgres only where it is alone and none is named', () => {
+    const STOA_SECRET = Buffer.alloc(32).toString('base64');
+    const isEmbedded = (environment: Environment) => readSettings({ STOA_SECRET, ...environment }, []).embedded;
+    expect(isEmbedded({})).toBe(true);
+    expect(isEmbedded({ DATABASE_URL: 'postgres://db' })).toBe(false);
+    expect(isEmbedded({ USERS_DATABASE_URL: 'postgres://db/users' })).toBe(false);
+    expect(isEmbedded({ BROKER_URL: 'amqp://rabbit' })).toBe(false);
+  });
+
+  test('copies of a service elsewhere are told one after the other', () => {
+    const read = (SERVICES_USERS_URL: string) => readSettings({ SERVICES_USERS_URL }, []);
+    expect(() => read('http://a:3000,http://b:3000')).not.toThrow();
+    expect(problemsOf(() => read('http://a:3000,b:3000')).map(({ variable }) => variable)).toEqual(['SERVICES_USERS_URL']);
+    expect(problemsOf(() => read('http://a:99999')).map(({ variable }) => variable)).toEqual(['SERVICES_USERS_URL']);
+  });
 });
 
-test('services are chosen by name; several need the gateway', () => {
-  const known = ['gateway', 'users', 'mailer'];
-  const choose = (SERVICES: string) => chosenServices(readSettings({ SERVICES }, []).config, known);
-  expect(choose('all')).toEqual(known);
+test('services are chosen by name', () => {
+  const choose = (SERVICES?: string) => chosenServices({ SERVICES });
+  expect(choose()).toEqual(['gateway', 'users', 'mailer']);
+  expect(choose('all')).toEqual(['gateway', 'users', 'mailer']);
   expect(choose('gateway, users')).toEqual(['gateway', 'users']);
-  expect(choose('users')).toEqual(['users']);
-  expect(() => choose('users,mailer')).toThrow('gateway');
+  expect(choose('users,mailer')).toEqual(['users', 'mailer']);
   expect(() => choose('gateway,mailler')).toThrow('"mailler"');
 });
 

@@ -2,8 +2,26 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { ConfigError, type Environment, loadConfig, Secret } from '@stoa/service';
-import { type Static, type TObject, Type } from 'typebox';
+import { type Static, type TObject, type TSchema, Type } from 'typebox';
+import { GATEWAY, serviceNames } from './services.ts';
 import { StartProblem } from './start-problem.ts';
+
+export const LOCAL = 'local:';
+
+/** Names a service's database outright. */
+export function databaseVariable(service: string): string {
+  return `${service.toUpperCase()}_DATABASE_URL`;
+}
+
+/** A port of its own for a service that does not have PORT. */
+export function portVariable(service: string): string {
+  return `${service.toUpperCase()}_PORT`;
+}
+
+/** Says where a service is that this process does not run. */
+export function placeVariable(service: string): string {
+  return `SERVICES_${service.toUpperCase()}_URL`;
+}
 
 const stoaSecret = Secret({
   pattern: '^[A-Za-z0-9+/]{43}=$',
@@ -12,10 +30,39 @@ const stoaSecret = Secret({
     'The secret that every other key is derived from: 32 random bytes in base64 (`npx stoa secret`). Required with DATABASE_URL; made in DATA_DIR/secret when embedded.',
 });
 
-const mailUrl = Type.String({ description: 'where mails leave: smtp://…, or mailbox: to keep them here' });
+const HTTP_URLS = '^https?://[^/,\\s]+/?(,https?://[^/,\\s]+/?)*$';
 
-/** The variables of the process itself; every service has more of its own. */
-export const serverConfig = Type.Object({
+/** `<NAME>_DATABASE_URL`, `<NAME>_PORT` and `SERVICES_<NAME>_URL` of every service. */
+const perService = Object.assign(
+  {},
+  ...serviceNames.map((name) => ({
+    [databaseVariable(name)]: Type.Optional(
+      Type.String({
+        pattern: '^postgres(ql)?://',
+        secret: true,
+        expected: 'postgres://user:password@host:5432/database',
+        description: `The database of ${name}, with its own role, where it is not the one that "stoa migrate" makes at DATABASE_URL.`,
+      }),
+    ),
+    [portVariable(name)]: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 65_535,
+        description: `A port of its own for ${name}, where it shares its process and other processes call it.`,
+      }),
+    ),
+    [placeVariable(name)]: Type.Optional(
+      Type.String({
+        pattern: HTTP_URLS,
+        list: true,
+        expected: 'http://host:3000, or several with commas between',
+        description: `Where ${name} is when it runs in other processes: its copies, or one name that stands for all. With a broker it is http://${name}:3000 by default.`,
+      }),
+    ),
+  })),
+) as Record<string, TSchema>;
+
+const ownConfig = Type.Object({
   PORT: Type.Integer({ default: 3000, minimum: 0, maximum: 65_535, description: 'Port of the gateway; 0 takes a free one.' }),
   HOST: Type.Optional(Type.String({ description: 'Address to listen on: 127.0.0.1 when embedded, else 0.0.0.0.' })),
   PUBLIC_URL: Type.Optional(
@@ -31,7 +78,8 @@ export const serverConfig = Type.Object({
       pattern: '^postgres(ql)?://',
       secret: true,
       expected: 'postgres://user:password@host:5432/database',
-      description: "An administrator's URL of a PostgreSQL 15 or newer. Absent: Stoa brings its own.",
+      description:
+        "A PostgreSQL 15 or newer. Commands need an administrator's URL; a service that runs uses only its host, with a role of its own. Absent: Stoa brings its own.",
     }),
   ),
   DATABASE_PREFIX: Type.String({
@@ -41,11 +89,31 @@ export const serverConfig = Type.Object({
     description: 'Begins the names of the databases and roles.',
   }),
   BROKER_URL: Type.String({
-    default: 'local:',
-    pattern: '^local:$',
-    expected: 'local: (the only one there is so far)',
-    description: 'Message broker; `local:` carries messages inside the process.',
+    default: LOCAL,
+    pattern: '^(local:$|amqps?://)',
+    expected: 'local:, or amqp://user:password@host:5672',
+    description: 'Message broker: `local:` carries messages inside the process, `amqp:` by RabbitMQ between processes.',
   }),
+  REDIS_URL: Type.Optional(
+    Type.String({
+      pattern: '^rediss?://',
+      secret: true,
+      expected: 'redis://user:password@host:6379',
+      description: 'Redis, which several copies share for limits, codes and cached answers. Absent: Postgres and memory.',
+    }),
+  ),
+  ROLE: Type.Enum(['all', 'api', 'worker'], {
+    default: 'all',
+    description: 'What this process does for its services: api answers requests, worker does the work behind them, all does both.',
+  }),
+  DRAIN_MS: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 20_000,
+      description:
+        'How long a process that is told to stop still takes requests, while others turn away from it: 3000, or 0 with BROKER_URL=local:.',
+    }),
+  ),
   STOA_SECRET: Type.Optional(stoaSecret),
   SERVICES: Type.String({ default: 'all', description: 'Which services this process runs, by name and separated by commas, or all.' }),
   LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
@@ -54,7 +122,10 @@ export const serverConfig = Type.Object({
   }),
 });
 
-export type ServerConfig = Static<typeof serverConfig>;
+/** The variables of the process itself; every service has more of its own. */
+export const serverConfig: TObject = Type.Object({ ...ownConfig.properties, ...perService });
+
+export type ServerConfig = Static<typeof ownConfig>;
 
 /** Flags beat the environment, which beats `.env` in the working folder. */
 export function readEnvironment(flags: Environment, environment: Environment = process.env, folder = process.cwd()): Environment {
@@ -76,13 +147,20 @@ interface Configured {
   checkConfig?(config: never): void;
 }
 
+export interface Settings {
+  readonly config: ServerConfig;
+  /** The environment, with what the topology decides filled in, but for `withPublicUrl`. */
+  readonly resolved: Environment;
+  /** Whether Stoa brings its own Postgres. */
+  readonly embedded: boolean;
+}
+
 /**
  * Everything that this process was told, checked as a whole before anything starts.
- * @returns the process's own settings, and the environment with what the topology decides filled in, but for `withPublicUrl`.
  * @throws ConfigError with the problems of all of it together.
  */
-export function readSettings(environment: Environment, services: readonly Configured[]): { config: ServerConfig; resolved: Environment } {
-  const embedded = environment['DATABASE_URL'] === undefined;
+export function readSettings(environment: Environment, services: readonly Configured[]): Settings {
+  const embedded = isEmbedded(environment);
   const resolved: Environment = embedded ? { MAIL_URL: 'mailbox:', ...environment } : environment;
   const problems = new Map<string, ConfigError['problems'][number]>();
   const attempt = <T>(load: () => T): T | undefined => {
@@ -94,10 +172,8 @@ export function readSettings(environment: Environment, services: readonly Config
       return undefined;
     }
   };
-  const config = attempt(() => loadConfig(serverConfig, resolved));
-  // A command that runs no service sends no mail.
-  const external = services.length === 0 ? { STOA_SECRET: stoaSecret } : { STOA_SECRET: stoaSecret, MAIL_URL: mailUrl };
-  if (!embedded) attempt(() => loadConfig(Type.Object(external), resolved));
+  const config = attempt(() => loadConfig(serverConfig, resolved)) as ServerConfig | undefined;
+  if (!embedded) attempt(() => loadConfig(Type.Object({ STOA_SECRET: stoaSecret }), resolved));
   const complete = withPublicUrl(resolved, config?.PORT ?? 0);
   for (const service of services)
     attempt(() => {
@@ -105,8 +181,14 @@ export function readSettings(environment: Environment, services: readonly Config
       service.checkConfig?.(loaded as never);
     });
   if (problems.size > 0) throw new ConfigError([...problems.values()]);
-  return { config: config as ServerConfig, resolved };
+  return { config: config as ServerConfig, resolved, embedded };
 }
+
+/** Stoa brings its own Postgres where nobody names another, and where it is alone: what others share must be outside. */
+const isEmbedded = (environment: Environment): boolean =>
+  environment['DATABASE_URL'] === undefined &&
+  (environment['BROKER_URL'] ?? LOCAL) === LOCAL &&
+  !serviceNames.some((name) => environment[databaseVariable(name)] !== undefined);
 
 /** Where people reach this process, as long as nobody says otherwise: only once its port is known. */
 export const withPublicUrl = (environment: Environment, port: number): Environment => ({
@@ -114,8 +196,9 @@ export const withPublicUrl = (environment: Environment, port: number): Environme
   ...environment,
 });
 
-/** The services that `SERVICES` names; `all` by default. */
-export function chosenServices({ SERVICES }: ServerConfig, known: readonly string[]): readonly string[] {
+/** The services that `SERVICES` names; `all` by default. @throws StartProblem for one that there is not. */
+export function chosenServices({ SERVICES = 'all' }: Environment): readonly string[] {
+  const known = [GATEWAY, ...serviceNames];
   if (SERVICES === 'all') return known;
   const chosen = SERVICES.split(',').map((name) => name.trim());
   const unknown = chosen.filter((name) => !known.includes(name));
@@ -123,12 +206,6 @@ export function chosenServices({ SERVICES }: ServerConfig, known: readonly strin
     throw new StartProblem(
       `SERVICES=${SERVICES}: there is no service ${unknown.map((name) => `"${name}"`).join(', ')}.`,
       `Choose from ${known.join(', ')}, or all.`,
-    );
-  }
-  if (!chosen.includes('gateway') && chosen.length > 1) {
-    throw new StartProblem(
-      'Several services in one process need the gateway in front of them.',
-      `Use --services gateway,${chosen.join(',')}`,
     );
   }
   return chosen;

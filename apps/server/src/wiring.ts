@@ -1,16 +1,15 @@
 import { createIdentity, HOLD_SECONDS, type Identity, IdentityAnswer, serviceCredential } from '@stoa/auth';
 import { asyncApi } from '@stoa/contracts';
-import { gateway } from '@stoa/gateway';
 import { type Caller, createCaller, type Locate } from '@stoa/http';
 import { createLocalBroker } from '@stoa/messaging';
 import { createDatabase } from '@stoa/postgres';
 import { createMetrics, type DeriveKey, type Environment, type Logger, loadConfig, type Service, systemClock, uuidv7 } from '@stoa/service';
 import { Compile } from 'typebox/compile';
-import { serviceDefinitions } from './services.ts';
+import { loadServices } from './services.ts';
+import type { Topology } from './topology.ts';
 
 export interface WiringOptions {
-  /** Names of the services to make, `gateway` among them or not. */
-  readonly chosen: readonly string[];
+  readonly topology: Topology;
   readonly environment: Environment;
   readonly derive: DeriveKey;
   readonly log: Logger;
@@ -29,8 +28,8 @@ export interface Wired {
   close(): Promise<void>;
 }
 
-/** Makes the chosen services and ties them together: the only place that knows that they share a process. Opens nothing yet. */
-export async function wire({ chosen, environment, derive, log, databaseUrl }: WiringOptions): Promise<Wired> {
+/** Makes the services of this process and ties them together and to the others. Opens nothing yet. */
+export async function wire({ topology, environment, derive, log, databaseUrl }: WiringOptions): Promise<Wired> {
   const metrics = createMetrics();
   const broker = createLocalBroker({ log });
   const made = new Map<string, Service>();
@@ -43,9 +42,8 @@ export async function wire({ chosen, environment, derive, log, databaseUrl }: Wi
   const identity = createIdentity({ ask: askForIdentity(askUsers), log, clock: systemClock });
   const shared = { broker, metrics, clock: systemClock, derive, locate, identity, instanceId: uuidv7() };
 
-  for (const definition of serviceDefinitions) {
+  for (const definition of await loadServices(topology.here)) {
     const { name } = definition;
-    if (!chosen.includes(name)) continue;
     const serviceLog = log.child({ service: name });
     const database = createDatabase({ url: databaseUrl(name), name, log: serviceLog, metrics });
     closing.unshift(() => database.close());
@@ -55,7 +53,8 @@ export async function wire({ chosen, environment, derive, log, databaseUrl }: Wi
 
   const services = [...made.values()];
   let front = services[0] as Service;
-  if (chosen.includes('gateway')) {
+  if (topology.hasGateway) {
+    const { gateway } = await import('@stoa/gateway');
     front = await gateway.create({ metrics, log, derive, identity, services, asyncApi: asyncApi() });
   }
   await Promise.all([...services, front].map((service) => service.http.ready()));

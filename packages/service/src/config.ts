@@ -42,6 +42,8 @@ type Annotated = TSchema & {
   enum?: readonly unknown[];
   anyOf?: readonly { const?: unknown }[];
   expected?: string;
+  /** Several, with commas between. */
+  list?: boolean;
 };
 
 /**
@@ -55,7 +57,11 @@ export function loadConfig<T extends TObject>(schema: T, environment: Environmen
     const received = environment[variable]?.trim() || undefined;
     const value = received === undefined ? property.default : convert(property, received);
     if (value === undefined && !schema.required?.includes(variable)) continue;
-    if (value === undefined || !Compile(property).Check(value) || (variable.endsWith('_URL') && !isUrl(String(value)))) {
+    if (
+      value === undefined ||
+      !Compile(property).Check(value) ||
+      (variable.endsWith('_URL') && !(property.list ? String(value).split(',') : [String(value)]).every(isUrl))
+    ) {
       problems.push({
         variable,
         expected: expectation(property),

@@ -1,14 +1,26 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomHex } from './ids.ts';
+import { readTraceparent, readTracestate } from './traceparent.ts';
 
 /**
  * What follows one request through every part it touches: into logs, messages, mails and calls to other services.
- * `correlationId` is ours (1–128 of `[A-Za-z0-9._-]`), `traceparent` is W3C Trace Context level 1.
+ * `correlationId` is ours (1–128 of `[A-Za-z0-9._-]`), `traceparent` and `tracestate` are W3C Trace Context level 1.
  */
 export interface RequestContext {
   readonly correlationId: string;
+  /** The trace, and the innermost span in it that we know of: the parent of what is begun from here. */
   readonly traceparent: string;
+  /** What other vendors' tracers said at the edge; passed on as it is. */
+  readonly tracestate?: string;
   /** The client's address as the edge saw it; absent in background work. */
+  readonly address?: string;
+}
+
+/** What came with a request or message; anything may stand in it. */
+export interface Received {
+  readonly correlationId?: unknown;
+  readonly traceparent?: unknown;
+  readonly tracestate?: unknown;
   readonly address?: string;
 }
 
@@ -19,16 +31,26 @@ export const currentContext = (): RequestContext | undefined => storage.getStore
 export const runInContext = <T>(context: RequestContext, work: () => T): T => storage.run(context, work);
 
 const CORRELATION_ID = /^[A-Za-z0-9._-]{1,128}$/;
-const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /** Keeps what the caller sent where it is well-formed, and begins anew where it is not. */
-export function createContext(received: { correlationId?: unknown; traceparent?: unknown; address?: string } = {}): RequestContext {
-  const { correlationId, traceparent, address } = received;
+export function createContext({ correlationId, traceparent: sent, tracestate: sentState, address }: Received = {}): RequestContext {
+  const traceparent = readTraceparent(sent);
+  // Without its trace it says nothing.
+  const tracestate = traceparent === undefined ? undefined : readTracestate(sentState);
   return {
     correlationId: typeof correlationId === 'string' && CORRELATION_ID.test(correlationId) ? correlationId : randomHex(16),
-    traceparent: typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? traceparent : newTraceparent(),
+    traceparent: traceparent ?? newTraceparent(),
+    ...(tracestate === undefined ? {} : { tracestate }),
     ...(address === undefined ? {} : { address }),
   };
 }
 
-const newTraceparent = () => `00-${randomHex(16)}-${randomHex(8)}-01`;
+/** The headers by which the context goes along with a call to another service. */
+export function contextHeaders(context: RequestContext | undefined): Record<string, string> {
+  if (context === undefined) return {};
+  const { correlationId, traceparent, tracestate } = context;
+  return { 'x-correlation-id': correlationId, traceparent, ...(tracestate === undefined ? {} : { tracestate }) };
+}
+
+/** Not sampled: who begins a trace and keeps no span of it says so (Trace Context level 1, §3.2.2.5.1). */
+const newTraceparent = () => `00-${randomHex(16)}-${randomHex(8)}-00`;

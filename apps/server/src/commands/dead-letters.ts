@@ -3,7 +3,7 @@ import { createDatabase } from '@stoa/postgres';
 import { createLog, createMetrics, type Environment } from '@stoa/service';
 import { databaseUrl } from '../databases.ts';
 import { visitHouse } from '../house.ts';
-import { serviceDefinitions } from '../services.ts';
+import { serviceNames } from '../services.ts';
 import { readSettings } from '../settings.ts';
 import { StartProblem } from '../start-problem.ts';
 
@@ -16,18 +16,22 @@ const PAGE = 100;
 export async function deadLetters(environment: Environment, [action, id]: readonly string[]): Promise<void> {
   if (action !== 'list' && action !== 'replay')
     throw new StartProblem('What is to be done with the dead letters?', 'stoa dead-letters list, or: stoa dead-letters replay [ID]', 64);
-  const { config, resolved } = readSettings(environment, []);
-  const names = serviceDefinitions.map(({ name }) => name);
+  const settings = readSettings(environment, []);
+  const names: readonly string[] = serviceNames;
   const [wanted, letter] = id?.includes('.') ? (id.split('.', 2) as [string, string]) : [undefined, undefined];
   if (id !== undefined && letter === undefined)
     throw new StartProblem(`"${id}" is not the id of a dead letter.`, 'Take one from: stoa dead-letters list', 64);
   const chosen =
-    wanted === undefined ? (config.SERVICES === 'all' ? names : config.SERVICES.split(',').map((name) => name.trim())) : [wanted];
+    wanted === undefined
+      ? settings.config.SERVICES === 'all'
+        ? names
+        : settings.config.SERVICES.split(',').map((name) => name.trim())
+      : [wanted];
   const unknown = chosen.find((name) => !names.includes(name));
   if (unknown !== undefined)
     throw new StartProblem(`There is no service "${unknown}" with dead letters.`, `Choose from ${names.join(', ')}.`, 64);
   const log = createLog({ level: 'warn' });
-  await visitHouse(config, resolved, log, async (databases) => {
+  await visitHouse(settings, log, async (databases) => {
     for (const service of chosen) {
       const database = createDatabase({
         url: databaseUrl(service, databases),

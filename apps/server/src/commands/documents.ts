@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { asyncApi } from '@stoa/contracts';
 import { createKeys, createLog } from '@stoa/service';
-import { serviceDefinitions } from '../services.ts';
+import { GATEWAY, serviceNames } from '../services.ts';
+import { readSettings } from '../settings.ts';
+import { topologyOf } from '../topology.ts';
 import { wire } from '../wiring.ts';
 
 /** Prints the OpenAPI document of all services, as `/openapi.json` serves it. Needs nothing that runs. */
@@ -18,9 +20,9 @@ export async function printAsyncApi(): Promise<void> {
 }
 
 /** All services with their routes, on databases that are never asked. */
-export function wireForDocuments() {
-  return wire({
-    chosen: ['gateway', ...serviceDefinitions.map(({ name }) => name)],
+export async function wireForDocuments() {
+  return await wire({
+    topology: topologyOf(readSettings({}, []), [GATEWAY, ...serviceNames]),
     environment: { MAIL_URL: 'mailbox:', PUBLIC_URL: 'http://localhost:3000' },
     derive: createKeys(randomBytes(32).toString('base64')),
     log: createLog({ level: 'silent' }),

@@ -1,15 +1,16 @@
 import { createLog, type Environment } from '@stoa/service';
 import { prepareDatabase } from '../databases.ts';
 import { visitHouse } from '../house.ts';
-import { serviceDefinitions } from '../services.ts';
-import { readSettings } from '../settings.ts';
+import { loadServices } from '../services.ts';
+import { chosenServices, readSettings } from '../settings.ts';
 
-/** Makes every service's database and role, and brings their tables up to date. Can be repeated; changes nothing then. */
+/** Makes the database and role of each chosen service, and brings its tables up to date. Can be repeated; changes nothing then. */
 export async function migrateAll(environment: Environment): Promise<void> {
-  const { config, resolved } = readSettings(environment, []);
-  const log = createLog({ level: config.LOG_LEVEL });
-  await visitHouse(config, resolved, log, async (databases) => {
-    for (const definition of serviceDefinitions) {
+  const settings = readSettings(environment, []);
+  const definitions = await loadServices(chosenServices(environment));
+  const log = createLog({ level: settings.config.LOG_LEVEL });
+  await visitHouse(settings, log, async (databases) => {
+    for (const definition of definitions) {
       await prepareDatabase(definition, databases, log);
       console.log(`${definition.name}: up to date`);
     }

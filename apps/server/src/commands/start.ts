@@ -1,39 +1,42 @@
-import { gateway } from '@stoa/gateway';
-import { createLog, type Environment, type Logger } from '@stoa/service';
-import { administerUsers } from '../administer-users.ts';
+import { createLog, type Environment, type Logger, type Service } from '@stoa/service';
 import { banner, warningsOf } from '../banner.ts';
 import { assertUnused } from '../data-directory.ts';
+import type { DatabasePlace } from '../databases.ts';
 import { giveBackMemory } from '../give-back-memory.ts';
 import { type House, openHouse } from '../house.ts';
 import { findPort, listen, reachableHost } from '../listening.ts';
 import { logDestination } from '../log-destination.ts';
 import { type Platform, startPlatform } from '../platform.ts';
-import { serviceDefinitions } from '../services.ts';
+import { GATEWAY, loadServices } from '../services.ts';
 import { chosenServices, readSettings, withPublicUrl } from '../settings.ts';
 import { onStopSignal } from '../signals.ts';
+import { topologyOf } from '../topology.ts';
 
 /** How long a clean stop may take before the process ends all the same. */
 const STOP_LIMIT_MS = 25_000;
 
 /** Starts the chosen services in this process and prints where everything is. Returns when all of it is ready. */
 export async function start(environment: Environment): Promise<void> {
-  const { config, resolved } = readSettings(environment, [gateway, ...serviceDefinitions]);
-  const chosen = chosenServices(config, ['gateway', ...serviceDefinitions.map(({ name }) => name)]);
-  const embedded = config.DATABASE_URL === undefined;
+  const chosen = chosenServices(environment);
+  const gateway = chosen.includes(GATEWAY) ? [(await import('@stoa/gateway')).gateway] : [];
+  const settings = readSettings(environment, [...gateway, ...(await loadServices(chosen))]);
+  const { config, resolved, embedded } = settings;
+  const topology = topologyOf(settings, chosen);
   const host = config.HOST ?? (embedded ? '127.0.0.1' : '0.0.0.0');
   if (embedded) await assertUnused(config.DATA_DIR);
   // Before anything is wired: mails name it.
   const port = await findPort(config.PORT, host);
+  const ports = await Promise.all([...topology.ports].map(async ([name, number]) => [name, await findPort(number, host)] as const));
   const log = createLog({ level: config.LOG_LEVEL, destination: await logDestination() });
 
   let house: House | undefined;
   let platform: Platform | undefined;
   let stopping: Promise<void> | undefined;
   const starting = (async () => {
-    house = await openHouse(config, resolved, log, (line) => console.error(line));
+    house = await openHouse(settings, log, (line) => console.error(line));
     if (stopping) return;
     platform = await startPlatform({
-      chosen,
+      topology,
       environment: withPublicUrl(resolved, port.number),
       databases: house.databases,
       derive: house.derive,
@@ -43,12 +46,13 @@ export async function start(environment: Environment): Promise<void> {
     if (stopping) return;
     giveBackMemory();
     await listen(platform.front.http, port, host);
+    for (const [name, own] of ports) await listen(serviceCalled(name, platform).http, own, host);
     const url = `http://${reachableHost(host)}:${port.number}`;
-    await house.data?.writeRun({ pid: process.pid, port: port.number, url, databaseUrl: house.databases.adminUrl });
+    await house.data?.writeRun({ pid: process.pid, port: port.number, url, databaseUrl: house.databases.adminUrl as string });
     const mail = resolved['MAIL_URL'] ?? '';
     const { databases } = house;
     const publicUrl = withPublicUrl(resolved, port.number)['PUBLIC_URL'];
-    const code = chosen.includes('users') ? await administerUsers(databases, resolved, log, (users) => users.issueSetUpCode()) : undefined;
+    const code = chosen.includes('users') ? await issueSetUpCode(databases, resolved, log) : undefined;
     console.log(
       banner({
         url,
@@ -76,6 +80,13 @@ export async function start(environment: Environment): Promise<void> {
     await stop();
     throw error;
   }
+}
+
+const serviceCalled = (wanted: string, { services }: Platform) => services.find(({ name }) => name === wanted) as Service;
+
+async function issueSetUpCode(databases: DatabasePlace, environment: Environment, log: Logger): Promise<string | undefined> {
+  const { administerUsers } = await import('../administer-users.ts');
+  return await administerUsers(databases, environment, log, (users) => users.issueSetUpCode());
 }
 
 function handleSignalsAndFaults(stop: () => Promise<void>, log: Logger) {

@@ -18,12 +18,12 @@ export interface UsersVisit {
  * @throws StartProblem for what the accounts' own rules refuse.
  */
 export async function visitUsers<T>(environment: Environment, work: (visit: UsersVisit) => Promise<T>): Promise<T> {
-  const { config, resolved } = readSettings(environment, []);
-  const embedded = config.DATABASE_URL === undefined;
+  const settings = readSettings(environment, []);
+  const { config, resolved, embedded } = settings;
   const run = embedded ? await readRun(config.DATA_DIR) : undefined;
   const publicUrl = withPublicUrl(resolved, run?.port ?? config.PORT)['PUBLIC_URL'] as string;
   const log = createLog({ level: 'warn' });
-  return await visitHouse(config, resolved, log, async (databases) => {
+  return await visitHouse(settings, log, async (databases) => {
     await (embedded ? prepareDatabase : assertMigrated)(users, databases, log);
     try {
       return await administerUsers(databases, resolved, log, (administration) => work({ administration, publicUrl }));

@@ -1,0 +1,78 @@
+import type { Environment } from '@stoa/service';
+import { GATEWAY, serviceNames } from './services.ts';
+import { LOCAL, placeVariable, portVariable, type Settings } from './settings.ts';
+import { StartProblem } from './start-problem.ts';
+
+/** What this process is within the house: what it runs, and where the rest is. */
+export interface Topology {
+  /** Whether the gateway is here, in front of what is here. */
+  readonly hasGateway: boolean;
+  /** The services behind the gateway that are here, in the order they start. */
+  readonly here: readonly string[];
+  /** Ports of their own, of services that the front does not stand for. */
+  readonly ports: ReadonlyMap<string, number>;
+  /** The services that run in other processes, and the addresses of their copies. */
+  readonly elsewhere: ReadonlyMap<string, readonly string[]>;
+  /** Whether this process relays, handles and sends, or only answers. */
+  readonly works: boolean;
+  readonly brokerUrl: string;
+  readonly redisUrl: string | undefined;
+  readonly drainMs: number;
+}
+
+/** Where a service listens when nobody says so: the port of a container, under the service's name. */
+const DEFAULT_PORT = 3000;
+const DRAIN_MS = 3_000;
+
+/** @throws StartProblem for what cannot work together. */
+export function topologyOf({ config, resolved, embedded }: Settings, chosen: readonly string[]): Topology {
+  const { ROLE, BROKER_URL: brokerUrl, REDIS_URL: redisUrl, DRAIN_MS: drainMs } = config;
+  const isAlone = brokerUrl === LOCAL;
+  if (embedded && ROLE !== 'all') {
+    throw new StartProblem(
+      `ROLE=${ROLE} with the embedded Postgres: no other process could do the rest.`,
+      'Leave ROLE out, or give DATABASE_URL.',
+      78,
+    );
+  }
+  const here = serviceNames.filter((name) => chosen.includes(name));
+  const hasGateway = chosen.includes(GATEWAY);
+  return {
+    hasGateway,
+    here,
+    ports: portsOf(resolved, hasGateway ? here : here.slice(1), hasGateway),
+    elsewhere: placesOf(
+      resolved,
+      serviceNames.filter((name) => !chosen.includes(name)),
+      isAlone,
+    ),
+    works: ROLE !== 'api',
+    brokerUrl,
+    redisUrl,
+    drainMs: drainMs ?? (isAlone ? 0 : DRAIN_MS),
+  };
+}
+
+/** Behind a gateway of the same process a service needs no port; without one it has PORT or its own. */
+function portsOf(environment: Environment, names: readonly string[], hasGateway: boolean): ReadonlyMap<string, number> {
+  const missing = names.filter((name) => environment[portVariable(name)] === undefined);
+  if (!hasGateway && missing.length > 0) {
+    const name = missing[0] as string;
+    throw new StartProblem(
+      `Without the gateway nothing stands for ${name}: it has no port.`,
+      `Give it one, ${portVariable(name)}=3001, or take the gateway in: --services gateway,…`,
+      78,
+    );
+  }
+  return new Map(names.filter((name) => !missing.includes(name)).map((name) => [name, Number(environment[portVariable(name)])]));
+}
+
+/** With a bus all services are somewhere; alone, only those that somebody names. */
+function placesOf(environment: Environment, names: readonly string[], isAlone: boolean): ReadonlyMap<string, readonly string[]> {
+  return new Map(
+    names
+      .map((name) => [name, environment[placeVariable(name)] ?? (isAlone ? undefined : `http://${name}:${DEFAULT_PORT}`)] as const)
+      .filter((place): place is [(typeof place)[0], string] => place[1] !== undefined)
+      .map(([name, urls]) => [name, urls.split(',')]),
+  );
+}
