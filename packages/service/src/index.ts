@@ -1,6 +1,6 @@
 export { type Clock, fakeClock, systemClock } from './clock.ts';
 export { ConfigError, type ConfigProblem, type ConfigRow, describeConfig, type Environment, loadConfig, Secret } from './config.ts';
-export { createContext, currentContext, type RequestContext, runInContext } from './context.ts';
+export { contextHeaders, createContext, currentContext, type Received, type RequestContext, runInContext } from './context.ts';
 export {
   AppError,
   defineErrors,
@@ -16,3 +16,16 @@ export { createLog, type Logger, type LogOptions } from './log.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { createSealing, type Sealing } from './sealing.ts';
 export type { HealthPart, Service, ServiceDefinition } from './service.ts';
+export { traceIdOf } from './traceparent.ts';
+export {
+  type Attributes,
+  errorType,
+  inReceivedSpan,
+  inSpan,
+  type Span,
+  type SpanStart,
+  startReceivedSpan,
+  startSpan,
+  type Tracer,
+  traceWith,
+} from './tracing.ts';
