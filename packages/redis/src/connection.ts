@@ -1,0 +1,94 @@
+import type { HealthPart, Logger } from '@stoa/service';
+import { type Command, Redis } from 'ioredis';
+
+/** Who waits longer for an answer does better without Redis. */
+const ANSWER_WITHIN_MS = 500;
+const CONNECT_WITHIN_MS = 2_000;
+/** The longest pause between two tries to connect. */
+const LONGEST_PAUSE_MS = 1_000;
+
+export interface ConnectRedisOptions {
+  /** `redis://user:password@host:6379/0`, or `rediss://…` for TLS with a verified certificate. Special characters percent-encoded. */
+  readonly url: string;
+  readonly log: Logger;
+}
+
+/** A connection that comes back by itself, and that nobody waits for: without Redis each command fails at once. */
+export interface RedisConnection {
+  readonly client: Redis;
+  /** Resolves when it is known for the first time whether Redis is there. */
+  ready(): Promise<boolean>;
+  /** In the background: what Redis is for either does without it or says so itself. */
+  health(): HealthPart;
+  /** Lets commands that are under way end. */
+  close(): Promise<void>;
+}
+
+/**
+ * Connects, and goes on trying for as long as it takes. Without a connection a command is rejected at once, with one after half a
+ * second: such a connection is given up, so that those behind it need not wait as well. No command is ever sent twice.
+ */
+export function connectRedis({ url, log }: ConnectRedisOptions): RedisConnection {
+  const client = new BoundedRedis(url, {
+    connectTimeout: CONNECT_WITHIN_MS,
+    disconnectTimeout: ANSWER_WITHIN_MS,
+    enableOfflineQueue: false,
+    // What was under way when the connection broke may have been done: it is rejected, not repeated.
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: (tries) => Math.min(50 * tries, LONGEST_PAUSE_MS) * (0.75 + Math.random() / 2),
+  });
+  const { host, port, password } = client.options;
+  const server = `${host}:${port}`;
+  const known = Promise.withResolvers<boolean>();
+  let state: 'unknown' | 'there' | 'away' | 'closed' = 'unknown';
+  let reason = 'the connection was closed';
+
+  client.on('error', ({ message }: Error) => {
+    reason = password ? message.replaceAll(password, '[redacted]') : message;
+  });
+  client.on('ready', () => {
+    if (state === 'away') log.info({ server }, 'Redis is back');
+    state = 'there';
+    known.resolve(true);
+  });
+  client.on('close', () => {
+    if (state === 'closed') return;
+    if (state !== 'away') log.warn({ server, reason }, 'Redis is away');
+    state = 'away';
+    known.resolve(false);
+  });
+
+  return {
+    client,
+    ready: () => known.promise,
+    health: () => ({ name: 'redis', background: true, ok: state === 'there', ...(state !== 'there' && { detail: reason }) }),
+    async close() {
+      const wasThere = state === 'there';
+      state = 'closed';
+      if (wasThere) await client.quit().catch(() => {});
+      client.disconnect();
+    },
+  };
+}
+
+class BoundedRedis extends Redis {
+  // Not ioredis' own `commandTimeout`: it takes an answer that nobody has read yet, as this process was busy, for one that is missing.
+  override sendCommand(command: Command, stream?: Parameters<Redis['sendCommand']>[1]): unknown {
+    const late = () => {
+      const error = new Error(`no answer within ${ANSWER_WITHIN_MS} ms`);
+      command.reject(error);
+      this.emit('error', error);
+      this.disconnect(true);
+    };
+    let isLate: NodeJS.Immediate | undefined;
+    // What has arrived is read between the two.
+    const timer = setTimeout(() => (isLate = setImmediate(late)), ANSWER_WITHIN_MS);
+    const answered = () => {
+      clearTimeout(timer);
+      clearImmediate(isLate);
+    };
+    command.promise.then(answered, answered);
+    return super.sendCommand(command, stream);
+  }
+}
