@@ -8,6 +8,7 @@ import {
   type RawRequestDefaultExpression,
   type RawServerDefault,
 } from 'fastify';
+import { installCacheRules } from './cache-rule.ts';
 import { edgeOf, installEdge, NO_ROUTE } from './edge.ts';
 import { installEnding } from './ending.ts';
 import { installNotModified } from './entity-tags.ts';
@@ -111,7 +112,10 @@ export async function createHttp(options: HttpOptions): Promise<Http> {
   http.decorate('serviceName', name);
   const declaredRoutes: DeclaredRoute[] = [];
   http.decorate('declaredRoutes', declaredRoutes);
-  http.addHook('onRoute', ({ url, method }) => void declaredRoutes.push(...[method].flat().map((each) => ({ method: each, url }))));
+  http.addHook('onRoute', ({ url, method, config }) => {
+    const cache = config?.cache;
+    declaredRoutes.push(...[method].flat().map((each) => ({ method: each, url, ...(cache && { cache }) })));
+  });
   http.setValidatorCompiler(createValidatorCompiler());
   const openEdge = installEdge(http, name, createRequestLog(log, metrics));
   installEnding(http);
@@ -120,6 +124,7 @@ export async function createHttp(options: HttpOptions): Promise<Http> {
   refuseOpenSchemas(http);
   refuseUnkeptIdempotency(http);
   installNotModified(http);
+  installCacheRules(http);
   http.addHook('onRoute', (route) => {
     const { schema } = route;
     if (schema?.response) schema.response = mergeProblems(houseProblems(schema), schema.response);

@@ -35,7 +35,7 @@ export function installNotModified(http: FastifyInstance): void {
     const known = request.headers['if-none-match'];
     const tag = known === undefined ? undefined : reply.getHeader('etag');
     const isRead = request.method === 'GET' || request.method === 'HEAD';
-    if (known === undefined || typeof tag !== 'string' || !isRead || reply.statusCode !== 200 || !names(known, tag)) {
+    if (known === undefined || typeof tag !== 'string' || !isRead || reply.statusCode !== 200 || !namesTag(known, tag)) {
       return done(null, payload);
     }
     void reply.code(304).removeHeader('content-type').removeHeader('content-length');
@@ -48,7 +48,8 @@ export function installNotModified(http: FastifyInstance): void {
 
 const withoutWeakness = (tag: string): string => (tag.startsWith('W/') ? tag.slice(2) : tag);
 
-const names = (header: string, tag: string): boolean =>
+/** Whether an `If-None-Match` names the tag (RFC 9110 §13.1.2, weak comparison). */
+export const namesTag = (header: string, tag: string): boolean =>
   header.trim() === '*' || (parseTags(header) ?? []).some(({ opaque }) => opaque === withoutWeakness(tag));
 
 interface Tag {

@@ -1,10 +1,11 @@
 export { addressKey } from './address.ts';
-export { type Call, type CallAnswer, type Caller, type CallerOptions, createCaller, type Locate } from './call.ts';
+export { type CacheRule, hasCredentials, publicCacheControl } from './cache-rule.ts';
+export { type Call, type CallAnswer, type Caller, type CallerOptions, createCaller, type Locate, type Place } from './call.ts';
 export { type CallerLimitsOptions, installCallerLimits } from './caller-limits.ts';
 export { createHttp, type Http, type HttpOptions } from './create-http.ts';
 export { type Cursors, createCursors, Page, PageQuery, pageOf } from './cursors.ts';
 export { type Edge, edgeOf } from './edge.ts';
-export { entityTag, IfMatch, requireMatch } from './entity-tags.ts';
+export { entityTag, IfMatch, namesTag, requireMatch } from './entity-tags.ts';
 export { createFailureLimit, type FailureLimit, type FailureLimitOptions } from './failure-limit.ts';
 export { httpErrors } from './http-errors.ts';
 export { type IdempotencyOptions, installIdempotency } from './idempotency.ts';
@@ -17,3 +18,4 @@ export { type LimitOptions, limitBy, limitByAddress, type RateLimiter, type Rate
 export { sendProblem } from './refusals.ts';
 export { PAGE_CSP } from './security-headers.ts';
 export { Text, type TextOptions } from './text.ts';
+export { createUpstream, type Upstream, type UpstreamOptions } from './upstream/upstream.ts';

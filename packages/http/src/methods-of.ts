@@ -1,6 +1,9 @@
+import type { CacheRule } from './cache-rule.ts';
+
 export interface DeclaredRoute {
   readonly method: string;
   readonly url: string;
+  readonly cache?: CacheRule;
 }
 
 /**
