@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig } from 'vitest/config';
 
 /** A test's suffix is its tier, and each tier is a project: `npx vitest run --project=db`. */
-const tiers = ['db', 'api', 'e2e', 'machine', 'services', 'browser'] as const;
+const tiers = ['db', 'api', 'e2e', 'machine', 'services', 'browser', 'chaos'] as const;
 const files = (suffix: string) => [`{apps,contracts,packages,scripts,services,test}/**/*.${suffix}.ts`];
 const exclude = [...configDefaults.exclude, 'test/architecture/fixtures'];
 /** Vitest would leave a core idle; but most of these tests wait for a database or a process. */
@@ -40,6 +40,10 @@ export default defineConfig({
       { test: { name: 'api', include: files('api.test'), ...withDatabase } },
       { test: { name: 'machine', include: files('machine.test'), ...withProcesses, exclude: [...exclude, 'test/e2e'] } },
       { test: { name: 'e2e', include: [...files('e2e.test'), 'test/e2e/*.machine.test.ts'], ...alone(1) } },
+      // Minutes each, and no part of `npm test`.
+      { test: { name: 'chaos', include: files('chaos.test'), ...alone(3), testTimeout: 900_000, hookTimeout: 300_000 } },
+      // The same Stoas as many processes, on RabbitMQ and Redis.
+      { test: { name: 'spread', include: files('e2e.test'), ...alone(3), env: { STOA_TEST_TOPOLOGY: 'spread' } } },
       { test: { name: 'browser', include: files('browser.test'), ...alone(2) } },
     ],
   },

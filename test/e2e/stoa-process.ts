@@ -30,9 +30,13 @@ export interface StartOptions {
   readonly detached?: boolean;
 }
 
-/** Starts Stoa and resolves as soon as `/health/ready` answers 200. */
+/** Whether a Stoa of these tests is many processes (`spread-house.ts`), or one. */
+const isSpread = process.env['STOA_TEST_TOPOLOGY'] === 'spread';
+
+/** Starts Stoa, in the topology of the run, and resolves as soon as `/health/ready` answers 200. */
 export async function startStoa(options: StartOptions): Promise<StoaProcess> {
   const port = options.port ?? (await freePort());
+  if (isSpread) return await (await import('./spread-house.ts')).startSpread({ ...options, port });
   const stoa = spawnStoa({ ...options, port });
   const ready = eventually(
     async () => {
@@ -101,5 +105,12 @@ export async function dataFolder(): Promise<{ path: string; [Symbol.asyncDispose
   const path = await mkdtemp('/tmp/stoa-e2e-');
   const { chmod } = await import('node:fs/promises');
   await chmod(path, 0o711);
-  return { path: join(path, 'data'), [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+  const data = join(path, 'data');
+  return {
+    path: data,
+    async [Symbol.asyncDispose]() {
+      if (isSpread) await (await import('./spread-house.ts')).closeGround(data);
+      await rm(path, { recursive: true, force: true });
+    },
+  };
 }

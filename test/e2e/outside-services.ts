@@ -1,0 +1,34 @@
+import { Redis } from 'ioredis';
+import { Connection } from 'rabbitmq-client';
+
+/** Takes away what another house has left at the broker: its queues with all that waits in them. */
+export async function emptyBroker(url: string): Promise<void> {
+  const connection = new Connection({ url, connectionTimeout: 5_000 });
+  const { promise: failed, reject } = Promise.withResolvers<never>();
+  connection.on('error', reject);
+  const emptied = (async () => {
+    for (const service of ['users', 'mailer']) await connection.queueDelete({ queue: `stoa.${service}` });
+  })();
+  try {
+    await Promise.race([emptied, failed]);
+  } catch (cause) {
+    throw new Error(`RabbitMQ does not answer at ${new URL(url).host}`, { cause });
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Takes all keys of one of Redis' databases away. */
+export async function emptyRedis(url: string): Promise<void> {
+  const redis = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null });
+  // It is thrown below.
+  redis.on('error', () => {});
+  try {
+    await redis.connect();
+    await redis.flushdb();
+  } catch (cause) {
+    throw new Error(`Redis does not answer at ${new URL(url).host}`, { cause });
+  } finally {
+    redis.disconnect();
+  }
+}

@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { startTestServer } from '@stoa/postgres/testing';
+import { eventually } from '@stoa/service/testing';
+import { emptyBroker, emptyRedis } from './outside-services.ts';
+import { freePort, type StartOptions, type StoaProcess, spawnStoa } from './stoa-process.ts';
+
+/**
+ * The same house as many processes: the gateway, and two copies of each service, on a Postgres of its own and the machine's RabbitMQ
+ * and Redis. To a test it is what one process would be: one address, one folder, one stop.
+ */
+const COPIES: readonly { readonly service: string; readonly role: string }[] = [
+  { service: 'users', role: 'all' },
+  { service: 'users', role: 'api' },
+  { service: 'mailer', role: 'all' },
+  { service: 'mailer', role: 'all' },
+];
+
+const BROKER_URL = process.env['STOA_TEST_BROKER_URL'] ?? 'amqp://guest:guest@127.0.0.1:5672';
+const REDIS_URL = process.env['STOA_TEST_REDIS_URL'] ?? 'redis://127.0.0.1:6379/9';
+const MAIN = resolve(import.meta.dirname, '../../apps/server/src/main.ts');
+
+/** What outlives the processes: as long as its folder. */
+interface Ground {
+  readonly env: Readonly<Record<string, string>>;
+  close(): Promise<void>;
+}
+const grounds = new Map<string, Promise<Ground>>();
+
+export async function startSpread({ dataDirectory, port, env = {}, args = [] }: StartOptions & { port: number }): Promise<StoaProcess> {
+  const ground = await groundOf(dataDirectory);
+  const url = `http://127.0.0.1:${port}`;
+  const wanted = chosen(args);
+  const copies = await Promise.all(COPIES.map(async (copy) => ({ ...copy, port: await freePort() })));
+  const placeOf = (service: string) =>
+    copies
+      .filter((copy) => copy.service === service)
+      .map((copy) => `http://127.0.0.1:${copy.port}`)
+      .join(',');
+  const shared = {
+    ...ground.env,
+    PUBLIC_URL: url,
+    SERVICES_USERS_URL: placeOf('users'),
+    SERVICES_MAILER_URL: placeOf('mailer'),
+  };
+  await leaveForCommands(dataDirectory, { ...shared, ...env });
+  const start = (service: string, own: Record<string, string>, at: number) =>
+    spawnStoa({ dataDirectory, port: at, env: { ...shared, SERVICES: service, ...own, ...env } });
+  const gateway = start('gateway', {}, port);
+  const others = copies
+    .filter(({ service }) => wanted.includes(service))
+    .map(({ service, role, port: at }) => start(service, { ROLE: role }, at));
+  const all = [...others, gateway];
+  try {
+    await Promise.all(all.map(ready));
+  } catch (error) {
+    await Promise.all(all.map((each) => each.stop('SIGKILL')));
+    throw new Error(`${(error as Error).message}\n${all.map((each) => each.output()).join('\n')}`);
+  }
+  const exited = Promise.all(all.map((each) => each.exited)).then(
+    (codes) => codes.find((code) => code !== 0) ?? (codes[0] as number | null),
+  );
+  return {
+    ...gateway,
+    exited,
+    output: () => all.map((each) => each.output()).join(''),
+    stop: async (signal) => {
+      // The gateway first, as an operator would: what is in front goes before what it stands on.
+      await gateway.stop(signal);
+      await Promise.all(others.map((each) => each.stop(signal)));
+      return await exited;
+    },
+  };
+}
+
+/** For the end of a folder: its Postgres goes with it. */
+export async function closeGround(dataDirectory: string): Promise<void> {
+  const ground = grounds.get(dataDirectory);
+  grounds.delete(dataDirectory);
+  await (await ground)?.close();
+}
+
+function groundOf(dataDirectory: string): Promise<Ground> {
+  const known = grounds.get(dataDirectory) ?? openGround(dataDirectory);
+  grounds.set(dataDirectory, known);
+  return known;
+}
+
+async function openGround(dataDirectory: string): Promise<Ground> {
+  const [server] = await Promise.all([startTestServer(), emptyBroker(BROKER_URL), emptyRedis(REDIS_URL)]);
+  const env = {
+    DATABASE_URL: server.url,
+    STOA_SECRET: randomBytes(32).toString('base64'),
+    MAIL_URL: 'mailbox:',
+    BROKER_URL,
+    REDIS_URL,
+    DRAIN_MS: '0',
+  };
+  await mkdir(dataDirectory, { recursive: true });
+  await writeFile(join(dataDirectory, 'run.json'), JSON.stringify({ databaseUrl: server.url }));
+  const migrating = spawnStoa({ dataDirectory, env, command: [process.execPath, MAIN, 'migrate'] });
+  if ((await migrating.exited) !== 0) throw new Error(migrating.output());
+  return { env, close: () => server.stop() };
+}
+
+/** Commands of a test run in the folder above, and find there where the house is. */
+async function leaveForCommands(dataDirectory: string, env: Readonly<Record<string, string>>): Promise<void> {
+  const lines = Object.entries(env).map(([name, value]) => `${name}=${value}\n`);
+  await writeFile(join(dirname(dataDirectory), '.env'), lines.join(''));
+}
+
+/** The services that `--services` names. */
+function chosen(args: readonly string[]): readonly string[] {
+  const position = args.indexOf('--services');
+  return position < 0 ? COPIES.map(({ service }) => service) : (args[position + 1] as string).split(',');
+}
+
+async function ready(stoa: StoaProcess): Promise<void> {
+  const answers = eventually(
+    async () => {
+      const answer = await fetch(`${stoa.url}/health/ready`);
+      if (answer.status !== 200) throw new Error(`not ready: ${answer.status} ${await answer.text()}`);
+    },
+    { timeoutMs: 60_000, intervalMs: 50 },
+  );
+  const gone = stoa.exited.then((code) => {
+    throw new Error(`a process ended with ${code}`);
+  });
+  await Promise.race([answers, gone]);
+}
