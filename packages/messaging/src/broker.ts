@@ -22,6 +22,13 @@ export interface Rejection {
  */
 export type Accept = (received: readonly unknown[]) => Promise<void>;
 
+/** Listens without an inbox. Neither function may throw. */
+export interface Observer {
+  heard(message: Message): void;
+  /** Something may have gone past: what was derived from `heard` is to be thrown away. */
+  missed(): void;
+}
+
 /** The bus. An adapter carries messages and does nothing else: no retry, delay or dead letters of its own. */
 export interface Broker {
   /**
@@ -32,6 +39,11 @@ export interface Broker {
   publish(outgoing: readonly Outgoing[]): Promise<readonly Rejection[]>;
   /** Binds `subscriber` (a service's name) to message types. Several processes may bind the same one: each message goes to one of them. */
   subscribe(subscriber: string, types: readonly string[], accept: Accept): Promise<BrokerSubscription>;
+  /**
+   * Every process that observes hears every message of these types that the bus took, some of them twice. Best effort, for caches: nothing
+   * is kept for who is away, and nothing comes from before.
+   */
+  observe(types: readonly string[], observer: Observer): Promise<BrokerSubscription>;
   health(): Promise<{ readonly ok: boolean; readonly detail?: string }>;
   close(): Promise<void>;
 }

@@ -38,6 +38,7 @@ async function openReceiver(consumers: readonly Consumer[] = [onHappened]) {
       accept = given;
       return { stop: async () => {} };
     },
+    observe: async () => ({ stop: async () => {} }),
     health: async () => ({ ok: true }),
     close: async () => {},
   };

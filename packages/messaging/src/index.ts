@@ -1,4 +1,4 @@
-export type { Accept, Broker, BrokerSubscription, Outgoing, Rejection } from './broker.ts';
+export type { Accept, Broker, BrokerSubscription, Observer, Outgoing, Rejection } from './broker.ts';
 export { createMessaging, type Messaging, type MessagingOptions, messagingMigrations } from './create-messaging.ts';
 export {
   DEAD_LETTERS_PATH,

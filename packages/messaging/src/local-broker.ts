@@ -1,5 +1,6 @@
 import type { Logger } from '@stoa/service';
 import type { Accept, Broker, BrokerSubscription, Outgoing, Rejection } from './broker.ts';
+import { createObservers } from './observers.ts';
 
 interface Binding {
   readonly types: ReadonlySet<string>;
@@ -10,6 +11,7 @@ interface Binding {
 /** The bus of a single process: hands messages to the inboxes of their subscribers, and is done when those have committed. */
 export function createLocalBroker({ log }: { readonly log: Logger }): Broker {
   const bindings = new Map<string, Binding[]>();
+  const observers = createObservers(log);
   let closed = false;
 
   /** @returns why the subscriber did not take them, or `undefined`. */
@@ -53,6 +55,7 @@ export function createLocalBroker({ log }: { readonly log: Logger }): Broker {
           if (problem !== undefined) for (const { id } of messages) reject(id, problem);
         }),
       );
+      for (const { message } of outgoing) if (!rejections.has(message.id)) observers.tell(message);
       return [...rejections.values()];
     },
 
@@ -68,6 +71,11 @@ export function createLocalBroker({ log }: { readonly log: Logger }): Broker {
           await Promise.all(binding.inHand);
         },
       };
+    },
+
+    async observe(types, observer) {
+      const forget = observers.add(types, observer);
+      return { stop: async () => forget() };
     },
 
     health: async () => (closed ? { ok: false, detail: 'closed' } : { ok: true }),

@@ -20,6 +20,7 @@ function recorder(judge: (outgoing: readonly Outgoing[]) => Rejection[] = () => 
       return rejections;
     },
     subscribe: async () => ({ stop: async () => {} }),
+    observe: async () => ({ stop: async () => {} }),
     health: async () => ({ ok: true }),
     close: async () => {},
   };

@@ -3,7 +3,8 @@ import { runInContext } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
-import type { Broker } from '../broker.ts';
+import type { Broker, Observer } from '../broker.ts';
+import type { Message } from '../types.ts';
 import type { Happening } from './copies.ts';
 import { openPipeline, type Pipeline } from './pipeline.ts';
 
@@ -20,6 +21,18 @@ const range = (count: number): number[] => Array.from({ length: count }, (_, n) 
 const happenings = (count: number, keys: number): Happening[] => range(count).map((n) => ({ key: `key ${n % keys}`, n }));
 const CONSUMERS = ['any-order', 'in-order'];
 const once = (items: readonly Happening[]) => CONSUMERS.flatMap((consumer) => items.map(({ n }) => `${consumer} ${n}`)).sort();
+
+/** Remembers what it heard, and how often it was told that it missed something. */
+class Hearer implements Observer {
+  readonly numbers = new Set<number>();
+  timesMissed = 0;
+  heard({ data }: Message): void {
+    this.numbers.add((data as Happening).n);
+  }
+  missed(): void {
+    this.timesMissed += 1;
+  }
+}
 
 /**
  * What every adapter must do, proven over the whole way: the outbox of one service on a real Postgres, the bus, the inbox of another.
@@ -41,6 +54,12 @@ export function brokerConformance(
     });
 
   const effectsOf = async (pipeline: Pipeline) => (await pipeline.effects()).map(({ consumer, n }) => `${consumer} ${n}`).sort();
+  const expectOrder = async (pipeline: Pipeline) => {
+    for (const [, effects] of Map.groupBy(await pipeline.effects('in-order'), ({ key }) => key)) {
+      const order = effects.map(({ n }) => n);
+      expect(order).toEqual(order.toSorted((a, b) => a - b));
+    }
+  };
   describe(name, () => {
     scenario(
       'each event has its effect once in each consumer, with the data and the correlation id it was appended with',
@@ -111,10 +130,7 @@ export function brokerConformance(
       const items = happenings(120, 6);
       for (const part of [items.slice(0, 40), items.slice(40, 41), items.slice(41)]) await pipeline.append(...part);
       await pipeline.expectOnce(items);
-      for (const [, effects] of Map.groupBy(await pipeline.effects('in-order'), ({ key }) => key)) {
-        const order = effects.map(({ n }) => n);
-        expect(order).toEqual(order.toSorted((a, b) => a - b));
-      }
+      await expectOrder(pipeline);
       expect(failed.size).toBeGreaterThan(10);
     });
 
@@ -190,12 +206,37 @@ export function brokerConformance(
       expect(published).toBeGreaterThan(2);
     });
 
-    scenario('copies of a service share the work: each effect once', async (pipeline, bus) => {
+    scenario('copies of a service share the work: each effect once, and in order', async (pipeline, bus) => {
       for (const _ of range(2)) await pipeline.startReceiver(await bus.connect());
       for (const _ of range(2)) await pipeline.startSender(await bus.connect());
       const items = happenings(300, 40);
       for (const n of range(6)) await pipeline.append(...items.slice(n * 50, (n + 1) * 50));
       await pipeline.expectOnce(items);
+      await expectOrder(pipeline);
+    });
+
+    scenario('who observes hears each message of his types, in every process, and nothing after he stopped', async (pipeline, bus) => {
+      const first = new Hearer();
+      const second = new Hearer();
+      const deaf = new Hearer();
+      const [one, other] = [await bus.connect(), await bus.connect()];
+      const observing = await one.observe(['happened'], first);
+      await other.observe(['happened'], second);
+      await other.observe(['something-else'], deaf);
+      await pipeline.startReceiver(await bus.connect());
+      await pipeline.startSender(await bus.connect());
+      const items = happenings(20, 5);
+      await pipeline.append(...items.slice(0, 10));
+      await eventually(() =>
+        expect([first, second].map(({ numbers }) => [...numbers].sort((a, b) => a - b))).toEqual([range(10), range(10)]),
+      );
+      await observing.stop();
+      await pipeline.append(...items.slice(10));
+      await eventually(() => expect(second.numbers.size).toBe(20));
+      await pipeline.expectOnce(items);
+      expect(first.numbers.size).toBe(10);
+      expect(deaf.numbers.size).toBe(0);
+      expect([first, second, deaf].map(({ timesMissed }) => timesMissed)).toEqual([0, 0, 0]);
     });
 
     scenario('a stop ends after what is in hand; the next start does the rest', async (pipeline, bus) => {
@@ -249,6 +290,20 @@ export function brokerConformance(
         expect(rows).toEqual([{ attempts: 0, sent_at: null, parked_at: null }]);
         await back?.();
         await pipeline.expectOnce(items);
+      });
+
+      scenario('who observes is told that he may have missed something while the bus was away', async (pipeline, bus) => {
+        const observer = new Hearer();
+        await (await bus.connect()).observe(['happened'], observer);
+        const back = await bus.outage?.();
+        expect(observer.timesMissed).toBe(0);
+        await back?.();
+        await eventually(() => expect(observer.timesMissed).toBeGreaterThan(0));
+        await pipeline.startReceiver(await bus.connect());
+        await pipeline.startSender(await bus.connect());
+        await pipeline.append({ key: 'a', n: 1 });
+        await eventually(() => expect([...observer.numbers]).toEqual([1]));
+        await pipeline.expectOnce([{ key: 'a', n: 1 }]);
       });
     }
   });

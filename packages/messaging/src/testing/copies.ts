@@ -54,18 +54,22 @@ export interface Copy<Schema> extends Messaging<Schema> {
   readonly metrics: Registry;
 }
 
+/** Whether the copy relays and handles; it does unless told otherwise. */
+type Role = { readonly works?: boolean };
+
 async function startCopy<Schema>(
   service: string,
   url: string,
   broker: Broker,
   consumers: readonly Consumer<Schema>[],
   settings: Partial<MessagingSettings> = {},
+  role: Role = {},
 ): Promise<Copy<Schema>> {
   const common = { log: silent, metrics: new Registry() };
   const database = createDatabase<Schema>({ ...common, url, name: service, maxConnections: 4 });
   const messaging = createMessaging({
     ...common,
-    ...{ service, database, broker, consumers, jobs: [], crons: [], instanceId: uuidv7() },
+    ...{ service, database, broker, consumers, jobs: [], crons: [], instanceId: uuidv7(), ...role },
     settings: { ...quickSettings, ...settings },
   });
   await messaging.start();
@@ -79,8 +83,8 @@ async function startCopy<Schema>(
   };
 }
 
-export const startSender = (url: string, broker: Broker, settings?: Partial<MessagingSettings>): Promise<Copy<unknown>> =>
-  startCopy('sender', url, broker, [], settings);
+export const startSender = (url: string, broker: Broker, settings?: Partial<MessagingSettings>, role?: Role): Promise<Copy<unknown>> =>
+  startCopy('sender', url, broker, [], settings, role);
 
 /** What a handler does before it writes its effect, or after it when it returns a function. */
 export type Behaviour = (data: Happening, consumer: string, tx: Transaction<ReceiverTables>) => unknown;
@@ -91,6 +95,7 @@ export function startReceiver(
   broker: Broker,
   behave: Behaviour = () => {},
   settings?: Partial<MessagingSettings>,
+  role?: Role,
 ): Promise<Copy<ReceiverTables>> {
   const declare = (name: string, ordered: boolean) =>
     consumer<ReceiverTables, typeof Happening>({
@@ -103,7 +108,7 @@ export function startReceiver(
         if (typeof after === 'function') await after();
       },
     });
-  return startCopy('receiver', url, broker, [declare('any-order', false), declare('in-order', true)], settings);
+  return startCopy('receiver', url, broker, [declare('any-order', false), declare('in-order', true)], settings, role);
 }
 
 export async function createEffects(db: Kysely<ReceiverTables>): Promise<void> {

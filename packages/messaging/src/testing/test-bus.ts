@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Accept, Broker, Rejection } from '../broker.ts';
+import { createObservers } from '../observers.ts';
+import { silent } from './copies.ts';
 import { createRandom } from './random.ts';
 
 export interface TestBusOptions {
@@ -45,6 +47,7 @@ const REDELIVERY_MS = 5;
 export function createTestBus({ seed = 1, repeats = 0.2, refuse = () => undefined }: TestBusOptions = {}): TestBus {
   const random = createRandom(seed);
   const queues = new Map<string, Queue>();
+  const observers = createObservers(silent);
   let away = false;
 
   /** The next of some keys: which keys, and how many, is chance. */
@@ -92,6 +95,7 @@ export function createTestBus({ seed = 1, repeats = 0.2, refuse = () => undefine
 
   const connect = (): Broker => {
     const own: { queue: Queue; consumer: Consumer }[] = [];
+    const forgets: (() => void)[] = [];
     let closed = false;
 
     const leave = async (queue: Queue, consumer: Consumer): Promise<void> => {
@@ -111,7 +115,11 @@ export function createTestBus({ seed = 1, repeats = 0.2, refuse = () => undefine
           const missing = subscribers.find((subscriber) => !queues.get(subscriber)?.types.has(type));
           if (refusal !== undefined) rejections.push({ id, reason: 'refused', detail: refusal });
           else if (missing !== undefined) rejections.push({ id, reason: 'unroutable', detail: `${missing} has no queue for ${type}` });
-          else for (const subscriber of subscribers) queues.get(subscriber)?.items.push({ key, json: JSON.stringify(message) });
+          else {
+            const json = JSON.stringify(message);
+            for (const subscriber of subscribers) queues.get(subscriber)?.items.push({ key, json });
+            observers.tell(JSON.parse(json));
+          }
         }
         deliverAll();
         return rejections;
@@ -128,10 +136,17 @@ export function createTestBus({ seed = 1, repeats = 0.2, refuse = () => undefine
         return { stop: () => leave(queue, consumer) };
       },
 
+      async observe(types, observer) {
+        const forget = observers.add(types, observer);
+        forgets.push(forget);
+        return { stop: async () => forget() };
+      },
+
       health: async () => (away || closed ? { ok: false, detail: 'away' } : { ok: true }),
 
       async close() {
         closed = true;
+        for (const forget of forgets) forget();
         await Promise.all(own.map(({ queue, consumer }) => leave(queue, consumer)));
       },
     };
@@ -143,6 +158,7 @@ export function createTestBus({ seed = 1, repeats = 0.2, refuse = () => undefine
       away = true;
       return async () => {
         away = false;
+        observers.tellMissed();
         deliverAll();
       };
     },
