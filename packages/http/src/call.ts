@@ -1,9 +1,14 @@
 import { AppError, currentContext } from '@stoa/service';
 import type { FastifyInstance, HTTPMethods } from 'fastify';
 import { httpErrors } from './http-errors.ts';
+import { readAnswer } from './upstream/read-answer.ts';
+import type { Upstream } from './upstream/upstream.ts';
 
-/** Where a service is: in this process, or nowhere. (By URL, once services run in processes of their own.) */
-export type Locate = (service: string) => { readonly inject: FastifyInstance['inject'] } | undefined;
+/** Where a service is: in this process, or in others. */
+export type Place = { readonly inject: FastifyInstance['inject'] } | { readonly upstream: Upstream };
+
+/** @returns `undefined` for a service that is nowhere. */
+export type Locate = (service: string) => Place | undefined;
 
 export interface CallerOptions {
   readonly locate: Locate;
@@ -27,27 +32,59 @@ export interface CallAnswer {
 export type Caller = (service: string, call: Call) => Promise<CallAnswer>;
 
 /**
- * Calls between services. In the same process they go by `inject`: schema, credential, time limit and error envelope are
- * those of a call over the network.
+ * Calls between services. In the same process they go by `inject`, elsewhere over the network: schema, credential, time limit and error
+ * envelope are the same.
  * @returns any answer below 500. @throws 503 `service_unavailable` when the service is away, fails, or is too slow.
  */
 export function createCaller({ locate, credential, timeoutMs = 5_000 }: CallerOptions): Caller {
-  return async (service, { method, path, body }) => {
+  return async (service, call) => {
     const place = locate(service);
     if (place === undefined) throw unavailable(service, 'is not running here');
-    const context = currentContext();
-    const headers = {
-      authorization: credential,
-      ...(context === undefined ? {} : { 'x-correlation-id': context.correlationId, traceparent: context.traceparent }),
-    };
-    const answer = await withinTime(
-      place.inject({ method, url: path, headers, ...(body === undefined ? {} : { payload: body }) }),
-      timeoutMs,
-      service,
-    );
-    if (answer.statusCode >= 500) throw unavailable(service, `answered ${answer.statusCode}`);
-    return { status: answer.statusCode, body: answer.body === '' ? undefined : readJson(answer.body, service) };
+    const headers = { authorization: credential, ...contextHeaders() };
+    const answer = await ('upstream' in place
+      ? askUpstream(place.upstream, call, headers, timeoutMs)
+      : withinTime(inject(place, call, headers), timeoutMs, service));
+    if (answer.status >= 500) throw unavailable(service, `answered ${answer.status}`);
+    return { status: answer.status, body: answer.body === '' ? undefined : readJson(answer.body, service) };
   };
+}
+
+interface TextAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+function contextHeaders(): Record<string, string> {
+  const context = currentContext();
+  return context === undefined ? {} : { 'x-correlation-id': context.correlationId, traceparent: context.traceparent };
+}
+
+async function inject(
+  place: { readonly inject: FastifyInstance['inject'] },
+  { method, path, body }: Call,
+  headers: Record<string, string>,
+): Promise<TextAnswer> {
+  const answer = await place.inject({ method, url: path, headers, ...(body === undefined ? {} : { payload: body }) });
+  return { status: answer.statusCode, body: answer.body };
+}
+
+function askUpstream(
+  upstream: Upstream,
+  { method, path, body }: Call,
+  headers: Record<string, string>,
+  timeoutMs: number,
+): Promise<TextAnswer> {
+  const type = body === undefined ? [] : ['content-type', 'application/json'];
+  return readAnswer(
+    upstream,
+    {
+      method,
+      path,
+      headers: [...Object.entries(headers).flat(), ...type],
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    },
+    timeoutMs,
+  );
 }
 
 function readJson(body: string, service: string): unknown {
