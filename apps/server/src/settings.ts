@@ -116,6 +116,14 @@ const ownConfig = Type.Object({
   ),
   STOA_SECRET: Type.Optional(stoaSecret),
   SERVICES: Type.String({ default: 'all', description: 'Which services this process runs, by name and separated by commas, or all.' }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(
+    Type.String({
+      pattern: '^https?://[^\\s/?#]+\\S*$',
+      expected: 'the address of an OTLP/HTTP receiver, like http://collector:4318',
+      description:
+        'Where traces go. Absent: none are kept. The other OTEL_… variables mean what OpenTelemetry says: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS, OTEL_BSP_SCHEDULE_DELAY and so on.',
+    }),
+  ),
   LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
     default: 'info',
     description: 'From which level on lines are logged.',

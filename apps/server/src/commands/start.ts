@@ -10,6 +10,7 @@ import { type Platform, startPlatform } from '../platform.ts';
 import { GATEWAY, loadServices } from '../services.ts';
 import { chosenServices, readSettings, withPublicUrl } from '../settings.ts';
 import { onStopSignal } from '../signals.ts';
+import type { Telemetry, TelemetryOptions } from '../telemetry.ts';
 import { topologyOf } from '../topology.ts';
 
 /** How long a clean stop may take before the process ends all the same. */
@@ -29,6 +30,7 @@ export async function start(environment: Environment): Promise<void> {
   const ports = await Promise.all([...topology.ports].map(async ([name, number]) => [name, await findPort(number, host)] as const));
   const log = createLog({ level: config.LOG_LEVEL, destination: await logDestination() });
 
+  const telemetry = config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined ? undefined : await keepTraces({ environment, chosen, log });
   let house: House | undefined;
   let platform: Platform | undefined;
   let stopping: Promise<void> | undefined;
@@ -70,7 +72,7 @@ export async function start(environment: Environment): Promise<void> {
     stopping ??= starting
       .catch(() => {})
       .then(() => platform?.stop())
-      .finally(() => house?.close());
+      .finally(() => Promise.all([telemetry?.stop(), house?.close()]));
     return stopping;
   };
   handleSignalsAndFaults(stop, log);
@@ -80,6 +82,13 @@ export async function start(environment: Environment): Promise<void> {
     await stop();
     throw error;
   }
+}
+
+/** The SDK is loaded only where somebody wants traces. */
+async function keepTraces(options: TelemetryOptions): Promise<Telemetry | undefined> {
+  const { OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER } = options.environment;
+  if (OTEL_SDK_DISABLED === 'true' || OTEL_TRACES_EXPORTER === 'none') return undefined;
+  return (await import('../telemetry.ts')).startTelemetry(options);
 }
 
 const serviceCalled = (wanted: string, { services }: Platform) => services.find(({ name }) => name === wanted) as Service;
