@@ -1,5 +1,6 @@
-import { AppError, currentContext } from '@stoa/service';
+import { AppError, contextHeaders, currentContext } from '@stoa/service';
 import type { FastifyInstance, HTTPMethods } from 'fastify';
+import { inCallSpan } from './call-spans.ts';
 import { httpErrors } from './http-errors.ts';
 import { readAnswer } from './upstream/read-answer.ts';
 import type { Upstream } from './upstream/upstream.ts';
@@ -40,10 +41,11 @@ export function createCaller({ locate, credential, timeoutMs = 5_000 }: CallerOp
   return async (service, call) => {
     const place = locate(service);
     if (place === undefined) throw unavailable(service, 'is not running here');
-    const headers = { authorization: credential, ...contextHeaders() };
-    const answer = await ('upstream' in place
-      ? askUpstream(place.upstream, call, headers, timeoutMs)
-      : withinTime(inject(place, call, headers), timeoutMs, service));
+    const answer = await inCallSpan(service, call.method, () => {
+      const headers = { authorization: credential, ...contextHeaders(currentContext()) };
+      if ('upstream' in place) return askUpstream(place.upstream, call, headers, timeoutMs);
+      return withinTime(inject(place, call, headers), timeoutMs, service);
+    });
     if (answer.status >= 500) throw unavailable(service, `answered ${answer.status}`);
     return { status: answer.status, body: answer.body === '' ? undefined : readJson(answer.body, service) };
   };
@@ -52,11 +54,6 @@ export function createCaller({ locate, credential, timeoutMs = 5_000 }: CallerOp
 interface TextAnswer {
   readonly status: number;
   readonly body: string;
-}
-
-function contextHeaders(): Record<string, string> {
-  const context = currentContext();
-  return context === undefined ? {} : { 'x-correlation-id': context.correlationId, traceparent: context.traceparent };
 }
 
 async function inject(

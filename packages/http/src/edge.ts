@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createContext, currentContext, type RequestContext, runInContext } from '@stoa/service';
 import type { FastifyInstance } from 'fastify';
 import { httpErrors } from './http-errors.ts';
+import { endRequestSpan, startRequestSpan } from './request-spans.ts';
 import { setSecurityHeaders } from './security-headers.ts';
 
 /**
@@ -45,12 +46,12 @@ declare module 'fastify' {
 }
 
 /** What opens edges at one instance. */
-export type OpenEdge = (request: IncomingMessage, response: ServerResponse, route: string) => Edge;
+export type OpenEdge = (request: IncomingMessage, response: ServerResponse, route: string, isTraced?: boolean) => Edge;
 
 /** Makes the first hook of an instance: opens the edge, or takes the one that the gateway opened over. */
 export function installEdge(http: FastifyInstance, service: string, watch: WatchRequest): OpenEdge {
-  const open: OpenEdge = (request, response, route) => {
-    const edge = openEdge(http, request, response, service, route);
+  const open: OpenEdge = (request, response, route, isTraced = true) => {
+    const edge = openEdge(request, response, { owner: http, service, route, isTraced });
     watch(request, response, edge);
     return edge;
   };
@@ -69,7 +70,7 @@ export function installEdge(http: FastifyInstance, service: string, watch: Watch
     const route = request.routeOptions.url ?? NO_ROUTE;
     let edge = raw[kEdge];
     if (edge === undefined) {
-      edge = open(raw, reply.raw, route);
+      edge = open(raw, reply.raw, route, !request.routeOptions.config.held && !isOperation(route));
       // RFC 9112 §3.2: a server must.
       if (raw.headers.host === undefined && raw.httpVersion === '1.1') {
         return done(httpErrors.malformed_request({ message: 'The request has no header Host.' }));
@@ -88,18 +89,22 @@ export function installEdge(http: FastifyInstance, service: string, watch: Watch
 /** The route of a request that has none. */
 export const NO_ROUTE = '(none)';
 
-function openEdge(owner: FastifyInstance, raw: EdgeRequest, response: ServerResponse, service: string, route: string): Edge {
-  const { 'x-correlation-id': correlationId, traceparent } = raw.headers;
+/** Asked by machines every few seconds: a trace of each would bury the others. */
+const isOperation = (route: string): boolean => route.startsWith('/health/') || route === '/metrics';
+
+interface Opening extends Pick<Edge, 'owner' | 'service' | 'route'> {
+  readonly isTraced: boolean;
+}
+
+function openEdge(raw: EdgeRequest, response: ServerResponse, { isTraced, ...rest }: Opening): Edge {
+  const { 'x-correlation-id': correlationId, traceparent, tracestate } = raw.headers;
   const address = raw.socket?.remoteAddress ?? '';
-  const edge: Edge = {
-    owner,
-    context: createContext({ correlationId, traceparent, address }),
-    address,
-    startedAt: performance.now(),
-    route,
-    service,
-  };
+  const received = { correlationId, traceparent, tracestate, address };
+  const { context, span } = isTraced ? startRequestSpan(raw, received) : { context: createContext(received) };
+  const edge: Edge = { ...rest, context, address, startedAt: performance.now() };
   raw[kEdge] = edge;
+  if (span !== undefined)
+    response.once('close', () => endRequestSpan(span, raw, response, edge.service, edge.route === NO_ROUTE ? undefined : edge.route));
   response.setHeader('x-correlation-id', edge.context.correlationId);
   setSecurityHeaders(response);
   return edge;

@@ -1,4 +1,4 @@
-import type { Logger, Metrics } from '@stoa/service';
+import { type Logger, type Metrics, traceIdOf } from '@stoa/service';
 import { Histogram } from 'prom-client';
 import type { WatchRequest } from './edge.ts';
 
@@ -38,6 +38,7 @@ export function createRequestLog(log: Logger, metrics: Metrics): WatchRequest {
         ms: Math.round(milliseconds * 10) / 10,
         address,
         correlationId: context.correlationId,
+        traceId: traceIdOf(context.traceparent),
       };
       log[edge.isHeld ? 'debug' : 'info'](response.writableEnded ? line : { ...line, aborted: true }, 'request');
     });
