@@ -26,16 +26,16 @@ const MOST_PORTS = 5;
 
 /**
  * Starts the machine's `redis-server` on a free port of the loopback, with a folder of its own.
- * @param args more arguments for it, `--requirepass` and a password for example.
+ * @param args more arguments for it, `--requirepass` and a password for example, given the port.
  */
-export async function startRedisServer({ args = [] }: { readonly args?: readonly string[] } = {}): Promise<RedisServer> {
+export async function startRedisServer(args: (port: number) => readonly string[] = () => []): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'stoa-redis-'));
   let port = 0;
   let running: ChildProcess | undefined;
 
   async function start(): Promise<void> {
     const settings = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no'];
-    const child = spawn('redis-server', [...settings, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const child = spawn('redis-server', [...settings, ...args(port)], { stdio: ['ignore', 'pipe', 'ignore'] });
     running = child;
     const dieWithUs = () => child.kill('SIGKILL');
     process.once('exit', dieWithUs);
