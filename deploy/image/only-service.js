@@ -1,0 +1,18 @@
+// Makes this copy of the repository that of one service: the other services' folders go, and the server's dependencies on them, so
+// that `npm ci` brings nothing that only they need. Versions are still those of the lock file. Run in the image's build alone, as it
+// deletes: node deploy/image/only-service.js users
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+
+const chosen = process.argv[2];
+const services = readdirSync('services');
+if (!services.includes(chosen)) {
+  console.error(`SERVICE=${chosen}: there is no such service.\nFix: choose from ${services.join(', ')}, as --build-arg SERVICE=…`);
+  process.exit(64);
+}
+const others = services.filter((service) => service !== chosen);
+for (const other of others) rmSync(`services/${other}`, { recursive: true });
+
+const file = 'apps/server/package.json';
+const server = JSON.parse(readFileSync(file, 'utf8'));
+for (const other of others) delete server.dependencies[`@stoa/${other}`];
+writeFileSync(file, `${JSON.stringify(server, null, 2)}\n`);
