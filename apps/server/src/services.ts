@@ -1,6 +1,7 @@
 import type { Identity } from '@stoa/auth';
-import type { Locate } from '@stoa/http';
+import type { Locate, RateLimiter } from '@stoa/http';
 import type { Broker } from '@stoa/messaging';
+import type { RedisConnection } from '@stoa/redis';
 import type { Clock, DeriveKey, Logger, Metrics, ServiceDefinition } from '@stoa/service';
 
 /**
@@ -17,6 +18,11 @@ export interface ServiceDeps {
   readonly derive: DeriveKey;
   readonly locate: Locate;
   readonly identity: Identity;
+  /** Counts over all processes where there is Redis, else over this one. */
+  readonly limiter: RateLimiter;
+  readonly redis: RedisConnection | undefined;
+  /** Whether this process relays, handles, cleans up and sends, or only answers. */
+  readonly works: boolean;
   readonly instanceId: string;
 }
 

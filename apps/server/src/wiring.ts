@@ -1,6 +1,6 @@
 import { createIdentity, HOLD_SECONDS, type Identity, IdentityAnswer, serviceCredential } from '@stoa/auth';
 import { asyncApi } from '@stoa/contracts';
-import { type Caller, createCaller, type Locate } from '@stoa/http';
+import { type Caller, createCaller, createMemoryRateLimiter, type Locate } from '@stoa/http';
 import { createLocalBroker } from '@stoa/messaging';
 import { createDatabase } from '@stoa/postgres';
 import { createMetrics, type DeriveKey, type Environment, type Logger, loadConfig, type Service, systemClock, uuidv7 } from '@stoa/service';
@@ -40,7 +40,9 @@ export async function wire({ topology, environment, derive, log, databaseUrl }: 
   };
   const askUsers = createCaller({ locate, credential: serviceCredential(derive, 'identity'), timeoutMs: (HOLD_SECONDS + 5) * 1_000 });
   const identity = createIdentity({ ask: askForIdentity(askUsers), log, clock: systemClock });
-  const shared = { broker, metrics, clock: systemClock, derive, locate, identity, instanceId: uuidv7() };
+  const limiter = createMemoryRateLimiter(systemClock);
+  const common = { limiter, redis: undefined, works: topology.works };
+  const shared = { broker, metrics, clock: systemClock, derive, locate, identity, instanceId: uuidv7(), ...common };
 
   for (const definition of await loadServices(topology.here)) {
     const { name } = definition;

@@ -11,7 +11,7 @@ import { afterAll, expect, test } from 'vitest';
 import { connectRedis, type RedisConnection } from './index.ts';
 import { startRedisServer } from './testing/index.ts';
 
-const ends: (() => Promise<void>)[] = [];
+const ends: (() => PromiseLike<void>)[] = [];
 afterAll(async () => {
   for (const end of ends.toReversed()) await end();
 });

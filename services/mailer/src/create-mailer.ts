@@ -33,11 +33,13 @@ export interface MailerDeps {
   readonly identity: Identity;
   readonly clock: Clock;
   readonly instanceId: string;
+  /** Whether this process takes up events and sends, or only answers. */
+  readonly works: boolean;
 }
 
 /** The whole service: an event comes in, a row waits in `mails`, a sender takes it to the transport. */
 export async function createMailer(deps: MailerDeps): Promise<Service> {
-  const { config, database, broker, log, metrics, derive, locate, identity, clock, instanceId } = deps;
+  const { config, database, broker, log, metrics, derive, locate, identity, clock, instanceId, works } = deps;
   const { MAIL_URL: url, MAIL_FROM: from, MAIL_RATE_PER_SECOND: ratePerSecond } = config;
   const connections = config.MAIL_CONNECTIONS ?? connectionsFor(ratePerSecond);
   const render = createRenderer(config.PUBLIC_URL);
@@ -60,6 +62,7 @@ export async function createMailer(deps: MailerDeps): Promise<Service> {
     jobs: [cleanUp],
     crons: [{ job: cleanUp.name, everySeconds: 60 }],
     instanceId,
+    works,
   });
   const secrets = createUsersSecrets(createCaller({ locate, credential: serviceCredential(derive, 'mailer') }));
   const mailerMetrics = createMailerMetrics(metrics, database);
@@ -69,7 +72,8 @@ export async function createMailer(deps: MailerDeps): Promise<Service> {
   const health = async () => [
     await database.health(),
     ...(await messaging.health()),
-    sending?.health() ?? { name: 'sender', background: true as const, ok: false, detail: 'not started' },
+    // Where nothing is sent, there is nothing to tell of it.
+    ...(works ? [sending?.health() ?? { name: 'sender', background: true as const, ok: false, detail: 'not started' }] : []),
     ...(transport ? [transport.health()] : []),
   ];
   const http = await createHttp({
@@ -95,24 +99,19 @@ export async function createMailer(deps: MailerDeps): Promise<Service> {
   installDeadLetterRoutes(http, messaging.deadLetters);
   const mailbox = url === 'mailbox:' ? openMailbox({ http, database, log }) : undefined;
 
+  async function send(): Promise<void> {
+    transport = mailbox ? await mailbox.openTransport({ from, connections }) : createSmtpTransport({ url, from, connections });
+    const pace = { ratePerSecond, connections };
+    sending = await startSending({ database, transport, secrets, render, metrics: mailerMetrics, log, instanceId, ...pace });
+  }
+
   return {
     name: 'mailer',
     http,
     health,
     async start() {
       await mailbox?.start();
-      transport = mailbox ? await mailbox.openTransport({ from, connections }) : createSmtpTransport({ url, from, connections });
-      sending = await startSending({
-        database,
-        transport,
-        secrets,
-        render,
-        metrics: mailerMetrics,
-        log,
-        instanceId,
-        ratePerSecond,
-        connections,
-      });
+      if (works) await send();
       await messaging.start();
     },
     async stop() {

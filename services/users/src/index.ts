@@ -18,6 +18,8 @@ import { addSetUp } from './wiring/set-up.ts';
 export interface UsersDeps extends KitDeps {
   readonly broker: Broker;
   readonly instanceId: string;
+  /** Whether this process relays and does its jobs, or only answers. */
+  readonly works: boolean;
 }
 
 export { createUsersAdministration, type UsersAdministration } from './wiring/administration.ts';
@@ -30,8 +32,8 @@ export const users: ServiceDefinition<UsersDeps, typeof usersConfig> = {
   create: createUsers,
 };
 
-async function createUsers({ broker, instanceId, ...deps }: UsersDeps): Promise<Service> {
-  const { config, database, log, metrics, clock } = deps;
+async function createUsers({ broker, instanceId, works, ...deps }: UsersDeps): Promise<Service> {
+  const { config, database, log, metrics, clock, redis } = deps;
   const usersTx = (tx: Transaction<UsersSchema>) => createUsersTx(tx, messaging);
   const cleanUp = createCleanUp({ config, clock, usersTx });
   const messaging = createMessaging<UsersSchema>({
@@ -44,8 +46,9 @@ async function createUsers({ broker, instanceId, ...deps }: UsersDeps): Promise<
     jobs: [cleanUp, createPasswordResetJob({ clock, usersTx })],
     crons: [{ job: cleanUp.name, everySeconds: 60 }],
     instanceId,
+    works,
   });
-  const health = async () => [await database.health(), ...(await messaging.health())];
+  const health = async () => [await database.health(), ...(await messaging.health()), ...(redis ? [redis.health()] : [])];
   const kit = await createKit(deps, messaging, health);
 
   addRegistration(kit);

@@ -89,7 +89,8 @@ export async function mailerFixture(environment: Environment = {}) {
     gone,
     /** Every line that any copy wrote, down to `trace`. */
     logged,
-    async start(): Promise<Service> {
+    /** @param works false for a copy that only answers. */
+    async start({ works = true } = {}): Promise<Service> {
       const log = createLog({ level: 'trace', destination });
       const metrics = createMetrics();
       const own = createDatabase<MailerTables>({ url, name: 'mailer', log, metrics });
@@ -110,6 +111,7 @@ export async function mailerFixture(environment: Environment = {}) {
         identity: who.identity,
         clock: systemClock,
         instanceId: uuidv7(),
+        works,
       });
       await service.http.ready();
       await service.start();

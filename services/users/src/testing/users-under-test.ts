@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { createIdentity, type IdentityAnswer, serviceCredential } from '@stoa/auth';
+import { createMemoryRateLimiter, type RateLimiter } from '@stoa/http';
 import { createLocalBroker, type Message, messagingMigrations } from '@stoa/messaging';
 import { drained } from '@stoa/messaging/testing';
 import { houseMigrations } from '@stoa/postgres';
 import { testDatabase } from '@stoa/postgres/testing';
+import type { RedisConnection } from '@stoa/redis';
 import { createKeys, createLog, type Environment, fakeClock, loadConfig } from '@stoa/service';
 import { sql } from 'kysely';
 import { Registry } from 'prom-client';
@@ -23,8 +25,14 @@ export function somebody(): Person {
 
 export const basic = ({ email, password }: Person) => `Basic ${Buffer.from(`${email}:${password}`).toString('base64')}`;
 
+/** What a copy of the service has of what others may have too. */
+export interface Shared {
+  readonly limiter?: RateLimiter;
+  readonly redis?: RedisConnection;
+}
+
 /** The service on a database of its own, with a clock that stands still, a collected log, and a mailer that only takes note. */
-export async function usersUnderTest(environment: Environment = {}, { bcryptCost = 4 } = {}) {
+export async function usersUnderTest(environment: Environment = {}, { bcryptCost = 4, ...shared }: { bcryptCost?: number } & Shared = {}) {
   const sources = [
     { name: 'messaging', directory: messagingMigrations },
     { name: 'house', directory: houseMigrations },
@@ -47,7 +55,7 @@ export async function usersUnderTest(environment: Environment = {}, { bcryptCost
   const config = { ...loadConfig(users.config, environment), BCRYPT_COST: bcryptCost };
   const metrics = new Registry();
   /** Each copy has an identity of its own, as each process has. */
-  const create = async (metrics: Registry) => {
+  const create = async (metrics: Registry, { limiter = createMemoryRateLimiter(clock), redis }: Shared) => {
     const ask = async (question: object) => {
       const answer = await service.http.inject({
         method: 'POST',
@@ -59,10 +67,11 @@ export async function usersUnderTest(environment: Environment = {}, { bcryptCost
       return answer.json() as IdentityAnswer;
     };
     const identity = createIdentity({ ask, log, clock });
-    const service = await users.create({ config, database, broker, log, metrics, clock, derive, identity, instanceId: 'test' });
+    const common = { config, database, broker, log, metrics, clock, derive, identity };
+    const service = await users.create({ ...common, limiter, redis, works: true, instanceId: 'test' });
     return { identity, service };
   };
-  const { identity, service } = await create(metrics);
+  const { identity, service } = await create(metrics, shared);
   await service.start();
   await identity.start();
   const { http } = service;
@@ -87,9 +96,9 @@ export async function usersUnderTest(environment: Environment = {}, { bcryptCost
     http,
     service,
     metrics,
-    /** Another copy of the service on the same database: it shares neither mutex nor limits. */
-    another: async () => {
-      const copy = await create(new Registry());
+    /** Another copy of the service on the same database: it shares no mutex, and of limits and codes what is given. */
+    another: async (shared: Shared = {}) => {
+      const copy = await create(new Registry(), shared);
       await copy.identity.start();
       return {
         ...copy.service,

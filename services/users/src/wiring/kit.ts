@@ -1,7 +1,8 @@
 import { actorOf, type Identity, installAccess } from '@stoa/auth';
-import { type Cursors, createCursors, createHttp, createMemoryRateLimiter, type Http, installIdempotency } from '@stoa/http';
+import { type Cursors, createCursors, createHttp, type Http, installIdempotency, type RateLimiter } from '@stoa/http';
 import type { Messaging } from '@stoa/messaging';
 import { createPgIdempotency, type Database } from '@stoa/postgres';
+import type { RedisConnection } from '@stoa/redis';
 import type { Clock, DeriveKey, HealthPart, Logger, Metrics } from '@stoa/service';
 import { type Authenticator, createAuthenticator } from '../application/authenticate.ts';
 import type { IdentityFeed } from '../application/identity-feed.ts';
@@ -26,6 +27,9 @@ export interface KitDeps {
   readonly derive: DeriveKey;
   /** What this process knows of who may come in; it asks this service. */
   readonly identity: Identity;
+  readonly limiter: RateLimiter;
+  /** Where the live codes are; in Postgres where there is none. */
+  readonly redis: RedisConnection | undefined;
 }
 
 /** What the parts of this service stand on: each takes what it needs, adds its use cases and its routes. */
@@ -46,7 +50,7 @@ export async function createKit(
   messaging: Pick<Messaging<UsersSchema>, 'outbox' | 'jobs'>,
   health: () => Promise<readonly HealthPart[]>,
 ): Promise<Kit> {
-  const { config, database, log, metrics, clock, derive, identity } = deps;
+  const { config, database, log, metrics, clock, derive, identity, limiter } = deps;
   const http = await createHttp({
     name: 'users',
     title: 'Stoa users',
@@ -81,7 +85,7 @@ export async function createKit(
     passwords,
     inTransaction,
     authenticator: createAuthenticator({ users, passwords, inTransaction, clock, defaultRegion: config.PHONE_DEFAULT_REGION }),
-    limits: createAddressLimits(createMemoryRateLimiter(clock), config),
+    limits: createAddressLimits(limiter, config),
     cursors: createCursors(derive),
     feed,
     signingKeys: createPgSigningKeys(database, derive, clock),
