@@ -1,6 +1,7 @@
 import type { PostgresPool, PostgresPoolClient } from 'kysely';
 import type pg from 'pg';
 import { createStatementNames } from './statement-names.ts';
+import { databaseOf, inStatementSpan } from './statement-spans.ts';
 import { asUnavailable } from './unavailable.ts';
 
 /**
@@ -9,6 +10,7 @@ import { asUnavailable } from './unavailable.ts';
  */
 export function namedPool(pool: pg.Pool): PostgresPool {
   const nameOf = createStatementNames();
+  const database = databaseOf(pool.options.connectionString);
   // Kysely keeps state per client object, so each real client has one stand-in for its whole life.
   const named = new WeakMap<pg.PoolClient, PostgresPoolClient>();
 
@@ -16,7 +18,9 @@ export function namedPool(pool: pg.Pool): PostgresPool {
     const query = async (text: string, values: readonly unknown[]): Promise<pg.QueryResult> => {
       const name = nameOf(text);
       try {
-        return await client.query({ text, values: values as unknown[], ...(name && { name }) });
+        return await inStatementSpan(database, text, name, () =>
+          client.query({ text, values: values as unknown[], ...(name && { name }) }),
+        );
       } catch (error) {
         throw asUnavailable(error);
       }
