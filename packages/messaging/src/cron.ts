@@ -16,11 +16,11 @@ export async function declareCrons<Schema>(db: Kysely<Schema>, crons: readonly C
 
 /**
  * Enqueues what is due and moves its time on, in one statement: the row's lock lets one process do it. However long nobody was there,
- * a job is enqueued once; and not at all while its last run is still to be done.
+ * a job is enqueued once; and not at all while its last run is still to be done. Its trace begins with its run.
  * @returns milliseconds until the next one is due.
  */
 export async function runCrons<Schema>(db: Kysely<Schema>, service: string, crons: readonly Cron[]): Promise<number> {
-  const { correlationId, traceparent } = createContext();
+  const { correlationId } = createContext();
   const jobs = crons.map(({ job }) => job);
   await sql`
     with due as (
@@ -30,7 +30,7 @@ export async function runCrons<Schema>(db: Kysely<Schema>, service: string, cron
       returning job
     )
     insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data)
-    select consumer, id, due.job, 1, ${service}, 'cron', now(), ${correlationId}, ${traceparent}, '{}'
+    select consumer, id, due.job, 1, ${service}, 'cron', now(), ${correlationId}, '', '{}'
     from due join unnest(${jobs}::text[], ${jobs.map(jobConsumer)}::text[], ${jobs.map(() => uuidv7())}::uuid[]) as declared (job, consumer, id) on declared.job = due.job
     where not exists (select from inbox last where last.consumer = declared.consumer and last.key = 'cron' and last.status = 'pending')`.execute(
     db,

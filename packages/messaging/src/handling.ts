@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createContext, runInContext } from '@stoa/service';
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { InboxRow } from './inbox-rows.ts';
+import { inHandlingSpan } from './message-spans.ts';
 import type { Message } from './types.ts';
 
 /** What a worker serves: a consumer, or a job. */
@@ -16,7 +16,7 @@ export interface Handler<Schema> {
 export async function runHandler<Schema>(
   handler: Handler<Schema>,
   tx: Transaction<Schema>,
-  { message }: InboxRow,
+  row: InboxRow,
   timeoutMs: number,
 ): Promise<void> {
   const finished = new AbortController();
@@ -25,7 +25,7 @@ export async function runHandler<Schema>(
     () => {},
   );
   try {
-    await runInContext(createContext(message), () => Promise.race([handler.handle(tx, message), late]));
+    await inHandlingSpan(handler.name, row, () => Promise.race([handler.handle(tx, row.message), late]));
   } finally {
     finished.abort();
   }

@@ -3,6 +3,7 @@ import type { Logger } from '@stoa/service';
 import { type Backoff, backoffMs } from './backoff.ts';
 import type { Broker, Rejection } from './broker.ts';
 import { startLoop } from './loop.ts';
+import { publishInSpans } from './message-spans.ts';
 import { createOutboxRows, type OutboxRow } from './outbox-rows.ts';
 import type { MessagingSettings } from './settings.ts';
 import { createWaitingTypes } from './waiting-types.ts';
@@ -55,7 +56,8 @@ export function createRelay<Schema>({ service, database, broker, log, instanceId
     try {
       for (let wave = [...batch]; wave.length > 0; ) {
         const [first, later] = splitByKey(wave);
-        const rejections = new Map((await broker.publish(first)).map((rejection) => [rejection.id, rejection]));
+        const refusals = await publishInSpans(first, (outgoing) => broker.publish(outgoing));
+        const rejections = new Map(refusals.map((rejection) => [rejection.id, rejection]));
         const [rejected, taken] = split(first, ({ message }) => rejections.has(message.id));
         for (const { id, message } of taken) {
           sent.push(id);

@@ -1,5 +1,5 @@
 import type { Database } from '@stoa/postgres';
-import type { Logger } from '@stoa/service';
+import { type Logger, traceIdOf } from '@stoa/service';
 import type { Transaction } from 'kysely';
 import { backoffMs } from './backoff.ts';
 import { type Handler, limitTransaction, runHandler } from './handling.ts';
@@ -75,7 +75,8 @@ export function startWorker<Schema>({ handler, database, permits, log, settings,
     const dead = error instanceof PermanentError || attempts >= settings.handleAttempts;
     await countFailure(database.query, id, describe(error), backoffMs(settings.backoff, attempts), dead);
     observe.failed(name);
-    const details = { err: error, consumer: name, messageId: message.id, attempts, correlationId: message.correlationId };
+    const { id: messageId, correlationId, traceparent } = message;
+    const details = { err: error, consumer: name, messageId, attempts, correlationId, traceId: traceIdOf(traceparent) || undefined };
     if (dead) log.error(details, 'message is dead');
     else log.warn(details, 'message failed, will try again');
   }
