@@ -1,0 +1,51 @@
+import type { CacheRule } from '@stoa/http';
+import type { FastifyRequest } from 'fastify';
+import type { Place } from './store.ts';
+
+/** A route whose answers may be kept. */
+export interface CachedRoute {
+  /** The service that owns it. */
+  readonly service: string;
+  /** Its pattern. */
+  readonly url: string;
+  readonly cache: CacheRule;
+}
+
+/** Headers of a request that its answer may vary by. */
+export const NEGOTIATED = ['accept', 'accept-encoding', 'origin'] as const;
+
+/**
+ * Everything that the answer depends on, as the service reads it: the route, the decoded parameters of its path, the query whatever its
+ * order and encoding. JSON keeps them apart, whatever is in them.
+ */
+export function placeOf({ url, cache }: CachedRoute, { params, query }: Pick<FastifyRequest, 'params' | 'query'>): Place {
+  const parameters = params as Readonly<Record<string, string>>;
+  const asked = query as Readonly<Record<string, string | string[]>>;
+  const names = Object.keys(asked).sort();
+  const key = JSON.stringify([url, Object.values(parameters), names.map((name) => [name, asked[name]])]);
+  const dependsOn = new Set(Object.values(cache.invalidatedBy));
+  dependsOn.delete('*');
+  const tags = [...dependsOn].map((name) => pathTag(url, name, parameters[name] ?? ''));
+  return { key, tags: [routeTag(url), ...tags] };
+}
+
+/** The place of one of several answers that differ by headers of the request. */
+export const variantOf = ({ key, tags }: Place, vary: readonly string[], request: Pick<FastifyRequest, 'headers'>): Place => ({
+  key: JSON.stringify([key, ...vary.map((name) => [name, request.headers[name] ?? null])]),
+  tags,
+});
+
+/** What every answer of a route is kept under. */
+export const routeTag = (url: string): string => url;
+
+/** What the answers of one path are kept under: it begins with the route's tag and a line end, which no route has. */
+export const pathTag = (url: string, parameter: string, value: string): string => `${url}\n${parameter}=${value}`;
+
+/** The names in a `Vary` that count, in their order; undefined when it names others, or everything. */
+export function negotiatedBy(vary: string | undefined): readonly string[] | undefined {
+  if (vary === undefined) return [];
+  const names = vary.split(',').map((name) => name.trim().toLowerCase());
+  // Nobody who sends one of the first two is answered from here.
+  const counting = names.filter((name) => name !== '' && name !== 'authorization' && name !== 'cookie');
+  return counting.every((name) => (NEGOTIATED as readonly string[]).includes(name)) ? [...new Set(counting)].sort() : undefined;
+}
