@@ -1,4 +1,4 @@
-import { uuidv7 } from '@stoa/service';
+import { currentContext, uuidv7 } from '@stoa/service';
 import { sql, type Transaction } from 'kysely';
 import type { Renderer } from './render.ts';
 import type { MailerTables } from './tables.ts';
@@ -57,7 +57,8 @@ export async function queueMail<Name extends TemplateName>(
       message_id: `<${id}@${domain}>`,
       cause_id: cause.id,
       correlation_id: cause.correlationId,
-      traceparent: cause.traceparent,
+      // Of the handler that runs, which is the one that puts it there.
+      traceparent: currentContext()?.traceparent ?? cause.traceparent,
     })
     .onConflict((conflict) => conflict.columns(['cause_id', 'template']).doNothing())
     .execute();

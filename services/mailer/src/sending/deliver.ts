@@ -1,4 +1,4 @@
-import { AppError, createContext, type Logger, runInContext } from '@stoa/service';
+import { AppError, inReceivedSpan, inSpan, type Logger } from '@stoa/service';
 import type { MailerMetrics } from '../metrics.ts';
 import { DELETED_REASON } from '../on-user-deleted.ts';
 import type { Rendered, Renderer } from '../render.ts';
@@ -32,7 +32,16 @@ export type Deliver = (mail: ClaimedMail) => Promise<MailStatus | undefined>;
  * @throws only when the database is away; the caller tries again to settle.
  */
 export function createDeliver({ attempts, transport, secrets, render, metrics, log, signal }: DeliverOptions): Deliver {
-  return (mail) => runInContext(createContext(mail), () => deliver(mail));
+  return (mail) =>
+    inReceivedSpan(
+      mail,
+      () => ({ kind: 'consumer', name: `deliver ${mail.template}`, attributes: { 'stoa.mail.template': mail.template } }),
+      async (span) => {
+        const status = await deliver(mail);
+        span?.set({ 'stoa.mail.status': status });
+        return status;
+      },
+    );
 
   async function deliver(mail: ClaimedMail): Promise<MailStatus | undefined> {
     if (mail.isUserDeleted) return await supersede(mail, DELETED_REASON);
@@ -72,7 +81,10 @@ export function createDeliver({ attempts, transport, secrets, render, metrics, l
     signal.addEventListener('abort', abort);
     const observe = metrics.sending.startTimer();
     try {
-      const answer = await transport.send({ messageId, to: recipient, ...parts }, cut.signal);
+      const answer = await inSpan(
+        () => ({ kind: 'client', name: 'send mail', attributes: {} }),
+        () => transport.send({ messageId, to: recipient, ...parts }, cut.signal),
+      );
       observe();
       await attempts.end(mail, attempt, 'sent', withoutSecret(answer, secret), { status: 'sent' });
       return done(mail, 'sent');
