@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { accessTable } from './reports/access.ts';
 import { configurationTable, environmentExample } from './reports/configuration.ts';
+import { gatewayDirectory } from './reports/directory.ts';
 import { apiDocuments } from './reports/documents.ts';
 import { schemaDocuments } from './reports/schemas.ts';
 
@@ -18,6 +19,7 @@ const reports = new Map([
   ['.env.example', environmentExample()],
   [`${reference}/access.md`, await accessTable()],
   [`${reference}/configuration.md`, configurationTable()],
+  ['services/gateway/src/directory.generated.json', await gatewayDirectory()],
   ...[...(await apiDocuments()), ...(await schemaDocuments())].map(([name, text]): [string, string] => [`${reference}/${name}`, text]),
 ]);
 const outdated = globSync(`${reference}/**/*.{json,md}`, { cwd: root }).filter((path) => !reports.has(path));

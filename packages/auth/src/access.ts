@@ -2,6 +2,7 @@ import { type Http, mergeProblems, problems } from '@stoa/http';
 import type { DeriveKey } from '@stoa/service';
 import type { FastifyRequest, FastifySchema, onRequestHookHandler } from 'fastify';
 import { authErrors } from './errors.ts';
+import { installForwarded } from './forwarded.ts';
 import type { Identity } from './identity.ts';
 import { type Principal, tokenMissing, userOf } from './principal.ts';
 import { verifyServiceCredential } from './service-credential.ts';
@@ -37,13 +38,15 @@ const NOT_READABLE = 'bearer ';
 
 /**
  * Makes `config.access` of every route that is declared from now on hold, before its body is read, and shows it in the
- * description. A route below /v1/ or /internal/ that does not say it keeps the service from starting.
+ * description. A route below /v1/ or /internal/ that does not say it keeps the service from starting. The client's address is taken from
+ * the gateway, where a request comes by it.
  */
 export function installAccess(http: Http, { identity, derive }: { identity: Identity; derive: DeriveKey }): void {
   const described = new WeakSet<object>();
 
   const routeAccess: RouteAccess[] = [];
 
+  installForwarded(http, derive);
   http.decorate('routeAccess', routeAccess);
   http.decorateRequest('principal', undefined);
   http.addHook('onRoute', (route) => {

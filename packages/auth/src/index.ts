@@ -8,6 +8,7 @@ export {
 } from './access-tokens.ts';
 export { type BasicCredentials, basicChallenge, parseBasic } from './basic.ts';
 export { authErrors } from './errors.ts';
+export { createForwarding, FORWARDED_HEADER } from './forwarded.ts';
 export { API_KEY_PREFIX, createIdentity, type Identity, type IdentityOptions } from './identity.ts';
 export { HOLD_SECONDS, IdentityAnswer, IdentityQuestion, type IdentityState, type Revocation } from './identity-feed.ts';
 export {

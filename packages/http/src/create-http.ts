@@ -113,8 +113,10 @@ export async function createHttp(options: HttpOptions): Promise<Http> {
   const declaredRoutes: DeclaredRoute[] = [];
   http.decorate('declaredRoutes', declaredRoutes);
   http.addHook('onRoute', ({ url, method, config }) => {
-    const cache = config?.cache;
-    declaredRoutes.push(...[method].flat().map((each) => ({ method: each, url, ...(cache && { cache }) })));
+    const { cache, waitSeconds } = config ?? {};
+    declaredRoutes.push(
+      ...[method].flat().map((each) => ({ method: each, url, ...(cache && { cache }), ...(waitSeconds && { waitSeconds }) })),
+    );
   });
   http.setValidatorCompiler(createValidatorCompiler());
   const openEdge = installEdge(http, name, createRequestLog(log, metrics));

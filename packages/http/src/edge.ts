@@ -12,8 +12,8 @@ import { setSecurityHeaders } from './security-headers.ts';
 export interface Edge {
   readonly owner: FastifyInstance;
   readonly context: RequestContext;
-  /** The client's address. */
-  readonly address: string;
+  /** The client's address: that of the connection, or what `setClientAddress` said. */
+  address: string;
   readonly startedAt: number;
   /** The pattern of the route that took the request, for logs and metrics: never the path with its ids. */
   route: string;
@@ -30,6 +30,14 @@ const kEdge = Symbol('stoa.edge');
 
 type EdgeRequest = IncomingMessage & { [kEdge]?: Edge };
 
+/** Sets the client's address, as somebody says who has proved that he is to be believed: the gateway, or a proxy in front of it. */
+export function setClientAddress(raw: IncomingMessage, address: string): void {
+  const edge = edgeOf(raw);
+  edge.address = address;
+  // The same object is the context of what runs already.
+  (edge.context as { address?: string }).address = address;
+}
+
 /** The request's edge; every request that reaches a hook or a handler has one. */
 export const edgeOf = (raw: IncomingMessage): Edge => (raw as EdgeRequest)[kEdge] as Edge;
 
@@ -37,6 +45,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Requests are held until there is news: their number and time say nothing, so that they are logged at `debug` and not measured. */
     held?: boolean;
+    /** So many seconds the head of an answer may take on purpose, as it waits for something: a proxy in between waits as long. */
+    waitSeconds?: number;
   }
   interface FastifyRequest {
     /** The client's address as the edge saw it. */

@@ -4,7 +4,7 @@ export { type Call, type CallAnswer, type Caller, type CallerOptions, createCall
 export { type CallerLimitsOptions, installCallerLimits } from './caller-limits.ts';
 export { createHttp, type Http, type HttpOptions } from './create-http.ts';
 export { type Cursors, createCursors, Page, PageQuery, pageOf } from './cursors.ts';
-export { type Edge, edgeOf } from './edge.ts';
+export { type Edge, edgeOf, setClientAddress } from './edge.ts';
 export { entityTag, IfMatch, namesTag, requireMatch } from './entity-tags.ts';
 export { createFailureLimit, type FailureLimit, type FailureLimitOptions } from './failure-limit.ts';
 export { httpErrors } from './http-errors.ts';
@@ -18,4 +18,6 @@ export { type LimitOptions, limitBy, limitByAddress, type RateLimiter, type Rate
 export { sendProblem } from './refusals.ts';
 export { PAGE_CSP } from './security-headers.ts';
 export { Text, type TextOptions } from './text.ts';
+export type { AnswerHeaders, Receiver, Sending, UpstreamRequest } from './upstream/exchange.ts';
+export { readAnswer } from './upstream/read-answer.ts';
 export { createUpstream, type Upstream, type UpstreamOptions } from './upstream/upstream.ts';

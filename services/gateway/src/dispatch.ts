@@ -1,16 +1,16 @@
 import type { Http } from '@stoa/http';
-import type { Service } from '@stoa/service';
+import type { Behind } from './behind/behind.ts';
+import type { ResponseCache } from './cache/response-cache.ts';
 
 /** What each instance answers for itself, and what only services may call. */
 const OWN = /^\/(?:health\/|metrics$|internal\/)/;
 
-/**
- * Declares the service's routes on the gateway. The last hook of each takes the reply over and hands the raw request to the
- * service's own instance, as fast as if it had listened itself. Two services with one route do not start.
- */
-export function dispatchTo(gateway: Http, { http }: Service): void {
-  for (const { method, url } of (http as Http).declaredRoutes) {
+/** Declares the service's routes on the gateway; the last hook of each hands the request over. Two services with one route do not start. */
+export function dispatchTo(gateway: Http, behind: Behind, responses?: ResponseCache): void {
+  for (const route of behind.routes) {
+    const { method, url, cache } = route;
     if (OWN.test(url)) continue;
+    const handOver = behind.handOver(route);
     gateway.route({
       method,
       url,
@@ -18,10 +18,7 @@ export function dispatchTo(gateway: Http, { http }: Service): void {
       exposeHeadRoute: false,
       config: { access: 'owner' },
       schema: { hide: true },
-      onRequest: (request, reply) => {
-        reply.hijack();
-        http.routing(request.raw, reply.raw);
-      },
+      onRequest: cache && method === 'GET' && responses ? responses.before({ service: behind.name, url, cache }, handOver) : handOver,
       handler: () => {
         throw new Error('the service has answered already');
       },
@@ -29,9 +26,10 @@ export function dispatchTo(gateway: Http, { http }: Service): void {
   }
 }
 
-/** Headers by which a client could claim to be somebody, or to come from somewhere, else. No proxy is trusted. */
+/** Headers by which a client could claim to be somebody, or to come from somewhere, else. */
 const FORGEABLE = /^(?:x-user|x-stoa|x-forwarded|x-real-ip|forwarded|x-client-ip|true-client-ip)/;
 
+/** To come after what reads them of those who may set them. */
 export function dropForgedHeaders(gateway: Http): void {
   gateway.addHook('onRequest', (request, _reply, done) => {
     const { headers } = request.raw;

@@ -1,8 +1,11 @@
 import { authErrors, type Identity, installAccess, serviceCredential } from '@stoa/auth';
-import { createCaller, createCursors, createHttp, type Http, httpErrors } from '@stoa/http';
+import { createCaller, createCursors, createHttp, type Http, httpErrors, type Place, type Upstream } from '@stoa/http';
 import { DEAD_LETTERS_PATH, deadLetterErrors } from '@stoa/messaging';
-import type { DeriveKey, ErrorCatalogue, HealthPart, Logger, Metrics, Service, ServiceDefinition } from '@stoa/service';
-import { Type } from 'typebox';
+import type { DeriveKey, ErrorCatalogue, Logger, Metrics, Service, ServiceDefinition } from '@stoa/service';
+import { type Static, Type } from 'typebox';
+import { type Behind, behindHere } from './behind/behind.ts';
+import { behindElsewhere } from './behind/behind-elsewhere.ts';
+import { type Directory, readDirectory } from './behind/directory.ts';
 import { createAllDeadLetters } from './dead-letters/all-dead-letters.ts';
 import { deadLettersRoutes } from './dead-letters/dead-letters.routes.ts';
 import { dispatchTo, dropForgedHeaders } from './dispatch.ts';
@@ -13,17 +16,33 @@ import { createFrame } from './pages/frame.ts';
 import { serveLanding } from './pages/landing.ts';
 import { readinessPage } from './pages/readiness.ts';
 import { serveProblems } from './problems.ts';
+import { createProxy } from './proxy/proxy-to.ts';
+import { readTrustedProxies, trustProxies } from './trusted-proxies.ts';
 
-export const gatewayConfig = Type.Object({});
+export type { Directory };
+
+export const gatewayConfig = Type.Object({
+  TRUSTED_PROXIES: Type.String({
+    default: '',
+    expected: 'addresses and CIDRs, like 10.0.0.7,192.168.0.0/16,fd00::/8',
+    description: 'Proxies in front of the gateway: from them, and nobody else, the address of a client is taken out of X-Forwarded-For.',
+  }),
+});
 
 export interface GatewayDeps {
+  /** Without it no proxy is trusted. */
+  readonly config?: Static<typeof gatewayConfig>;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly derive: DeriveKey;
   /** What this process knows of who may come in. */
   readonly identity: Identity;
-  /** The services behind it, all in this process so far. */
+  /** The services behind it that run in this process. */
   readonly services: readonly Service[];
+  /** Those that run in others: what they declare stands in the directory. Closed by who made them. */
+  readonly elsewhere?: readonly Upstream[];
+  /** Another directory than the generated one, for services that are made for a test. */
+  readonly directory?: Directory;
   /** The document that `/asyncapi.json` serves. */
   readonly asyncApi: object;
 }
@@ -31,13 +50,16 @@ export interface GatewayDeps {
 export const gateway: ServiceDefinition<GatewayDeps, typeof gatewayConfig> = {
   name: 'gateway',
   config: gatewayConfig,
+  checkConfig: ({ TRUSTED_PROXIES }) => void readTrustedProxies(TRUSTED_PROXIES),
   create: createGateway,
 };
 
 /** The one entry: operations, documents and pages of its own, and every route that a service behind it declares. */
-async function createGateway({ log, metrics, derive, identity, services, asyncApi }: GatewayDeps): Promise<Service> {
-  const health = async () => [identity.health(), ...(await healthOf(services))];
-  const frame = createFrame(services);
+async function createGateway(deps: GatewayDeps): Promise<Service> {
+  const { config, log, metrics, derive, identity, asyncApi } = deps;
+  const behind = everythingBehind(deps);
+  const health = async () => [identity.health(), ...(await Promise.all(behind.map((each) => each.health()))).flat()];
+  const frame = createFrame(behind);
   const http = await createHttp({
     name: 'gateway',
     title: 'Stoa',
@@ -51,50 +73,46 @@ async function createGateway({ log, metrics, derive, identity, services, asyncAp
     readinessPage: (readiness) => readinessPage(frame, readiness),
   });
   installAccess(http, { identity, derive });
+  trustProxies(http, config?.TRUSTED_PROXIES ?? '');
   dropForgedHeaders(http);
   serveAssets(http);
-  serveLanding(http, frame, services);
-  serveProblems(http, frame, catalogueOf(services));
+  serveLanding(http, frame, behind);
+  serveProblems(http, frame, catalogueOf(behind));
   serveDocs(http, frame);
-  serveDeadLetters(http, { log, derive, services });
-  for (const service of services) dispatchTo(http, service);
+  serveDeadLetters(http, deps, behind);
+  for (const each of behind) dispatchTo(http, each);
   // Made once, at the first question: only then have all routes been declared.
   let openApi: object | undefined;
-  http.get('/openapi.json', { schema: { hide: true } }, async () => (openApi ??= mergeOpenApi(http, services)));
+  http.get('/openapi.json', { schema: { hide: true } }, async () => (openApi ??= mergeOpenApi(http, behind)));
   http.get('/asyncapi.json', { schema: { hide: true } }, async () => asyncApi);
   return { name: 'gateway', http: http as unknown as Service['http'], start: async () => {}, stop: async () => {}, health };
 }
 
-function serveDeadLetters(http: Http, { log, derive, services }: Pick<GatewayDeps, 'log' | 'derive' | 'services'>): void {
-  const having = services.filter(({ http }) => (http as Http).declaredRoutes.some(({ url }) => url === DEAD_LETTERS_PATH));
-  if (having.length === 0) return;
-  const locate = (name: string) => having.find((service) => service.name === name)?.http;
-  const call = createCaller({ locate, credential: serviceCredential(derive, 'gateway') });
-  const names = having.map(({ name }) => name);
+/** @throws Error for a service that the directory does not know. */
+function everythingBehind({ services, elsewhere = [], directory, derive, log }: GatewayDeps): Behind[] {
+  const known = elsewhere.length === 0 ? {} : (directory ?? readDirectory());
+  return [
+    ...services.map(behindHere),
+    ...elsewhere.map((upstream) => {
+      const entry = known[upstream.name];
+      if (entry === undefined) throw new Error(`The service ${upstream.name} is not in the directory: npm run reports`);
+      return behindElsewhere(entry, createProxy(upstream, derive, log));
+    }),
+  ];
+}
+
+function serveDeadLetters(http: Http, { log, derive, services, elsewhere = [] }: GatewayDeps, behind: readonly Behind[]): void {
+  const names = behind.filter(({ routes }) => routes.some(({ url }) => url === DEAD_LETTERS_PATH)).map(({ name }) => name);
+  if (names.length === 0) return;
+  const places = new Map<string, Place>([
+    ...services.map((service): [string, Place] => [service.name, { inject: service.http.inject.bind(service.http) }]),
+    ...elsewhere.map((upstream): [string, Place] => [upstream.name, { upstream }]),
+  ]);
+  const call = createCaller({ locate: (name) => places.get(name), credential: serviceCredential(derive, 'gateway') });
   deadLettersRoutes(http, { deadLetters: createAllDeadLetters(call, names, log), cursors: createCursors(derive), services: names });
 }
 
-/** One that cannot even be asked hides none of the others. */
-async function healthOf(services: readonly Service[]): Promise<HealthPart[]> {
-  const parts = await Promise.all(services.map(partsOf));
-  return parts.flat();
-}
-
-async function partsOf(service: Service): Promise<readonly HealthPart[]> {
-  try {
-    return (await service.health()).map((part) => ({ ...part, name: `${service.name}: ${part.name}` }));
-  } catch {
-    return [{ name: service.name, ok: false, detail: 'could not be asked' }];
-  }
-}
-
 /** All errors of the house. A code means the same wherever it is answered. */
-function catalogueOf(services: readonly Service[]): ErrorCatalogue {
-  return Object.assign(
-    {},
-    httpErrors.catalogue,
-    authErrors.catalogue,
-    deadLetterErrors.catalogue,
-    ...services.map(({ http }) => (http as Http).errorCatalogue),
-  );
+function catalogueOf(behind: readonly Behind[]): ErrorCatalogue {
+  return Object.assign({}, httpErrors.catalogue, authErrors.catalogue, deadLetterErrors.catalogue, ...behind.map(({ errors }) => errors));
 }

@@ -1,21 +1,22 @@
 import type { Http } from '@stoa/http';
-import type { Service } from '@stoa/service';
+import type { Behind } from './behind/behind.ts';
 
 interface Tag {
   readonly name: string;
   readonly description?: string;
 }
 
-interface Document {
+/** What of a description is looked at here; the rest goes along. */
+export interface OpenApiDocument {
   readonly paths?: Record<string, Record<string, { readonly tags?: readonly string[] }>>;
   readonly tags?: Tag[];
   readonly components?: { schemas?: Record<string, unknown>; securitySchemes?: Record<string, unknown> };
 }
 
 /** One document of all services: their public paths under the gateway's own title. What is internal stays out. */
-export function mergeOpenApi(gateway: Http, services: readonly Service[]): object {
-  const own = gateway.swagger() as Document;
-  const documents = services.map(({ http }) => (http as Http).swagger() as Document);
+export function mergeOpenApi(gateway: Http, behind: readonly Behind[]): object {
+  const own = gateway.swagger() as OpenApiDocument;
+  const documents = behind.map((each) => each.openApi());
   const paths = documents
     .flatMap((document) => Object.entries(document.paths ?? {}))
     .filter(([path]) => !/^\/(?:internal\/|health\/|metrics$)/.test(path));

@@ -1,14 +1,13 @@
-import type { Http } from '@stoa/http';
 import { page } from '@stoa/http/pages';
-import type { Service } from '@stoa/service';
+import type { Behind } from '../behind/behind.ts';
 
 /** The frame of the house's pages, with links to those of the gateway and to what a service behind it shows. */
 export type Frame = (parts: Omit<Parameters<typeof page>[0], 'nav'>) => string;
 
-export function createFrame(services: readonly Service[]): Frame {
+export function createFrame(behind: readonly Behind[]): Frame {
   const nav = [
     ['/docs', 'API'],
-    ...(hasMailbox(services) ? ([['/mailbox', 'Mailbox']] as const) : []),
+    ...(hasMailbox(behind) ? ([['/mailbox', 'Mailbox']] as const) : []),
     ['/problems', 'Errors'],
     ['/health/ready', 'Health'],
   ] as const;
@@ -16,5 +15,4 @@ export function createFrame(services: readonly Service[]): Frame {
 }
 
 /** Whether mails stay in this house: the mailer shows them then. */
-export const hasMailbox = (services: readonly Service[]): boolean =>
-  services.some(({ http }) => (http as Http).declaredRoutes.some(({ url }) => url === '/mailbox'));
+export const hasMailbox = (behind: readonly Behind[]): boolean => behind.some(({ routes }) => routes.some(({ url }) => url === '/mailbox'));

@@ -51,6 +51,7 @@ export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRou
   http.get(
     '/mailbox/messages/latest',
     {
+      config: { waitSeconds: 60 },
       schema: {
         tags,
         summary: 'The newest message, with its code and links; waits for it if need be',

@@ -1,0 +1,41 @@
+import type { DeclaredRoute, Http } from '@stoa/http';
+import type { ErrorCatalogue, HealthPart, Service } from '@stoa/service';
+import type { onRequestHookHandler } from 'fastify';
+import type { OpenApiDocument } from '../open-api.ts';
+
+/** A service as the gateway sees it, wherever it runs. */
+export interface Behind {
+  readonly name: string;
+  readonly routes: readonly DeclaredRoute[];
+  readonly errors: ErrorCatalogue;
+  /** To be asked once all routes have been declared. */
+  openApi(): OpenApiDocument;
+  /** The last hook of a route of its: hands the request over, and is not done. */
+  handOver(route: DeclaredRoute): onRequestHookHandler;
+  /** How it is, with its name before each part. */
+  health(): Promise<readonly HealthPart[]>;
+}
+
+/** One that runs in this process: its instance gets the raw request, as fast as if it had listened itself. */
+export function behindHere(service: Service): Behind {
+  const { name } = service;
+  const http = service.http as Http;
+  return {
+    name,
+    routes: http.declaredRoutes,
+    errors: http.errorCatalogue,
+    openApi: () => http.swagger() as OpenApiDocument,
+    handOver: () => (request, reply) => {
+      reply.hijack();
+      http.routing(request.raw, reply.raw);
+    },
+    async health() {
+      try {
+        return (await service.health()).map((part) => ({ ...part, name: `${name}: ${part.name}` }));
+      } catch {
+        // One that cannot even be asked hides none of the others.
+        return [{ name, ok: false, detail: 'could not be asked' }];
+      }
+    },
+  };
+}

@@ -1,0 +1,110 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createForwarding, FORWARDED_HEADER } from '@stoa/auth';
+import { type AnswerHeaders, type DeclaredRoute, type Edge, edgeOf, type Receiver, type Sending, type Upstream } from '@stoa/http';
+import { type AppError, type DeriveKey, type Logger, runInContext } from '@stoa/service';
+import type { FastifyReply, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify';
+import { forwardedHeaders, setAnswerHeaders } from './forward-headers.ts';
+import { hasBody, isSmall, readBody, streamBody } from './read-body.ts';
+
+/** How long a service may wait until its answer begins; a route that waits on purpose adds to it. */
+const HEAD_MS = 30_000;
+
+export interface ProxyTarget {
+  readonly upstream: Upstream;
+  readonly forwarding: (address: string) => string;
+  readonly log: Logger;
+}
+
+export const createProxy = (upstream: Upstream, derive: DeriveKey, log: Logger): ProxyTarget => ({
+  upstream,
+  forwarding: createForwarding(derive),
+  log,
+});
+
+/** The hook that hands requests for a route to its service in another process, streamed in both directions. */
+export function proxyTo(proxy: ProxyTarget, { waitSeconds = 0 }: DeclaredRoute): onRequestHookHandler {
+  const headMs = HEAD_MS + waitSeconds * 1_000;
+  return (request, reply, done) => {
+    const edge = edgeOf(request.raw);
+    edge.service = proxy.upstream.name;
+    new Passing(proxy, reply, edge, done).begin(request.raw, headMs);
+  };
+}
+
+/** One request on its way through. As long as nothing was answered, an error is the gateway's to answer, as on a route of its own. */
+class Passing implements Receiver {
+  readonly #proxy: ProxyTarget;
+  readonly #reply: FastifyReply;
+  readonly #response: ServerResponse;
+  readonly #edge: Edge;
+  readonly #refuse: HookHandlerDoneFunction;
+  #sending: Sending | undefined;
+
+  constructor(proxy: ProxyTarget, reply: FastifyReply, edge: Edge, refuse: HookHandlerDoneFunction) {
+    this.#proxy = proxy;
+    this.#reply = reply;
+    this.#response = reply.raw;
+    this.#edge = edge;
+    this.#refuse = refuse;
+  }
+
+  begin(request: IncomingMessage, headMs: number): void {
+    this.#response.once('close', () => this.#leave());
+    if (!hasBody(request)) this.#send(request, headMs, undefined);
+    else if (isSmall(request)) readBody(request, (body) => this.#send(request, headMs, body));
+    else
+      this.#send(
+        request,
+        headMs,
+        streamBody(request, () => this.#leave()),
+      );
+  }
+
+  #send(request: IncomingMessage, headMs: number, body: Buffer | AsyncIterable<Buffer> | undefined): void {
+    if (this.#response.destroyed) return;
+    const { context, address } = this.#edge;
+    const headers = forwardedHeaders(request.headers);
+    headers.push('x-correlation-id', context.correlationId, 'traceparent', context.traceparent);
+    if (context.tracestate !== undefined) headers.push('tracestate', context.tracestate);
+    headers.push(FORWARDED_HEADER, this.#proxy.forwarding(address));
+    const { method = 'GET', url = '/' } = request;
+    const hasKey = request.headers['idempotency-key'] !== undefined;
+    this.#sending = this.#proxy.upstream.send({ method, path: originForm(url), headers, body, hasKey, headMs }, this);
+  }
+
+  head(status: number, headers: AnswerHeaders): void {
+    const response = this.#response;
+    this.#reply.hijack();
+    response.statusCode = status;
+    setAnswerHeaders(response, headers);
+    // What is streamed may say nothing for long: its head is not to wait for it.
+    if (headers['content-length'] === undefined) response.flushHeaders();
+  }
+
+  data(chunk: Buffer): boolean {
+    if (this.#response.write(chunk)) return true;
+    this.#response.once('drain', () => this.#sending?.resume());
+    return false;
+  }
+
+  end(): void {
+    this.#response.end();
+  }
+
+  fail(error: AppError): void {
+    if (this.#response.destroyed) return;
+    runInContext(this.#edge.context, () => {
+      if (!this.#reply.sent) return this.#refuse(error);
+      // Half an answer must not look like a whole one.
+      this.#proxy.log.warn({ err: error.cause, upstream: this.#proxy.upstream.name }, 'an answer was broken off');
+      this.#response.destroy();
+    });
+  }
+
+  #leave(): void {
+    this.#sending?.abort();
+  }
+}
+
+/** A client may send a whole URL (RFC 9112 §3.2.2): its path is what the route was found by. */
+const originForm = (url: string): string => (url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?#]*/i, '') || '/');
