@@ -40,6 +40,8 @@ export default defineConfig({
       { test: { name: 'api', include: files('api.test'), ...withDatabase } },
       { test: { name: 'machine', include: files('machine.test'), ...withProcesses, exclude: [...exclude, 'test/e2e'] } },
       { test: { name: 'e2e', include: [...files('e2e.test'), 'test/e2e/*.machine.test.ts'], ...alone(1) } },
+      // RabbitMQ and Redis at their standard ports: `.ci/services` brings them. Some files start, and break, servers of their own.
+      { test: { name: 'services', include: files('services.test'), ...withDatabase, testTimeout: 120_000 } },
       // Minutes each, and no part of `npm test`.
       { test: { name: 'chaos', include: files('chaos.test'), ...alone(3), testTimeout: 900_000, hookTimeout: 300_000 } },
       // The same Stoas as many processes, on RabbitMQ and Redis.
