@@ -1,10 +1,10 @@
 import { createIdentity, HOLD_SECONDS, type Identity, IdentityAnswer, serviceCredential } from '@stoa/auth';
 import { asyncApi } from '@stoa/contracts';
-import { type Caller, createCaller, createMemoryRateLimiter, type Locate } from '@stoa/http';
-import { createLocalBroker } from '@stoa/messaging';
+import { type Caller, createCaller, type Locate } from '@stoa/http';
 import { createDatabase } from '@stoa/postgres';
 import { createMetrics, type DeriveKey, type Environment, type Logger, loadConfig, type Service, systemClock, uuidv7 } from '@stoa/service';
 import { Compile } from 'typebox/compile';
+import { openOutside } from './outside.ts';
 import { loadServices } from './services.ts';
 import type { Topology } from './topology.ts';
 
@@ -24,25 +24,27 @@ export interface Wired {
   readonly front: Service;
   /** Who may come in, for every guard of the process; to be started once the services answer. */
   readonly identity: Identity;
-  /** Closes the pools and the broker. */
+  /** Closes the pools and what leads outside. */
   close(): Promise<void>;
 }
 
 /** Makes the services of this process and ties them together and to the others. Opens nothing yet. */
 export async function wire({ topology, environment, derive, log, databaseUrl }: WiringOptions): Promise<Wired> {
   const metrics = createMetrics();
-  const broker = createLocalBroker({ log });
+  const outside = await openOutside({ topology, log, metrics });
+  const { broker, redis, limiter, upstreams } = outside;
   const made = new Map<string, Service>();
-  const closing: (() => Promise<void>)[] = [() => broker.close()];
+  const closing: (() => Promise<void>)[] = [() => outside.close()];
   const locate: Locate = (name) => {
     const service = made.get(name);
-    return service && { inject: service.http.inject.bind(service.http) };
+    if (service !== undefined) return { inject: service.http.inject.bind(service.http) };
+    const upstream = upstreams.get(name);
+    return upstream && { upstream };
   };
   const askUsers = createCaller({ locate, credential: serviceCredential(derive, 'identity'), timeoutMs: (HOLD_SECONDS + 5) * 1_000 });
   const identity = createIdentity({ ask: askForIdentity(askUsers), log, clock: systemClock });
-  const limiter = createMemoryRateLimiter(systemClock);
-  const common = { limiter, redis: undefined, works: topology.works };
-  const shared = { broker, metrics, clock: systemClock, derive, locate, identity, instanceId: uuidv7(), ...common };
+  const { works } = topology;
+  const shared = { broker, redis, limiter, works, metrics, clock: systemClock, derive, locate, identity, instanceId: uuidv7() };
 
   for (const definition of await loadServices(topology.here)) {
     const { name } = definition;
@@ -57,7 +59,16 @@ export async function wire({ topology, environment, derive, log, databaseUrl }: 
   let front = services[0] as Service;
   if (topology.hasGateway) {
     const { gateway } = await import('@stoa/gateway');
-    front = await gateway.create({ metrics, log, derive, identity, services, asyncApi: asyncApi() });
+    front = await gateway.create({
+      config: loadConfig(gateway.config, environment),
+      metrics,
+      log,
+      derive,
+      identity,
+      services,
+      elsewhere: [...upstreams.values()],
+      asyncApi: asyncApi(),
+    });
   }
   await Promise.all([...services, front].map((service) => service.http.ready()));
   return {

@@ -1,0 +1,53 @@
+import { createMemoryRateLimiter, createUpstream, type RateLimiter, type Upstream } from '@stoa/http';
+import { type Broker, createLocalBroker } from '@stoa/messaging';
+import type { RedisConnection } from '@stoa/redis';
+import { type HealthPart, type Logger, type Metrics, systemClock } from '@stoa/service';
+import { LOCAL } from './settings.ts';
+import { StartProblem } from './start-problem.ts';
+import type { Topology } from './topology.ts';
+
+/** What this process shares with others: the bus, Redis, and the services that run elsewhere. */
+export interface Outside {
+  readonly broker: Broker;
+  readonly redis: RedisConnection | undefined;
+  /** Exact over all copies where there is Redis. */
+  readonly limiter: RateLimiter;
+  readonly upstreams: ReadonlyMap<string, Upstream>;
+  health(): Promise<readonly HealthPart[]>;
+  close(): Promise<void>;
+}
+
+export interface OutsideOptions {
+  readonly topology: Pick<Topology, 'brokerUrl' | 'redisUrl' | 'elsewhere'>;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Waits for none of it: what is away comes back by itself. */
+export async function openOutside({ topology, log, metrics }: OutsideOptions): Promise<Outside> {
+  const broker = await createBroker(topology.brokerUrl, log);
+  const redis = topology.redisUrl === undefined ? undefined : (await import('@stoa/redis')).connectRedis({ url: topology.redisUrl, log });
+  const upstreams = new Map([...topology.elsewhere].map(([name, urls]) => [name, createUpstream({ name, urls, log, metrics })]));
+  return {
+    broker,
+    redis,
+    limiter: createMemoryRateLimiter(systemClock),
+    upstreams,
+    async health() {
+      // In one process there is no bus that could be away.
+      const bus = topology.brokerUrl === LOCAL ? [] : [{ name: 'broker', background: true as const, ...(await broker.health()) }];
+      return [...bus, ...(redis === undefined ? [] : [redis.health()])];
+    },
+    async close() {
+      await Promise.all([...upstreams.values()].map((upstream) => upstream.close()));
+      await broker.close();
+      await redis?.close();
+    },
+  };
+}
+
+/** The adapter is loaded only where it is used. */
+async function createBroker(url: string, log: Logger): Promise<Broker> {
+  if (url === LOCAL) return createLocalBroker({ log });
+  throw new StartProblem(`There is no adapter for BROKER_URL=${new URL(url).protocol} yet.`, 'Use BROKER_URL=local:.', 78);
+}
