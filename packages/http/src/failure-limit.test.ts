@@ -24,6 +24,27 @@ async function settle(outcome: string): Promise<string> {
   throw new Error(outcome);
 }
 
+test('over two processes with one store: being many is no failure, and no more fail than it says', async () => {
+  const limiter = createMemoryRateLimiter(fakeClock());
+  const processes = [limitOf(limiter), limitOf(limiter)];
+  const times = (count: number, outcome: string) =>
+    Promise.all(Array.from({ length: count }, (_, index) => processes[index % 2]?.attempt(outcome)));
+  expect(new Set(await times(100, 'right'))).toEqual(new Set(['right']));
+  const guesses = await times(100, 'wrong');
+  expect(guesses.filter((outcome) => outcome === 'wrong')).toHaveLength(3);
+  expect(guesses.filter((outcome) => outcome === 'Enough.')).toHaveLength(97);
+});
+
+test('a process that died with a place in hand keeps it, and lets nobody wait for longer than a request takes', async () => {
+  const clock = fakeClock();
+  const limiter = createMemoryRateLimiter(clock);
+  for (let n = 0; n < 3; n += 1) await limiter.reserve(policy, 'a', 15_000);
+  const { run } = limitOf(limiter);
+  const waiting = expect(run(() => settle('right'))).rejects.toThrow('Enough.');
+  clock.advance(15_000);
+  await waiting;
+});
+
 describe('a limit on failures', () => {
   test('counts what is wrong; what is right, or fails otherwise, takes no place', async () => {
     const { attempt } = limitOf();
@@ -66,8 +87,12 @@ describe('a limit on failures', () => {
   });
 
   test('that cannot give a place back lets the next in line go on', async () => {
-    const memory = createMemoryRateLimiter(fakeClock());
+    const clock = fakeClock();
+    const memory = createMemoryRateLimiter(clock);
     const { attempt } = limitOf({ ...memory, refund: async () => Promise.reject(new Error('the store is away')) }, 1);
-    expect(await Promise.all([attempt('right'), attempt('right')])).toEqual(['the store is away', 'Enough.']);
+    const [first, second] = [attempt('right'), attempt('right')];
+    expect(await first).toBe('the store is away');
+    clock.advance(15_000);
+    expect(await second).toBe('Enough.');
   });
 });

@@ -1,5 +1,5 @@
-import { type LimitOptions, limitBy, type RateLimiter, type RatePolicy } from './rate-limit.ts';
-import { createUndecided } from './undecided.ts';
+import { type LimitOptions, type RateLimiter, type RatePolicy, type RateState, tellLimit } from './rate-limit.ts';
+import { createUndecided, type Place } from './undecided.ts';
 
 export interface FailureLimitOptions extends Pick<LimitOptions, 'refusal'> {
   readonly limiter: RateLimiter;
@@ -11,8 +11,8 @@ export interface FailureLimitOptions extends Pick<LimitOptions, 'refusal'> {
 export interface FailureLimit {
   /**
    * Reserves a place among the failures of the key, does `work`, and gives the place back unless that failed. Reserving first means
-   * that parallel guesses cannot pass the limit together. Who finds places taken that may yet be given back waits for that, as
-   * being many is no failure. With a `reply` the client is told how many are left.
+   * that parallel guesses cannot pass the limit together. Who finds places taken that may yet be given back, in this process or
+   * another, waits for that, as being many is no failure. With a `reply` the client is told how many are left.
    * @param signal ends the waiting; its reason is thrown.
    * @throws 429 `rate_limited`, or the refusal of the options, before `work`.
    */
@@ -23,24 +23,38 @@ interface RunOptions extends Pick<LimitOptions, 'reply'> {
   readonly signal: AbortSignal;
 }
 
+/** Longer than a request is let wait and work: a process that died with a place in hand keeps others waiting no longer. */
+const UNDECIDED_MS = 15_000;
+
 /** A limit on what goes wrong, log-ins for example: whoever makes no mistakes never meets it. */
 export function createFailureLimit({ limiter, policy, isFailure, refusal }: FailureLimitOptions): FailureLimit {
   const undecided = createUndecided();
+
+  async function reserve(key: string, place: Place, signal: AbortSignal): Promise<RateState> {
+    for (;;) {
+      const state = await limiter.reserve(policy, key, UNDECIDED_MS);
+      if (state.allowed && state.remaining > 0) place.admitted();
+      if (state.allowed || state.undecided === 0) return state;
+      await place.otherDecided(signal);
+    }
+  }
+
   return {
     async run(key, { signal, reply }, work) {
+      if (policy.limit === 0) return await work();
       const place = undecided.enter(key);
-      const placeFreed = () => place.otherDecided(signal);
-      let giveBack = async () => {};
+      let state: RateState | undefined;
       let failed = false;
       try {
-        giveBack = await limitBy(limiter, policy, key, { placeFreed, ...(reply && { reply }), ...(refusal && { refusal }) });
+        state = await reserve(key, place, signal);
+        tellLimit(policy, state, { ...(reply && { reply }), ...(refusal && { refusal }) });
         return await work();
       } catch (error) {
         failed = isFailure(error);
         throw error;
       } finally {
         try {
-          if (!failed) await giveBack();
+          if (state?.allowed) await (failed ? limiter.confirm(policy, key, state) : limiter.refund(policy, key, state));
         } finally {
           place.leave();
         }

@@ -2,6 +2,7 @@ import { fakeClock } from '@stoa/service';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createMemoryRateLimiter } from './memory-rate-limiter.ts';
+import { rateLimiterContract } from './rate-limiter-contract.ts';
 
 const policy = { name: 'tries', limit: 3, windowSeconds: 60 };
 const start = new Date('2026-01-01T00:00:00Z');
@@ -12,14 +13,13 @@ function limiterAt(clock = fakeClock(start), maxKeys?: number) {
   return { clock, limiter, consume };
 }
 
-describe('a limit', () => {
-  test('lets exactly so many of parallel requests through', async () => {
-    const { consume } = limiterAt();
-    const states = await Promise.all(Array.from({ length: 50 }, () => consume()));
-    expect(states.filter(({ allowed }) => allowed)).toHaveLength(3);
-    expect(states.map(({ remaining }) => remaining).slice(0, 5)).toEqual([2, 1, 0, 0, 0]);
-  });
+rateLimiterContract('memory', async () => {
+  const clock = fakeClock(start);
+  const limiter = createMemoryRateLimiter(clock);
+  return { limiters: [limiter, limiter], until: async (time) => clock.advance(time - clock.now().getTime()) };
+});
 
+describe('a limit', () => {
   test('holds until the last millisecond of its window, which begins with the first request', async () => {
     const { clock, consume } = limiterAt();
     for (let n = 0; n < 3; n++) await consume();
@@ -38,14 +38,6 @@ describe('a limit', () => {
     expect((await consume()).allowed).toBe(true);
   });
 
-  test('counts each key and each policy for itself', async () => {
-    const { consume } = limiterAt();
-    for (let n = 0; n < 3; n++) await consume('a');
-    expect((await consume('a')).allowed).toBe(false);
-    expect((await consume('b')).allowed).toBe(true);
-    expect((await consume('a', { ...policy, name: 'others' })).allowed).toBe(true);
-  });
-
   test('is never passed within a window, whatever the pace', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 40_000 }), { maxLength: 60 }), async (pauses) => {
@@ -59,26 +51,6 @@ describe('a limit', () => {
         expect(Math.max(0, ...byWindow.values())).toBeLessThanOrEqual(3);
       }),
     );
-  });
-});
-
-describe('a refund', () => {
-  test('gives one place back, and no more than were taken', async () => {
-    const { limiter, consume } = limiterAt();
-    const state = await consume();
-    await limiter.refund(policy, 'a', state);
-    await limiter.refund(policy, 'a', state);
-    const states = [await consume(), await consume(), await consume(), await consume()];
-    expect(states.map(({ allowed }) => allowed)).toEqual([true, true, true, false]);
-  });
-
-  test('that comes after its window ended takes nothing from the next one', async () => {
-    const { clock, limiter, consume } = limiterAt();
-    const early = await consume();
-    clock.advance(60_000);
-    await consume();
-    await limiter.refund(policy, 'a', early);
-    expect((await consume()).remaining).toBe(1);
   });
 });
 

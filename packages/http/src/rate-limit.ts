@@ -18,15 +18,27 @@ export interface RateState {
   readonly resetSeconds: number;
   /** When the window ends, in milliseconds of the store's clock: which window it is. */
   readonly endsAt: number;
+  /** Places that others have reserved, and of which it is not decided yet whether they stay taken. */
+  readonly undecided: number;
+  /** Which reservation it is. */
+  readonly reservation?: string;
 }
 
-/** Counts by key in windows that begin with their first request. Exact over everything that shares the store. */
+/**
+ * Counts by key in windows that begin with their first request. Exact over everything that shares the store.
+ * `rate-limiter-contract.ts` is what every adapter passes.
+ */
 export interface RateLimiter {
+  /** Takes a place, where one is left. */
   consume(policy: RatePolicy, key: string): Promise<RateState>;
   /**
-   * Takes one `consume` back, for limits on failures: reserved before, given back after a success. Nothing happens when the
-   * window of `state` is over.
+   * Takes a place that may be given back, for limits on failures: reserved before, given back after a success. Until `confirm` or
+   * `refund`, and for `forMs` at most, others are told that it is undecided; the place itself is taken until the window ends.
    */
+  reserve(policy: RatePolicy, key: string, forMs: number): Promise<RateState>;
+  /** The place that was reserved stays taken. */
+  confirm(policy: RatePolicy, key: string, state: RateState): Promise<void>;
+  /** Gives the place of a `consume` or `reserve` back. Nothing happens when the window of `state` is over. */
   refund(policy: RatePolicy, key: string, state: RateState): Promise<void>;
 }
 
@@ -36,31 +48,24 @@ export interface LimitOptions {
   readonly reply?: FastifyReply;
   /** The error of a refusal; `rate_limited` by default. */
   readonly refusal?: (retryAfterSeconds: number) => AppError;
-  /** Asked when the limit is reached: whether a place may have been given back meanwhile, to be tried for again. */
-  readonly placeFreed?: () => Promise<boolean>;
 }
 
 /**
  * Counts one against the policy for the key.
- * @returns a function that takes it back.
  * @throws 429 `rate_limited` with `Retry-After`, or the refusal of the options.
  */
-export async function limitBy(
-  limiter: RateLimiter,
-  policy: RatePolicy,
-  key: string,
-  { reply, refusal = rateLimited, placeFreed = async () => false }: LimitOptions = {},
-): Promise<() => Promise<void>> {
-  if (policy.limit === 0) return async () => {};
-  let state = await limiter.consume(policy, key);
-  while (!state.allowed && (await placeFreed())) state = await limiter.consume(policy, key);
+export async function limitBy(limiter: RateLimiter, policy: RatePolicy, key: string, options: LimitOptions = {}): Promise<void> {
+  if (policy.limit > 0) tellLimit(policy, await limiter.consume(policy, key), options);
+}
+
+/** Tells the client how many are left. @throws the refusal where none is. */
+export function tellLimit(policy: RatePolicy, state: RateState, { reply, refusal = rateLimited }: LimitOptions): void {
   const { allowed, remaining, resetSeconds } = state;
   if (reply !== undefined) {
     setItem(reply, 'ratelimit-policy', policy.name, `;q=${policy.limit};w=${policy.windowSeconds}`);
     setItem(reply, 'ratelimit', policy.name, `;r=${remaining};t=${resetSeconds}`);
   }
   if (!allowed) throw refusal(resetSeconds);
-  return () => limiter.refund(policy, key, state);
 }
 
 /** Counts the request against the policy for its address. @throws 429 `rate_limited`. */

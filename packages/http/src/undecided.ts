@@ -1,10 +1,14 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 /** One request that holds a place of a limit, or tries for one. */
 export interface Place {
+  /** It has got its place, and there are more: the next in line may try. */
+  admitted(): void;
   /**
-   * Waits in line until another request of the key is decided. @returns false at once when there is none: what is taken then
-   * stays taken. @throws the reason of the signal.
+   * Waits in line until another request of the key is decided or admitted; who is alone in this process waits for a moment, as
+   * another process may decide. @throws the reason of the signal.
    */
-  otherDecided(signal: AbortSignal): Promise<boolean>;
+  otherDecided(signal: AbortSignal): Promise<void>;
   /** Decided: the next in line may try. To be called once, whatever happened. */
   leave(): void;
 }
@@ -15,6 +19,9 @@ interface Line {
   readonly waiting: Set<() => void>;
 }
 
+/** How often other processes are looked after, by one request of a key and process. */
+const LOOK_EVERY_MS = 50;
+
 /** The requests of this process of which it is not known yet whether they will have failed, by key. */
 export function createUndecided() {
   const lines = new Map<string, Line>();
@@ -24,10 +31,19 @@ export function createUndecided() {
       const line = lines.get(key) ?? { inside: 0, waiting: new Set() };
       lines.set(key, line);
       line.inside += 1;
+      const callNext = (): boolean => {
+        const [next] = line.waiting;
+        next?.();
+        return next !== undefined;
+      };
       return {
+        admitted: () => void callNext(),
         async otherDecided(signal) {
-          if (line.inside === 1) return false;
           signal.throwIfAborted();
+          if (line.inside === 1) {
+            await delay(LOOK_EVERY_MS * (0.5 + Math.random()), undefined, { signal }).catch(() => signal.throwIfAborted());
+            return;
+          }
           const { promise, resolve, reject } = Promise.withResolvers<void>();
           // Back inside in the instant of its call, so that nobody takes the line for empty meanwhile.
           const goOn = () => {
@@ -45,13 +61,10 @@ export function createUndecided() {
             signal.removeEventListener('abort', giveUp);
             if (line.waiting.has(goOn)) goOn();
           }
-          return true;
         },
         leave() {
           line.inside -= 1;
-          const [next] = line.waiting;
-          if (next !== undefined) next();
-          else if (line.inside === 0) lines.delete(key);
+          if (!callNext() && line.inside === 0) lines.delete(key);
         },
       };
     },

@@ -1,2 +1,3 @@
+export { type LimitersUnderTest, rateLimiterContract } from '../rate-limiter-contract.ts';
 export { type HostileRequest, hostileRequests, type Target } from './hostile-requests.ts';
 export { type RawAnswer, sendRaw } from './send-raw.ts';
