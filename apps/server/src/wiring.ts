@@ -1,6 +1,6 @@
 import { createIdentity, HOLD_SECONDS, type Identity, IdentityAnswer, serviceCredential } from '@stoa/auth';
 import { asyncApi } from '@stoa/contracts';
-import { type Caller, createCaller, type Locate } from '@stoa/http';
+import { type Caller, createCaller, type Http, type Locate } from '@stoa/http';
 import { createDatabase } from '@stoa/postgres';
 import { createMetrics, type DeriveKey, type Environment, type Logger, loadConfig, type Service, systemClock, uuidv7 } from '@stoa/service';
 import { Compile } from 'typebox/compile';
@@ -69,6 +69,11 @@ export async function wire({ topology, environment, derive, log, databaseUrl }: 
       elsewhere: [...upstreams.values()],
       asyncApi: asyncApi(),
     });
+  }
+  const processHealth = async () => [identity.health(), ...(await outside.health())];
+  for (const name of ['', ...topology.ports.keys()]) {
+    const listening = made.get(name) ?? front;
+    (listening.http as Http).healthSources.push(processHealth);
   }
   await Promise.all([...services, front].map((service) => service.http.ready()));
   return {

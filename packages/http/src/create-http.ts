@@ -56,6 +56,8 @@ declare module 'fastify' {
     /** The errors that the routes of this instance can answer with, the house's not counted. */
     readonly errorCatalogue: ErrorCatalogue;
     readonly serviceName: string;
+    /** Who is asked for the parts of `/health/ready`: the service, and whoever adds himself before the first request. */
+    readonly healthSources: (() => Promise<readonly HealthPart[]>)[];
     /** Every route of this instance, in the order of declaration. */
     readonly declaredRoutes: readonly DeclaredRoute[];
   }
@@ -149,6 +151,8 @@ export async function createHttp(options: HttpOptions): Promise<Http> {
       },
     },
   });
-  installOperations(http, { health, metrics, readinessPage });
+  http.decorate('healthSources', [health]);
+  const allHealth = async () => (await Promise.all(http.healthSources.map((ask) => ask()))).flat();
+  installOperations(http, { health: allHealth, metrics, readinessPage });
   return http;
 }

@@ -33,7 +33,7 @@ export const users: ServiceDefinition<UsersDeps, typeof usersConfig> = {
 };
 
 async function createUsers({ broker, instanceId, works, ...deps }: UsersDeps): Promise<Service> {
-  const { config, database, log, metrics, clock, redis } = deps;
+  const { config, database, log, metrics, clock } = deps;
   const usersTx = (tx: Transaction<UsersSchema>) => createUsersTx(tx, messaging);
   const cleanUp = createCleanUp({ config, clock, usersTx });
   const messaging = createMessaging<UsersSchema>({
@@ -48,7 +48,7 @@ async function createUsers({ broker, instanceId, works, ...deps }: UsersDeps): P
     instanceId,
     works,
   });
-  const health = async () => [await database.health(), ...(await messaging.health()), ...(redis ? [redis.health()] : [])];
+  const health = async () => [await database.health(), ...(await messaging.health())];
   const kit = await createKit(deps, messaging, health);
 
   addRegistration(kit);
