@@ -1,0 +1,237 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { eventually } from '@stoa/service/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { activate, latestMail, logIn, post, register, somebody } from './client.ts';
+import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from './otlp-receiver.ts';
+import { dataFolder, type StoaProcess, startStoa } from './stoa-process.ts';
+
+/** Says on standard error which packages of OpenTelemetry a process loads. */
+const TELL_LOADED = `--import=data:text/javascript,${encodeURIComponent(
+  `import { registerHooks } from 'node:module';
+   registerHooks({ resolve(name, context, next) { if (name.startsWith('@opentelemetry/')) console.error('loaded ' + name); return next(name, context); } });`,
+)}`;
+
+const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+const SPAN = '00f067aa0ba902b7';
+
+const isSpread = process.env['STOA_TEST_TOPOLOGY'] === 'spread';
+
+describe('with a collector', () => {
+  let folder: Awaited<ReturnType<typeof dataFolder>>;
+  let collector: OtlpReceiver;
+  let stoa: StoaProcess;
+  beforeAll(async () => {
+    collector = await startOtlpReceiver();
+    folder = await dataFolder();
+    stoa = await startStoa({
+      dataDirectory: folder.path,
+      env: {
+        OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+        OTEL_EXPORTER_OTLP_HEADERS: 'x-team=stoa-e2e',
+        OTEL_BSP_SCHEDULE_DELAY: '50',
+        OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=e2e',
+        LOG_LEVEL: 'info',
+        NODE_OPTIONS: TELL_LOADED,
+      },
+    });
+  });
+  afterAll(async () => {
+    expect(await stoa.stop()).toBe(0);
+    await folder[Symbol.asyncDispose]();
+    await collector[Symbol.asyncDispose]();
+  });
+
+  const spansOf = (traceId: string) => collector.spans.filter((span) => span.traceId === traceId);
+  /** The spans of the trace, once one of this name is there: it ended after those that it waited for. */
+  const traceWith = (traceId: string, last: string) =>
+    eventually(async () => {
+      const spans = spansOf(traceId);
+      if (!spans.some(({ name }) => name === last)) throw new Error(`no ${last} yet: ${spans.map(({ name }) => name).join(', ')}`);
+      return spans;
+    });
+  /** The names from a span up to where the trace begins. */
+  const wayTo = (spans: readonly ReceivedSpan[], span: ReceivedSpan | undefined): string[] =>
+    span === undefined
+      ? []
+      : [
+          ...wayTo(
+            spans,
+            spans.find(({ spanId }) => spanId === span.parentSpanId),
+          ),
+          `${span.kind} ${span.name}`,
+        ];
+
+  test('a registration is one trace: request, statements, message, its handler, the mail and the call for its code', async () => {
+    const ada = somebody();
+    const sent = `00-${TRACE}-${SPAN}-01`;
+    const registered = await post(`${stoa.url}/v1/users`, ada, { traceparent: sent, tracestate: 'vendor=kept' });
+    expect(registered.status).toBe(201);
+    const spans = await traceWith(TRACE, 'deliver welcome');
+    const ways = new Set(spans.map((span) => wayTo(spans, span).join(' > ')));
+    const request = isSpread ? 'server POST /v1/users > client POST users > server POST /v1/users' : 'server POST /v1/users';
+    const handled = `${request} > producer publish activation-requested > consumer process activation-requested`;
+    expect([...ways]).toEqual(
+      expect.arrayContaining([
+        request,
+        `${request} > client INSERT users`,
+        `${request} > client INSERT outbox`,
+        `${request} > client COMMIT`,
+        `${request} > producer publish activation-requested`,
+        handled,
+        `${handled} > client INSERT mails`,
+        `${handled} > consumer deliver welcome`,
+        `${handled} > consumer deliver welcome > client POST users > server POST /internal/activation-codes > client INSERT activation_codes`,
+        `${handled} > consumer deliver welcome > client send mail`,
+      ]),
+    );
+    // All hang together, on what the client sent.
+    expect([...ways].filter((way) => !way.startsWith('server POST /v1/users'))).toEqual([]);
+    const edge = spans.find(({ parentSpanId }) => parentSpanId === SPAN);
+    expect(edge).toMatchObject({
+      name: 'POST /v1/users',
+      traceState: 'vendor=kept',
+      isError: false,
+      attributes: {
+        'http.request.method': 'POST',
+        'http.route': '/v1/users',
+        'stoa.service': 'users',
+        'url.scheme': 'http',
+        'http.response.status_code': 201,
+      },
+      resource: { 'service.name': isSpread ? 'gateway' : 'stoa', 'deployment.environment.name': 'e2e' },
+    });
+    expect(spans.find(({ name }) => name === 'INSERT users')?.attributes).toMatchObject({
+      'db.system.name': 'postgresql',
+      'db.namespace': 'stoa_users',
+    });
+    expect(spans.find(({ kind }) => kind === 'consumer')?.attributes).toMatchObject({
+      'messaging.consumer.group.name': 'on-activation-requested',
+      'messaging.message.conversation_id': registered.headers.get('x-correlation-id'),
+    });
+    // The lines of the log lead to the trace.
+    const lines = stoa
+      .output()
+      .split('\n')
+      .filter((line) => line.includes(`"traceId":"${TRACE}"`));
+    expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual(expect.arrayContaining(['request', 'mail finished']));
+    expect(collector.headers.at(-1)).toMatchObject({ 'x-team': 'stoa-e2e' });
+  });
+
+  test('what the client does not want sampled is not, in no part', async () => {
+    const trace = 'c'.repeat(32);
+    const grace = somebody();
+    await post(`${stoa.url}/v1/users`, grace, { traceparent: `00-${trace}-${SPAN}-00` });
+    await latestMail(stoa.url, grace.email);
+    // What came later has arrived.
+    const later = 'd'.repeat(32);
+    await fetch(`${stoa.url}/v1/users/me`, { headers: { traceparent: `00-${later}-${SPAN}-01` } });
+    await traceWith(later, 'GET /v1/users/me');
+    expect(spansOf(trace)).toEqual([]);
+  });
+
+  test.for([
+    ['malformed', '00-what-01'],
+    ['all zero', `00-${'0'.repeat(32)}-${SPAN}-01`],
+    ['of version ff', `ff-${'e'.repeat(32)}-${SPAN}-01`],
+  ])('a trace that is %s begins anew, and is sampled by our own choice', async ([, traceparent]) => {
+    const correlationId = somebody().email.split('@')[0] as string;
+    const before = collector.spans.length;
+    await fetch(`${stoa.url}/v1/users/me`, { headers: { traceparent: traceparent as string, 'x-correlation-id': correlationId } });
+    const root = await eventually(async () => {
+      const found = collector.spans.slice(before).find(({ name }) => name === 'GET /v1/users/me');
+      if (found === undefined) throw new Error('no span yet');
+      return found;
+    });
+    expect(root.parentSpanId).toBeUndefined();
+    expect(traceparent).not.toContain(root.traceId);
+  });
+
+  test('spans of failures are marked, by codes alone, and neither health nor metrics make any', async () => {
+    const before = collector.spans.length;
+    for (const path of ['/health/live', '/health/ready', '/metrics']) await fetch(`${stoa.url}${path}`);
+    const missing = 'f'.repeat(32);
+    await fetch(`${stoa.url}/v1/nobody@example.com?email=nobody@example.com`, { headers: { traceparent: `00-${missing}-${SPAN}-01` } });
+    const spans = await traceWith(missing, 'GET');
+    expect(spans).toMatchObject([{ kind: 'server', isError: false, attributes: { 'http.response.status_code': 404 } }]);
+    expect(spans[0]?.attributes).not.toHaveProperty('http.route');
+    expect(collector.spans.slice(before).filter(({ name }) => /health|metrics/.test(name))).toEqual([]);
+  });
+
+  test('nothing of what people send, nor who they are, is in any span', async () => {
+    const person = {
+      ...somebody(),
+      fullName: 'Countess Lovelace',
+      login: `lovelace${Date.now()}`,
+      phone: `+4915${String(Date.now()).slice(-9)}`,
+    };
+    const trace = 'b'.repeat(32);
+    expect((await register(stoa.url, person)).status).toBe(201);
+    const { code } = await latestMail(stoa.url, person.email);
+    await logIn(stoa.url, { ...person, password: 'wrong pass phrase' });
+    expect((await activate(stoa.url, person, code as string)).status).toBe(200);
+    const { accessToken, refreshToken } = (await (await logIn(stoa.url, person)).json()) as Record<string, string>;
+    const me = await fetch(`${stoa.url}/v1/users/me?asked=quite-secretly`, {
+      headers: { authorization: `Bearer ${accessToken}`, traceparent: `00-${trace}-${SPAN}-01` },
+    });
+    const { id } = (await me.json()) as { id: string };
+    await traceWith(trace, 'GET /v1/users/me');
+    const { email, password, fullName, login, phone } = person;
+    const secrets = {
+      email,
+      password,
+      fullName,
+      login,
+      phone,
+      id,
+      accessToken,
+      refreshToken,
+      wrong: 'wrong pass phrase',
+      address: '127.0.0.1',
+    };
+    for (const [what, secret] of Object.entries(secrets)) {
+      expect(secret, what).toBeTruthy();
+      expect(collector.raw().includes(secret as string), what).toBe(false);
+    }
+    const values = collector.spans.flatMap(({ attributes }) => Object.values(attributes));
+    expect(values).not.toContain(code);
+  });
+
+  test('the SDK is loaded where there is a collector', () => {
+    expect(stoa.output()).toContain('loaded @opentelemetry/sdk-trace');
+  });
+});
+
+test('a collector that never answers delays neither requests nor the stop', async () => {
+  const hanging = createServer(() => {}).listen(0, '127.0.0.1');
+  await once(hanging, 'listening');
+  await using folder = await dataFolder();
+  const { port } = hanging.address() as AddressInfo;
+  const stoa = await startStoa({
+    dataDirectory: folder.path,
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`, OTEL_BSP_SCHEDULE_DELAY: '50', OTEL_EXPORTER_OTLP_TIMEOUT: '60000' },
+  });
+  const ada = somebody();
+  expect((await register(stoa.url, ada)).status).toBe(201);
+  expect((await latestMail(stoa.url, ada.email)).code).toMatch(/^\d{4}$/);
+  const begun = performance.now();
+  expect(await stoa.stop()).toBe(0);
+  // The exporter itself would wait for a minute.
+  expect(performance.now() - begun).toBeLessThan(20_000);
+  hanging.close();
+});
+
+test('without the variable the SDK is not loaded and nothing is sent', async () => {
+  await using collector = await startOtlpReceiver();
+  await using folder = await dataFolder();
+  // What is OpenTelemetry's default, and every other variable, names nobody to send to.
+  const env = { OTEL_SERVICE_NAME: 'stoa', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces`, NODE_OPTIONS: TELL_LOADED };
+  const stoa = await startStoa({ dataDirectory: folder.path, env });
+  const ada = somebody();
+  await register(stoa.url, ada);
+  await latestMail(stoa.url, ada.email);
+  expect(await stoa.stop()).toBe(0);
+  // The API alone comes with prom-client.
+  expect(stoa.output()).not.toMatch(/loaded @opentelemetry\/(?!api)/);
+  expect(collector.headers).toEqual([]);
+});
