@@ -31,7 +31,8 @@ export interface RedisConnection {
 export function connectRedis({ url, log }: ConnectRedisOptions): RedisConnection {
   const client = new BoundedRedis(url, {
     connectTimeout: CONNECT_WITHIN_MS,
-    disconnectTimeout: ANSWER_WITHIN_MS,
+    // A connection that is given up is not waited for: whoever hangs does not say good-bye either.
+    disconnectTimeout: 0,
     enableOfflineQueue: false,
     // What was under way when the connection broke may have been done: it is rejected, not repeated.
     autoResendUnfulfilledCommands: false,

@@ -1,1 +1,3 @@
-export { connectRedis, type RedisConnection } from './connection.ts';
+export { type ConnectRedisOptions, connectRedis, type RedisConnection } from './connection.ts';
+export { createRedisRateLimiter, type RedisRateLimiterOptions } from './redis-rate-limiter.ts';
+export { type Script, script } from './script.ts';
