@@ -6,9 +6,14 @@ const facts = {
   readyInMs: 1234,
   postgresDirectory: '/data/postgres',
   services: ['gateway', 'users', 'mailer'],
+  elsewhere: new Map(),
+  broker: 'local:',
+  redis: undefined,
   mail: 'mailbox:',
   warnings: [],
 };
+
+const all = facts.services;
 
 describe('the banner', () => {
   test('says where everything is, what is embedded, and how long it took', () => {
@@ -26,8 +31,17 @@ describe('the banner', () => {
   });
 
   test('names no address that is not there', () => {
-    expect(banner({ ...facts, services: ['users'] })).not.toMatch(/\/docs|\/mailbox/);
+    expect(banner({ ...facts, services: ['users'] })).not.toMatch(/\/docs|\/mailbox|curl/);
+    expect(banner({ ...facts, services: ['gateway'] })).not.toContain('Database');
     expect(banner({ ...facts, services: ['gateway', 'mailer'] })).not.toContain('/v1/users');
+  });
+
+  test('says where the rest of the house is, without passwords', () => {
+    const elsewhere = new Map([['users', ['http://10.0.0.1:3000', 'http://10.0.0.2:3000']]]);
+    const text = banner({ ...facts, elsewhere, broker: 'amqp://stoa:hunter2@rabbit:5672', redis: 'redis://:hunter2@redis:6379' });
+    for (const part of ['users at http://10.0.0.1:3000 and http://10.0.0.2:3000', 'amqp://rabbit:5672', 'redis://redis:6379'])
+      expect(text).toContain(part);
+    expect(text).not.toContain('hunter2');
   });
 
   test('shows where mails go without the password', () => {
@@ -38,14 +52,15 @@ describe('the banner', () => {
   });
 
   test('warns of settings that are not for users', () => {
-    expect(warningsOf({ MAIL_URL: 'mailbox:' }, '127.0.0.1')).toEqual([]);
-    const warnings = warningsOf({ RATE_LIMITS: 'off', MAIL_URL: 'mailbox:' }, '0.0.0.0');
+    expect(warningsOf({ MAIL_URL: 'mailbox:' }, '127.0.0.1', all)).toEqual([]);
+    const warnings = warningsOf({ RATE_LIMITS: 'off', MAIL_URL: 'mailbox:' }, '0.0.0.0', all);
     expect(banner({ ...facts, warnings })).toMatch(/WARNING +RATE_LIMITS=off[\s\S]*WARNING +HOST=0\.0\.0\.0/);
   });
 
   test('warns when mails of a server for others would lead to localhost', () => {
     const server = { DATABASE_URL: 'postgres://db', MAIL_URL: 'smtp://mail.example.com' };
-    expect(warningsOf(server, '127.0.0.1')).toEqual([expect.stringMatching(/^PUBLIC_URL is not set/)]);
-    expect(warningsOf({ ...server, PUBLIC_URL: 'https://stoa.test' }, '127.0.0.1')).toEqual([]);
+    expect(warningsOf(server, '127.0.0.1', all)).toEqual([expect.stringMatching(/^PUBLIC_URL is not set/)]);
+    expect(warningsOf(server, '127.0.0.1', ['gateway', 'users'])).toEqual([]);
+    expect(warningsOf({ ...server, PUBLIC_URL: 'https://stoa.test' }, '127.0.0.1', all)).toEqual([]);
   });
 });

@@ -54,16 +54,19 @@ export async function start(environment: Environment): Promise<void> {
     const mail = resolved['MAIL_URL'] ?? '';
     const { databases } = house;
     const publicUrl = withPublicUrl(resolved, port.number)['PUBLIC_URL'];
-    const code = chosen.includes('users') ? await issueSetUpCode(databases, resolved, log) : undefined;
+    const code = topology.works && chosen.includes('users') ? await issueSetUpCode(databases, resolved, log) : undefined;
     console.log(
       banner({
         url,
         readyInMs: performance.now(),
         services: chosen,
+        elsewhere: topology.elsewhere,
+        broker: topology.brokerUrl,
+        redis: topology.redisUrl,
         postgresDirectory: house.postgresDirectory,
         mail,
         setUpUrl: code && `${publicUrl}/setup#code=${code}`,
-        warnings: warningsOf(resolved, host),
+        warnings: warningsOf(resolved, host, chosen),
       }),
     );
   })();
