@@ -31,7 +31,7 @@ export async function openOutside({ topology, log, metrics }: OutsideOptions): P
   return {
     broker,
     redis,
-    limiter: createMemoryRateLimiter(systemClock),
+    limiter: await createLimiter(redis, log),
     upstreams,
     async health() {
       // In one process there is no bus that could be away.
@@ -50,4 +50,11 @@ export async function openOutside({ topology, log, metrics }: OutsideOptions): P
 async function createBroker(url: string, log: Logger): Promise<Broker> {
   if (url === LOCAL) return createLocalBroker({ log });
   throw new StartProblem(`There is no adapter for BROKER_URL=${new URL(url).protocol} yet.`, 'Use BROKER_URL=local:.', 78);
+}
+
+async function createLimiter(redis: RedisConnection | undefined, log: Logger): Promise<RateLimiter> {
+  const fallback = createMemoryRateLimiter(systemClock);
+  if (redis === undefined) return fallback;
+  const { createRedisRateLimiter } = await import('@stoa/redis');
+  return createRedisRateLimiter(redis, { fallback, log });
 }
