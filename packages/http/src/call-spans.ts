@@ -1,4 +1,5 @@
-import { inSpan } from '@stoa/service';
+import { inSpan, type RequestContext, type Span, type SpanStart, startSpan } from '@stoa/service';
+import { knownMethod } from './request-spans.ts';
 
 /**
  * Makes a call to another service a CLIENT span. It is named after the service: paths hold ids, and `url.full`, which the conventions
@@ -10,16 +11,27 @@ export function inCallSpan<Answer extends { readonly status: number }>(
   call: () => Promise<Answer>,
 ): Promise<Answer> {
   return inSpan(
-    () => ({
-      kind: 'client',
-      name: `${method} ${service}`,
-      attributes: { 'http.request.method': method, 'server.address': service, 'service.peer.name': service },
-    }),
+    () => describeCall(service, method),
     async (span) => {
       const answer = await call();
-      span?.set({ 'http.response.status_code': answer.status });
-      if (answer.status >= 400) span?.fail(String(answer.status));
+      if (span !== undefined) tellAnswer(span, answer.status);
       return answer;
     },
   );
 }
+
+/** The span of a request that is passed on to `service`, to be ended by the caller. */
+export const startCallSpan = (context: RequestContext, service: string, method: string): Span | undefined =>
+  startSpan(context, () => describeCall(service, method));
+
+/** Notes what was answered. For who asks a 4xx is a failure, too. */
+export function tellAnswer(span: Span, status: number): void {
+  span.set({ 'http.response.status_code': status });
+  if (status >= 400) span.fail(String(status));
+}
+
+const describeCall = (service: string, method: string): SpanStart => ({
+  kind: 'client',
+  name: `${knownMethod(method) ?? 'HTTP'} ${service}`,
+  attributes: { 'http.request.method': knownMethod(method) ?? '_OTHER', 'server.address': service, 'service.peer.name': service },
+});

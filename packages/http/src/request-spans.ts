@@ -11,9 +11,9 @@ const METHODS = new Set(['CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH',
 export function startRequestSpan(request: IncomingMessage, received: Received): { context: RequestContext; span?: Span } {
   return startReceivedSpan(received, () => ({
     kind: 'server',
-    name: methodOf(request) ?? 'HTTP',
+    name: knownMethod(request.method) ?? 'HTTP',
     attributes: {
-      'http.request.method': methodOf(request) ?? '_OTHER',
+      'http.request.method': knownMethod(request.method) ?? '_OTHER',
       'url.scheme': 'http',
       'network.protocol.version': request.httpVersion,
     },
@@ -28,7 +28,7 @@ export function endRequestSpan(
   service: string,
   route: string | undefined,
 ): void {
-  const method = methodOf(request) ?? 'HTTP';
+  const method = knownMethod(request.method) ?? 'HTTP';
   if (route !== undefined) span.rename(`${method} ${route}`);
   span.set({ 'http.route': route, 'stoa.service': service });
   if (!response.headersSent) span.fail('client_gone');
@@ -40,4 +40,4 @@ export function endRequestSpan(
   span.end();
 }
 
-const methodOf = ({ method = '' }: IncomingMessage): string | undefined => (METHODS.has(method) ? method : undefined);
+export const knownMethod = (method = ''): string | undefined => (METHODS.has(method) ? method : undefined);

@@ -1,7 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createForwarding, FORWARDED_HEADER } from '@stoa/auth';
-import { type AnswerHeaders, type DeclaredRoute, type Edge, edgeOf, type Receiver, type Sending, type Upstream } from '@stoa/http';
-import { type AppError, type DeriveKey, type Logger, runInContext } from '@stoa/service';
+import {
+  type AnswerHeaders,
+  type DeclaredRoute,
+  type Edge,
+  edgeOf,
+  type Receiver,
+  type Sending,
+  startCallSpan,
+  tellAnswer,
+  type Upstream,
+} from '@stoa/http';
+import { type AppError, type DeriveKey, type Logger, runInContext, type Span } from '@stoa/service';
 import type { FastifyReply, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify';
 import { forwardedHeaders, setAnswerHeaders } from './forward-headers.ts';
 import { hasBody, isSmall, readBody, streamBody } from './read-body.ts';
@@ -39,6 +49,7 @@ class Passing implements Receiver {
   readonly #edge: Edge;
   readonly #refuse: HookHandlerDoneFunction;
   #sending: Sending | undefined;
+  #span: Span | undefined;
 
   constructor(proxy: ProxyTarget, reply: FastifyReply, edge: Edge, refuse: HookHandlerDoneFunction) {
     this.#proxy = proxy;
@@ -63,17 +74,19 @@ class Passing implements Receiver {
   #send(request: IncomingMessage, headMs: number, body: Buffer | AsyncIterable<Buffer> | undefined): void {
     if (this.#response.destroyed) return;
     const { context, address } = this.#edge;
+    const { method = 'GET', url = '/' } = request;
+    this.#span = startCallSpan(context, this.#proxy.upstream.name, method);
     const headers = forwardedHeaders(request.headers);
-    headers.push('x-correlation-id', context.correlationId, 'traceparent', context.traceparent);
+    headers.push('x-correlation-id', context.correlationId, 'traceparent', this.#span?.traceparent ?? context.traceparent);
     if (context.tracestate !== undefined) headers.push('tracestate', context.tracestate);
     headers.push(FORWARDED_HEADER, this.#proxy.forwarding(address));
-    const { method = 'GET', url = '/' } = request;
     const hasKey = request.headers['idempotency-key'] !== undefined;
     this.#sending = this.#proxy.upstream.send({ method, path: originForm(url), headers, body, hasKey, headMs }, this);
   }
 
   head(status: number, headers: AnswerHeaders): void {
     const response = this.#response;
+    if (this.#span !== undefined) tellAnswer(this.#span, status);
     this.#reply.hijack();
     response.statusCode = status;
     setAnswerHeaders(response, headers);
@@ -92,6 +105,7 @@ class Passing implements Receiver {
   }
 
   fail(error: AppError): void {
+    this.#span?.fail(error.code);
     if (this.#response.destroyed) return;
     runInContext(this.#edge.context, () => {
       if (!this.#reply.sent) return this.#refuse(error);
@@ -103,6 +117,8 @@ class Passing implements Receiver {
 
   #leave(): void {
     this.#sending?.abort();
+    this.#span?.end();
+    this.#span = undefined;
   }
 }
 
