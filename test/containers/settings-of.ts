@@ -1,0 +1,24 @@
+import { gateway } from '@stoa/gateway';
+import { type ConfigRow, describeConfig, type Environment } from '@stoa/service';
+import { GATEWAY, loadServices, serviceNames } from '../../apps/server/src/services.ts';
+import { readSettings, serverConfig } from '../../apps/server/src/settings.ts';
+
+/** Everything that is deployed by itself. */
+export const deployed: readonly string[] = [GATEWAY, ...serviceNames];
+
+const definitionOf = async (service: string) => (service === GATEWAY ? gateway : (await loadServices([service]))[0]) as typeof gateway;
+
+/** The settings that only this service has. */
+export async function ownSettingsOf(service: string): Promise<readonly ConfigRow[]> {
+  return describeConfig((await definitionOf(service)).config);
+}
+
+/** What a process with this service may be told. */
+export async function settingsOf(service: string): Promise<ReadonlyMap<string, ConfigRow>> {
+  return new Map([...describeConfig(serverConfig), ...(await ownSettingsOf(service))].map((row) => [row.variable, row]));
+}
+
+/** What a start with this environment would say of it. @throws ConfigError */
+export async function checkSettings(service: string, environment: Environment): Promise<void> {
+  readSettings(environment, [await definitionOf(service)]);
+}
