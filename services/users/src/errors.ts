@@ -114,6 +114,12 @@ export const errors = defineErrors({
     cause: 'The code differs from the one in the newest mail, or that mail is yet to leave.',
     fix: 'Type the code of the newest mail. Three wrong codes end it.',
   },
+  codes_unavailable: {
+    kind: 'unavailable',
+    title: 'Codes cannot be checked at this moment.',
+    cause: 'What counts the tries of a code is away. Without it any number of codes could be tried.',
+    fix: 'Send the request again as soon as `Retry-After` says.',
+  },
   code_budget_spent: {
     kind: 'too-many',
     title: 'This account has asked for too many codes.',

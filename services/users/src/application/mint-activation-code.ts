@@ -21,7 +21,7 @@ export type MintActivationCode = (requestId: string) => Promise<MintedCode>;
 /**
  * Makes the code of a request at the moment its mail leaves, which starts its life. Asked again, as after a mail that
  * failed, it gives the same code and starts its life anew; the tries stay spent.
- * @throws 410 `activation_request_gone`.
+ * @throws 410 `activation_request_gone`; 503 `codes_unavailable`.
  */
 export const createMintActivationCode =
   ({ users, codes, codeMaker, clock, codeLifeSeconds }: MintActivationCodePorts): MintActivationCode =>

@@ -144,12 +144,12 @@ export type Attempt =
 
 /**
  * The live codes, one per account at most. Written outside every transaction, so that it may be another store than the
- * database; `codes-contract.ts` is what every adapter passes.
+ * database; `codes-contract.ts` is what every adapter passes. Both @throws 503 `codes_unavailable` when that store is away.
  */
 export interface Codes {
   /**
    * Keeps a code in the place of the account's earlier one. For the request that is kept already only the expiry moves:
-   * the tries stay spent. @returns false when a newer request's code is there, or the account is gone.
+   * the tries stay spent. @returns false when a newer request's code is there, or the account is known to be gone.
    */
   keep(code: LiveCode): Promise<boolean>;
   /** Counts a try before anything is compared, so that parallel tries cannot share one. */

@@ -45,6 +45,7 @@ export function activateUserRoute(http: Http, { activateUser, guard, limits, cod
             'code_invalid',
             'validation_failed',
             'hashing_busy',
+            'codes_unavailable',
           ),
         },
       },

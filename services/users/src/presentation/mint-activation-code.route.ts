@@ -24,7 +24,7 @@ export function mintActivationCodeRoute(http: Http, mintActivationCode: MintActi
         body: Body,
         response: {
           200: { description: 'The code to mail.', ...Answer },
-          ...problems(catalogue, 'activation_request_gone', 'validation_failed'),
+          ...problems(catalogue, 'activation_request_gone', 'validation_failed', 'codes_unavailable'),
         },
       },
     },

@@ -6,6 +6,7 @@ import { createCommonPasswords } from '../infrastructure/common-passwords.ts';
 import { createHmacCodes } from '../infrastructure/hmac-codes.ts';
 import { createKeyedMutex } from '../infrastructure/keyed-mutex.ts';
 import { createPgCodes } from '../infrastructure/pg-codes.ts';
+import { createRedisCodes } from '../infrastructure/redis-codes.ts';
 import { activateUserRoute } from '../presentation/activate-user.route.ts';
 import { createBasicGuard } from '../presentation/basic-guard.ts';
 import { mintActivationCodeRoute } from '../presentation/mint-activation-code.route.ts';
@@ -13,11 +14,14 @@ import { registerUserRoute } from '../presentation/register-user.route.ts';
 import { requestActivationCodeRoute } from '../presentation/request-activation-code.route.ts';
 import type { Kit } from './kit.ts';
 
+const HOUR_MS = 3_600_000;
+
 /** From nobody to an active account: registration, codes, activation. */
 export function addRegistration({
   config,
   http,
   database,
+  redis,
   users,
   passwords,
   inTransaction,
@@ -26,7 +30,7 @@ export function addRegistration({
   clock,
   derive,
 }: Kit): void {
-  const codes = createPgCodes(database.query);
+  const codes = redis ? createRedisCodes(redis, { keptMs: config.PENDING_USER_TTL_HOURS * HOUR_MS }) : createPgCodes(database.query);
   const codeMaker = createHmacCodes(derive, config.CODE_LENGTH);
   const guard = createBasicGuard(authenticator, limits);
   const registerUser = createRegisterUser({
