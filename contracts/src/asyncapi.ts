@@ -30,6 +30,7 @@ const envelope = ({ name, version, source, schema }: DescribedEvent) =>
     occurredAt: Type.String({ format: 'date-time' }),
     correlationId: Type.String({ description: 'Follows one request through every service.' }),
     traceparent: Type.String({ description: 'W3C Trace Context.' }),
+    tracestate: Type.Optional(Type.String({ description: 'W3C Trace Context.' })),
     data: schema,
   });
 

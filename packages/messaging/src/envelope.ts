@@ -15,6 +15,7 @@ const Envelope = Type.Object({
   occurredAt: Type.String({ format: 'date-time' }),
   correlationId: Text,
   traceparent: Text,
+  tracestate: Type.Optional(Type.String({ maxLength: 512, pattern: '^[^\\u0000]*$' })),
   data: Type.Unknown(),
 });
 

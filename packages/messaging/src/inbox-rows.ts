@@ -19,15 +19,19 @@ interface Columns {
   readonly occurred_at: Date;
   readonly correlation_id: string;
   readonly traceparent: string;
+  readonly tracestate: string | null;
   readonly data: unknown;
 }
 
-const columns = sql`id, attempts, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data`;
+const columns = sql`id, attempts, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate, data`;
 
-const toRow = ({ id, attempts, message_id, occurred_at, correlation_id, ...rest }: Columns): InboxRow => ({
+const toRow = ({ id, attempts, message_id, occurred_at, correlation_id, tracestate, ...rest }: Columns): InboxRow => ({
   id,
   attempts,
-  message: { id: message_id, ...rest, occurredAt: occurred_at.toISOString(), correlationId: correlation_id },
+  message: {
+    ...{ id: message_id, ...rest, occurredAt: occurred_at.toISOString(), correlationId: correlation_id },
+    ...(tracestate === null ? {} : { tracestate }),
+  },
 });
 
 const due = (consumer: string) => sql`consumer = ${consumer} and status = 'pending' and run_at <= now()`;

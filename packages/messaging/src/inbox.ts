@@ -87,16 +87,17 @@ async function insertRows<Schema>(db: Kysely<Schema>, rows: readonly NewRow[]): 
   if (rows.length === 0) return;
   const column = (value: (row: NewRow) => unknown): unknown[] => rows.map(value);
   await sql`
-    insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, status, reason, failed_at)
-    select consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data,
+    insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate, data, status, reason, failed_at)
+    select consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate, data,
       case when reason is null then 'pending' else 'dead' end, reason, case when reason is not null then now() end
     from unnest(
       ${column(({ consumer }) => consumer)}::text[], ${column(({ message }) => message.id)}::uuid[], ${column(({ message }) => message.type)}::text[],
       ${column(({ message }) => message.version)}::integer[], ${column(({ message }) => message.source)}::text[],
       ${column(({ message }) => message.key)}::text[], ${column(({ message }) => message.occurredAt)}::timestamptz[],
       ${column(({ message }) => message.correlationId)}::text[], ${column(({ message }) => message.traceparent)}::text[],
+      ${column(({ message }) => message.tracestate ?? null)}::text[],
       ${column(({ message }) => JSON.stringify(message.data))}::json[], ${column(({ reason }) => reason ?? null)}::text[]
-    ) with ordinality as r (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, reason, position)
+    ) with ordinality as r (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate, data, reason, position)
     order by position
     on conflict (consumer, message_id) do nothing`.execute(db);
 }

@@ -12,11 +12,11 @@ export function createJobs<Schema>(service: string, tx: Kysely<Schema>): Jobs {
     async enqueue(job, data, { runAt, id = uuidv7() } = {}) {
       const fault = findFault(job.data, data);
       if (fault !== undefined) throw new TypeError(`data of the job ${job.name} does not fit its schema: ${fault}`);
-      const { correlationId, traceparent } = currentContext() ?? createContext();
+      const { correlationId, traceparent, tracestate } = currentContext() ?? createContext();
       await sql`
-        insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, run_at)
+        insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate, data, run_at)
         values (${jobConsumer(job.name)}, ${id}, ${job.name}, 1, ${service}, ${id}, now(), ${correlationId}, ${traceparent},
-          ${JSON.stringify(data)}, coalesce(${runAt ?? null}::timestamptz, now()))
+          ${tracestate ?? null}, ${JSON.stringify(data)}, coalesce(${runAt ?? null}::timestamptz, now()))
         on conflict (consumer, message_id) do nothing`.execute(tx);
     },
   };

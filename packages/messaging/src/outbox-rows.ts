@@ -17,10 +17,11 @@ interface Columns extends Omit<OutboxRow, 'message'> {
   readonly occurred_at: Date;
   readonly correlation_id: string;
   readonly traceparent: string;
+  readonly tracestate: string | null;
   readonly data: unknown;
 }
 
-const columns = sql`id, attempts, subscribers, message_id, type, version, key, occurred_at, correlation_id, traceparent, data`;
+const columns = sql`id, attempts, subscribers, message_id, type, version, key, occurred_at, correlation_id, traceparent, tracestate, data`;
 
 /** An earlier row of the same key that is still to be sent holds this one up; a parked one does not. */
 const firstOfKey = sql`not exists (
@@ -43,6 +44,7 @@ export function createOutboxRows<Schema>(source: string, db: Kysely<Schema>) {
       occurredAt: occurred_at.toISOString(),
       correlationId: correlation_id,
       traceparent: rest.traceparent,
+      ...(rest.tracestate === null ? {} : { tracestate: rest.tracestate }),
       data: rest.data,
     },
   });

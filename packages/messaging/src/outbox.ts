@@ -10,6 +10,7 @@ interface NewRow {
   readonly data: unknown;
   readonly correlationId: string;
   readonly traceparent: string;
+  readonly tracestate: string | undefined;
 }
 
 /** The outbox of the transaction `tx`. What is appended without waiting in between is written by one statement. */
@@ -30,9 +31,9 @@ export function createOutbox<Schema>(service: string, tx: Kysely<Schema>): Outbo
       if (event.source !== service) throw new TypeError(`${event.name} is published by ${event.source}, not by ${service}`);
       const fault = findFault(event.schema, data);
       if (fault !== undefined) throw new TypeError(`data of ${event.name} does not fit its contract: ${fault}`);
-      const { correlationId, traceparent } = currentContext() ?? createContext();
+      const { correlationId, traceparent, tracestate } = currentContext() ?? createContext();
       gathering ??= gather();
-      gathering.rows.push({ id: uuidv7(), event, data, correlationId, traceparent });
+      gathering.rows.push({ id: uuidv7(), event, data, correlationId, traceparent, tracestate });
       await gathering.written;
     },
   };
@@ -41,10 +42,10 @@ export function createOutbox<Schema>(service: string, tx: Kysely<Schema>): Outbo
 /** The order of the rows becomes the order of their ids. */
 async function insertRows<Schema>(tx: Kysely<Schema>, rows: readonly NewRow[]): Promise<void> {
   const values = rows.map(
-    ({ id, event, data, correlationId, traceparent }) =>
-      sql`(${id}, ${event.name}, ${event.version}, ${event.key(data)}, ${event.subscribers}, ${correlationId}, ${traceparent}, ${JSON.stringify(data)})`,
+    ({ id, event, data, correlationId, traceparent, tracestate }) =>
+      sql`(${id}, ${event.name}, ${event.version}, ${event.key(data)}, ${event.subscribers}, ${correlationId}, ${traceparent}, ${tracestate ?? null}, ${JSON.stringify(data)})`,
   );
   await sql`
-    insert into outbox (message_id, type, version, key, subscribers, correlation_id, traceparent, data)
+    insert into outbox (message_id, type, version, key, subscribers, correlation_id, traceparent, tracestate, data)
     values ${sql.join(values)}`.execute(tx);
 }

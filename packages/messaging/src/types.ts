@@ -32,6 +32,8 @@ export interface Message {
   readonly occurredAt: string;
   readonly correlationId: string;
   readonly traceparent: string;
+  /** As it came to the edge, where anybody sent one. */
+  readonly tracestate?: string;
   readonly data: unknown;
 }
 

@@ -16,7 +16,7 @@ export type MailRequest<Name extends TemplateName> = {
   readonly userId: string;
   readonly data: TemplateData<Name>;
   /** The event that asks for the mail. */
-  readonly cause: { readonly id: string; readonly correlationId: string; readonly traceparent: string };
+  readonly cause: { readonly id: string; readonly correlationId: string; readonly traceparent: string; readonly tracestate?: string };
 } & ((typeof templates)[Name] extends { readonly carries: string }
   ? {
       /** What users is asked for at the moment of leaving. */
@@ -59,6 +59,7 @@ export async function queueMail<Name extends TemplateName>(
       correlation_id: cause.correlationId,
       // Of the handler that runs, which is the one that puts it there.
       traceparent: currentContext()?.traceparent ?? cause.traceparent,
+      tracestate: cause.tracestate ?? null,
     })
     .onConflict((conflict) => conflict.columns(['cause_id', 'template']).doNothing())
     .execute();

@@ -36,6 +36,7 @@ interface Mails {
   cause_id: string;
   correlation_id: string;
   traceparent: string;
+  tracestate: Generated<string | null>;
   created_at: Timestamp;
   due_at: Timestamp;
   owner: string | null;

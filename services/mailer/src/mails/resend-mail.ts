@@ -17,7 +17,7 @@ export type ResendMail = (id: string, by: string) => Promise<MailRow>;
 export function createResendMail(database: Database<MailerTables>, domain: string, log: Logger): ResendMail {
   return async (original, by) => {
     const id = uuidv7();
-    const { correlationId, traceparent } = currentContext() ?? createContext();
+    const { correlationId, traceparent, tracestate } = currentContext() ?? createContext();
     const copied = await database.transaction(async (tx) => {
       const inserted = await tx
         .insertInto('mails')
@@ -35,6 +35,7 @@ export function createResendMail(database: Database<MailerTables>, domain: strin
           'cause_id',
           'correlation_id',
           'traceparent',
+          'tracestate',
           'resend_of',
           'resent_by',
         ])
@@ -56,6 +57,7 @@ export function createResendMail(database: Database<MailerTables>, domain: strin
               sql<string>`${id}::uuid`.as('cause_id'),
               sql<string>`${correlationId}::text`.as('correlation_id'),
               sql<string>`${traceparent}::text`.as('traceparent'),
+              sql<string | null>`${tracestate ?? null}::text`.as('tracestate'),
               'mails.id as resend_of',
               sql<string>`${by}::text`.as('resent_by'),
             ])

@@ -25,6 +25,7 @@ export interface ClaimedMail extends Tried {
   readonly messageId: string;
   readonly correlationId: string;
   readonly traceparent: string;
+  readonly tracestate: string | null;
   /** The claim's place among all claims of all processes, where it took this mail alone. */
   readonly turn: number | undefined;
 }
@@ -88,6 +89,7 @@ export function createClaimMails(database: Database<MailerTables>, ratePerSecond
           'message_id as messageId',
           'correlation_id as correlationId',
           'traceparent',
+          'tracestate',
           'failures',
           'unknowns',
           'deferrals',
