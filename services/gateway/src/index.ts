@@ -1,11 +1,23 @@
 import { authErrors, type Identity, installAccess, serviceCredential } from '@stoa/auth';
 import { createCaller, createCursors, createHttp, type Http, httpErrors, type Place, type Upstream } from '@stoa/http';
-import { DEAD_LETTERS_PATH, deadLetterErrors } from '@stoa/messaging';
-import type { DeriveKey, ErrorCatalogue, Logger, Metrics, Service, ServiceDefinition } from '@stoa/service';
+import { type Broker, type BrokerSubscription, DEAD_LETTERS_PATH, deadLetterErrors } from '@stoa/messaging';
+import type { RedisConnection } from '@stoa/redis';
+import {
+  type Clock,
+  type DeriveKey,
+  type ErrorCatalogue,
+  type Logger,
+  loadConfig,
+  type Metrics,
+  type Service,
+  type ServiceDefinition,
+  systemClock,
+} from '@stoa/service';
 import { type Static, Type } from 'typebox';
 import { type Behind, behindHere } from './behind/behind.ts';
 import { behindElsewhere } from './behind/behind-elsewhere.ts';
 import { type Directory, readDirectory } from './behind/directory.ts';
+import { cacheConfig, createGatewayCache } from './cache/create-cache.ts';
 import { createAllDeadLetters } from './dead-letters/all-dead-letters.ts';
 import { deadLettersRoutes } from './dead-letters/dead-letters.routes.ts';
 import { dispatchTo, dropForgedHeaders } from './dispatch.ts';
@@ -22,6 +34,7 @@ import { readTrustedProxies, trustProxies } from './trusted-proxies.ts';
 export type { Directory };
 
 export const gatewayConfig = Type.Object({
+  ...cacheConfig,
   TRUSTED_PROXIES: Type.String({
     default: '',
     expected: 'addresses and CIDRs, like 10.0.0.7,192.168.0.0/16,fd00::/8',
@@ -30,7 +43,7 @@ export const gatewayConfig = Type.Object({
 });
 
 export interface GatewayDeps {
-  /** Without it no proxy is trusted. */
+  /** The defaults when absent. */
   readonly config?: Static<typeof gatewayConfig>;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -45,6 +58,11 @@ export interface GatewayDeps {
   readonly directory?: Directory;
   /** The document that `/asyncapi.json` serves. */
   readonly asyncApi: object;
+  readonly clock?: Clock;
+  /** Says which public answers have changed: without it none are kept. */
+  readonly broker?: Broker;
+  /** Where copies of the gateway share what they keep. */
+  readonly redis?: RedisConnection | undefined;
 }
 
 export const gateway: ServiceDefinition<GatewayDeps, typeof gatewayConfig> = {
@@ -56,7 +74,8 @@ export const gateway: ServiceDefinition<GatewayDeps, typeof gatewayConfig> = {
 
 /** The one entry: operations, documents and pages of its own, and every route that a service behind it declares. */
 async function createGateway(deps: GatewayDeps): Promise<Service> {
-  const { config, log, metrics, derive, identity, asyncApi } = deps;
+  const { log, metrics, derive, identity, asyncApi, broker, redis, clock = systemClock } = deps;
+  const config = deps.config ?? loadConfig(gatewayConfig, {});
   const behind = everythingBehind(deps);
   const health = async () => [identity.health(), ...(await Promise.all(behind.map((each) => each.health()))).flat()];
   const frame = createFrame(behind);
@@ -73,19 +92,32 @@ async function createGateway(deps: GatewayDeps): Promise<Service> {
     readinessPage: (readiness) => readinessPage(frame, readiness),
   });
   installAccess(http, { identity, derive });
-  trustProxies(http, config?.TRUSTED_PROXIES ?? '');
+  trustProxies(http, config.TRUSTED_PROXIES);
   dropForgedHeaders(http);
   serveAssets(http);
   serveLanding(http, frame, behind);
   serveProblems(http, frame, catalogueOf(behind));
   serveDocs(http, frame);
   serveDeadLetters(http, deps, behind);
-  for (const each of behind) dispatchTo(http, each);
+  const responses = broker && createGatewayCache({ config, redis, clock, log, metrics });
+  for (const each of behind) dispatchTo(http, each, responses);
   // Made once, at the first question: only then have all routes been declared.
   let openApi: object | undefined;
   http.get('/openapi.json', { schema: { hide: true } }, async () => (openApi ??= mergeOpenApi(http, behind)));
   http.get('/asyncapi.json', { schema: { hide: true } }, async () => asyncApi);
-  return { name: 'gateway', http: http as unknown as Service['http'], start: async () => {}, stop: async () => {}, health };
+  let observing: BrokerSubscription | undefined;
+  return {
+    name: 'gateway',
+    http: http as unknown as Service['http'],
+    async start() {
+      const types = responses?.types() ?? [];
+      if (broker && responses && types.length > 0) observing = await broker.observe(types, responses.observer);
+    },
+    async stop() {
+      await observing?.stop();
+    },
+    health,
+  };
 }
 
 /** @throws Error for a service that the directory does not know. */

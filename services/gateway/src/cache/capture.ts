@@ -17,6 +17,8 @@ export interface CaptureOptions {
   onMissed(reason: 'not wanted' | 'too large' | 'aborted'): void;
 }
 
+const METHODS = ['writeHead', 'flushHeaders', 'write', 'end'] as const;
+
 type Callback = (error?: Error | null) => void;
 
 /**
@@ -24,6 +26,8 @@ type Callback = (error?: Error | null) => void;
  * in most cases; a larger one goes on from where it was.
  */
 export function capture(response: ServerResponse, { maxBytes, isWanted, onComplete, onMissed }: CaptureOptions): void {
+  /** They may be somebody else's already, and are then put back. */
+  const before = METHODS.map((name) => [name, Object.getOwnPropertyDescriptor(response, name)] as const);
   const chunks: Buffer[] = [];
   let bytes = 0;
   let isOpen = true;
@@ -37,8 +41,11 @@ export function capture(response: ServerResponse, { maxBytes, isWanted, onComple
   function release(): void {
     isOpen = false;
     response.off('close', onClose);
-    // The methods of its class come to light again.
-    for (const name of ['writeHead', 'write', 'end', 'flushHeaders'] as const) delete (response as Partial<ServerResponse>)[name];
+    for (const [name, own] of before) {
+      if (own !== undefined) Object.defineProperty(response, name, own);
+      // That of its class comes to light again.
+      else delete (response as Partial<ServerResponse>)[name];
+    }
   }
 
   function letGo(reason: 'not wanted' | 'too large'): void {

@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto';
+import { testIdentity } from '@stoa/auth/testing';
+import { type CacheRule, createHttp, createUpstream, type Http } from '@stoa/http';
+import { createLocalBroker, type Message } from '@stoa/messaging';
+import type { RedisConnection } from '@stoa/redis';
+import { createKeys, createLog, createMetrics, fakeClock, type Metrics, type Service, uuidv7 } from '@stoa/service';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { gateway } from '../index.ts';
+import type { OpenApiDocument } from '../open-api.ts';
+
+const log = createLog({ level: 'silent' });
+
+/** How the fixture's service answers. */
+export type Answer = (request: FastifyRequest, reply: FastifyReply) => unknown;
+
+export interface CachedHouse extends AsyncDisposable {
+  readonly url: string;
+  readonly front: Http;
+  readonly clock: ReturnType<typeof fakeClock>;
+  readonly metrics: Metrics;
+  /** How often the service was asked. */
+  asked(): number;
+  /** From now on it answers so; a new number each time, if nothing is said. */
+  answers(how: Answer | undefined): void;
+  /** Publishes an event of `key`. */
+  publish(type: string, key: string): Promise<void>;
+  /** Ends the service behind the gateway. */
+  stopService(): Promise<void>;
+}
+
+export interface CachedHouseOptions {
+  /** Whether the service runs in the gateway's process, or answers over the network. */
+  readonly where?: 'here' | 'elsewhere';
+  readonly redis?: RedisConnection;
+}
+
+const ROUTES: Record<string, CacheRule | undefined> = {
+  '/v1/notes': { maxAgeSeconds: 60, invalidatedBy: { 'note-changed': '*' } },
+  '/v1/notes/:id': { maxAgeSeconds: 60, invalidatedBy: { 'note-changed': 'id', 'notes-imported': '*' } },
+  '/v1/shelves/:shelf/:book': { maxAgeSeconds: 60, invalidatedBy: {} },
+  '/v1/drafts': undefined,
+};
+
+/** A gateway that listens on loopback, with a small service behind it whose answers may be kept. */
+export async function startCachedHouse({ where = 'here', redis }: CachedHouseOptions = {}): Promise<CachedHouse> {
+  const metrics = createMetrics();
+  const derive = createKeys(randomBytes(32).toString('base64'));
+  const who = await testIdentity();
+  const broker = createLocalBroker({ log });
+  const clock = fakeClock();
+  let asked = 0;
+  let answer: Answer | undefined;
+  const notes = await createHttp({
+    name: 'notes',
+    title: 'Notes',
+    description: '',
+    version: '1',
+    log,
+    metrics: createMetrics(),
+    errors: {},
+    health: async () => [],
+  });
+  for (const [url, cache] of Object.entries(ROUTES)) {
+    notes.get(url, { config: cache ? { cache } : {} }, async (request, reply) => {
+      asked += 1;
+      return answer === undefined ? { number: asked } : await answer(request, reply);
+    });
+  }
+  await notes.ready();
+  const service = { name: 'notes', http: notes as unknown as Service['http'], start: noop, stop: noop, health: async () => [] };
+  const upstream =
+    where === 'here'
+      ? undefined
+      : createUpstream({ name: 'notes', urls: [await notes.listen({ port: 0, host: '127.0.0.1' })], log, metrics });
+  const made = await gateway.create({
+    log,
+    derive,
+    identity: who.identity,
+    metrics,
+    clock,
+    broker,
+    redis,
+    services: upstream ? [] : [service],
+    elsewhere: upstream ? [upstream] : [],
+    directory: { notes: { routes: notes.declaredRoutes, errors: {}, openApi: notes.swagger() as OpenApiDocument } },
+    asyncApi: {},
+  });
+  const front = made.http as unknown as Http;
+  const url = await front.listen({ port: 0, host: '127.0.0.1' });
+  await made.start();
+
+  return {
+    url,
+    front,
+    clock,
+    metrics,
+    asked: () => asked,
+    answers(how) {
+      answer = how;
+    },
+    async publish(type, key) {
+      await broker.publish([{ message: message(type, key), subscribers: [] }]);
+    },
+    stopService: async () => void (await notes.close()),
+    async [Symbol.asyncDispose]() {
+      await made.stop();
+      await front.close();
+      await upstream?.close();
+      await notes.close();
+      await broker.close();
+      await who[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const noop = async () => {};
+
+const message = (type: string, key: string): Message => ({
+  id: uuidv7(),
+  type,
+  version: 1,
+  source: 'notes',
+  key,
+  occurredAt: new Date().toISOString(),
+  correlationId: uuidv7(),
+  traceparent: `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`,
+  data: {},
+});
