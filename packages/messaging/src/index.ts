@@ -11,6 +11,7 @@ export {
 } from './dead-letter-routes.ts';
 export { createDeadLetters, type DeadLetter, type DeadLetterFilter, type DeadLetters } from './dead-letters.ts';
 export { createLocalBroker } from './local-broker.ts';
+export { createRabbitBroker, type RabbitBrokerOptions } from './rabbitmq/rabbit-broker.ts';
 export { defaultSettings, type MessagingSettings } from './settings.ts';
 export {
   type Consumer,

@@ -2,57 +2,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { runInContext } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
 import { sql } from 'kysely';
-import { describe, expect, test } from 'vitest';
-import type { Broker, Observer } from '../broker.ts';
-import type { Message } from '../types.ts';
+import { describe, expect } from 'vitest';
+import { type BusUnderTest, Hearer, happenings, range, scenarios } from './bus-under-test.ts';
 import type { Happening } from './copies.ts';
-import { openPipeline, type Pipeline } from './pipeline.ts';
+import type { Pipeline } from './pipeline.ts';
 
-/** A bus as the suite sees it. */
-export interface BusUnderTest {
-  /** One client, as each process has one. A bus within one process gives the same one to all, until it is closed. */
-  connect(): Broker | Promise<Broker>;
-  /** Takes the bus away under its clients; the returned function brings it back with all that it took. */
-  outage?(): Promise<() => Promise<void>>;
-  close?(): Promise<void>;
-}
-
-const range = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
-const happenings = (count: number, keys: number): Happening[] => range(count).map((n) => ({ key: `key ${n % keys}`, n }));
 const CONSUMERS = ['any-order', 'in-order'];
 const once = (items: readonly Happening[]) => CONSUMERS.flatMap((consumer) => items.map(({ n }) => `${consumer} ${n}`)).sort();
 
-/** Remembers what it heard, and how often it was told that it missed something. */
-class Hearer implements Observer {
-  readonly numbers = new Set<number>();
-  timesMissed = 0;
-  heard({ data }: Message): void {
-    this.numbers.add((data as Happening).n);
-  }
-  missed(): void {
-    this.timesMissed += 1;
-  }
-}
-
-/**
- * What every adapter must do, proven over the whole way: the outbox of one service on a real Postgres, the bus, the inbox of another.
- * `outages: false` for a bus that cannot go away without its clients.
- */
-export function brokerConformance(
-  name: string,
-  openBus: () => BusUnderTest | Promise<BusUnderTest>,
-  { outages }: { readonly outages: boolean },
-): void {
-  const scenario = (title: string, run: (pipeline: Pipeline, bus: BusUnderTest) => Promise<void>) =>
-    test(title, async () => {
-      const bus = await openBus();
-      {
-        await using pipeline = await openPipeline();
-        await run(pipeline, bus);
-      }
-      await bus.close?.();
-    });
-
+/** What every adapter must do, proven over the whole way: the outbox of one service on a real Postgres, the bus, the inbox of another. */
+export function brokerConformance(name: string, openBus: () => BusUnderTest | Promise<BusUnderTest>): void {
+  const scenario = scenarios(openBus);
   const effectsOf = async (pipeline: Pipeline) => (await pipeline.effects()).map(({ consumer, n }) => `${consumer} ${n}`).sort();
   const expectOrder = async (pipeline: Pipeline) => {
     for (const [, effects] of Map.groupBy(await pipeline.effects('in-order'), ({ key }) => key)) {
@@ -277,34 +237,5 @@ export function brokerConformance(
       await pipeline.startSender(await bus.connect());
       await pipeline.expectOnce(items);
     });
-
-    if (outages) {
-      scenario('while the bus is away messages wait without being counted, and flow when it is back', async (pipeline, bus) => {
-        const sender = await pipeline.startSender(await bus.connect());
-        await pipeline.startReceiver(await bus.connect());
-        const back = await bus.outage?.();
-        const items = happenings(50, 10);
-        await pipeline.append(...items);
-        await eventually(async () => expect((await sender.health())[0]?.detail).toBeDefined());
-        const { rows } = await sql`select distinct attempts, sent_at, parked_at from outbox`.execute(pipeline.sender.database.query);
-        expect(rows).toEqual([{ attempts: 0, sent_at: null, parked_at: null }]);
-        await back?.();
-        await pipeline.expectOnce(items);
-      });
-
-      scenario('who observes is told that he may have missed something while the bus was away', async (pipeline, bus) => {
-        const observer = new Hearer();
-        await (await bus.connect()).observe(['happened'], observer);
-        const back = await bus.outage?.();
-        expect(observer.timesMissed).toBe(0);
-        await back?.();
-        await eventually(() => expect(observer.timesMissed).toBeGreaterThan(0));
-        await pipeline.startReceiver(await bus.connect());
-        await pipeline.startSender(await bus.connect());
-        await pipeline.append({ key: 'a', n: 1 });
-        await eventually(() => expect([...observer.numbers]).toEqual([1]));
-        await pipeline.expectOnce([{ key: 'a', n: 1 }]);
-      });
-    }
   });
 }

@@ -37,7 +37,7 @@ export interface Pipeline extends AsyncDisposable {
   effects(consumer?: string): Promise<Effect[]>;
   drained(): Promise<void>;
   /** Waits until both consumers had each of `items`, and nothing is left. @throws when one had something twice. */
-  expectOnce(items: readonly Happening[]): Promise<void>;
+  expectOnce(items: readonly Happening[], options?: { readonly timeoutMs: number }): Promise<void>;
 }
 
 /**
@@ -70,14 +70,14 @@ export async function openPipeline(leftoversExpected?: string): Promise<Pipeline
       }),
     effects,
     drained: () => drained(sender.database, receiver.database),
-    async expectOnce(items) {
+    async expectOnce(items, options) {
       const expected = ['any-order', 'in-order'].flatMap((consumer) => items.map(({ n }) => `${consumer} ${n}`));
       await eventually(async () => {
         const found = new Set((await effects()).map(({ consumer, n }) => `${consumer} ${n}`));
         const missing = expected.filter((effect) => !found.has(effect));
         if (missing.length > 0)
           throw new Error(`missing: ${missing.slice(0, 5).join(', ')} and so on, ${missing.length} of ${expected.length}`);
-      });
+      }, options);
       await drained(sender.database, receiver.database);
       const found = await effects();
       if (found.length !== expected.length) throw new Error(`${found.length} effects instead of ${expected.length}: some came twice`);

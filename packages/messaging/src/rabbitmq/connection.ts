@@ -1,0 +1,95 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '@stoa/service';
+import { type Channel, Connection } from 'rabbitmq-client';
+
+/** What the server takes at most by default; a large message then takes few frames. */
+const FRAME_BYTES = 131_072;
+/** A connection says that it is there twice in this time, and is given up after twice this time without a sign. */
+const HEARTBEAT_SECONDS = 5;
+const CONNECT_TIMEOUT_MS = 5_000;
+const RECONNECT = { retryLow: 250, retryHigh: 5_000 };
+/** After this the rest of a farewell is left out. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/** A connection that comes back by itself; channels do not, see `keepChannel`. */
+export interface RabbitConnection {
+  /** @throws at once when the server is away or has blocked this connection. */
+  channel(): Promise<Channel>;
+  /** Why nothing goes through at the moment. */
+  trouble(): string | undefined;
+  /** Calls `listener` when the server blocks this connection or it is lost. @returns a function that ends that. */
+  onTrouble(listener: (error: Error) => void): () => void;
+  close(): Promise<void>;
+}
+
+export function connectRabbit({ url, log, name }: { readonly url: string; readonly log: Logger; readonly name: string }): RabbitConnection {
+  const client = new Connection({
+    ...{ url, connectionName: name, frameMax: FRAME_BYTES, heartbeat: HEARTBEAT_SECONDS, noDelay: true, ...RECONNECT },
+    ...{ acquireTimeout: CONNECT_TIMEOUT_MS, connectionTimeout: CONNECT_TIMEOUT_MS },
+  });
+  const listeners = new Set<(error: Error) => void>();
+  let problem: string | undefined;
+  let closing = false;
+
+  const fail = (detail: string): void => {
+    problem = detail;
+    for (const listener of listeners) listener(new Error(detail));
+  };
+  client.on('connection', () => {
+    if (problem !== undefined) log.info({ connection: name }, 'RabbitMQ is connected again');
+    problem = undefined;
+  });
+  client.on('error', (error: Error) => {
+    // The client tells faults of channels here too.
+    if (client.ready || closing) return;
+    if (problem === undefined) log.warn({ err: error, connection: name }, 'RabbitMQ is away, will connect when it is back');
+    fail(`RabbitMQ is away: ${error.message}`);
+  });
+  client.on('connection.blocked', (reason: string) => {
+    log.warn({ connection: name, reason }, 'RabbitMQ takes nothing at the moment');
+    fail(`RabbitMQ takes nothing: ${reason}`);
+  });
+  client.on('connection.unblocked', () => {
+    log.info({ connection: name }, 'RabbitMQ takes messages again');
+    problem = undefined;
+  });
+
+  return {
+    async channel() {
+      if (problem !== undefined) throw new Error(problem);
+      const { promise: failed, reject } = Promise.withResolvers<never>();
+      listeners.add(reject);
+      const acquired = client.acquire({ emitErrorsFromChannel: true });
+      try {
+        return await Promise.race([acquired, failed]);
+      } catch (error) {
+        acquired.then(discard, () => {});
+        throw error;
+      } finally {
+        listeners.delete(reject);
+      }
+    },
+    trouble: () => problem ?? (client.ready ? undefined : 'RabbitMQ is not connected yet'),
+    onTrouble(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    async close() {
+      closing = true;
+      await withinFarewell(client.close());
+      client.unsafeDestroy();
+    },
+  };
+}
+
+/** Closes a channel that nobody waits for any more. */
+export function discard(channel: Channel): void {
+  channel.close().catch(() => {});
+}
+
+/** A server that does not answer must not hold up our end. */
+export async function withinFarewell(work: Promise<unknown>): Promise<void> {
+  const late = new AbortController();
+  await Promise.race([work.catch(() => {}), delay(CLOSE_TIMEOUT_MS, undefined, { signal: late.signal }).catch(() => {})]);
+  late.abort();
+}

@@ -1,0 +1,66 @@
+import type { Logger } from '@stoa/service';
+import type { Channel } from 'rabbitmq-client';
+import { backoffMs } from '../backoff.ts';
+import { startLoop } from '../loop.ts';
+import { type RabbitConnection, withinFarewell } from './connection.ts';
+
+const BACKOFF = { firstMs: 100, longestMs: 2_000 };
+
+export interface ChannelUse {
+  /** How long to wait before the channel is opened anew after it was lost. */
+  readonly pauseMs: () => number;
+  /** Ends what is in hand, before the channel is closed; it may be lost already. */
+  finish(): Promise<void>;
+}
+
+interface KeptChannelOptions {
+  readonly connection: RabbitConnection;
+  readonly log: Logger;
+  readonly what: string;
+  /** Sets the channel up. `lose` gives it up, as if the server had closed it. */
+  use(channel: Channel, lose: () => void): Promise<ChannelUse>;
+}
+
+export interface KeptChannel {
+  /** Resolves after the first try, whether it worked or not. */
+  readonly tried: Promise<void>;
+  trouble(): string | undefined;
+  stop(): Promise<void>;
+}
+
+/** Opens a channel and, whenever it is lost, another one, until it is stopped. */
+export function keepChannel({ connection, log, what, use }: KeptChannelOptions): KeptChannel {
+  const { promise: tried, resolve } = Promise.withResolvers<void>();
+  let trouble: string | undefined = 'not set up yet';
+
+  async function live(stopping: AbortSignal): Promise<number> {
+    const { promise: lost, resolve: lose } = Promise.withResolvers<void>();
+    stopping.addEventListener('abort', () => lose(), { once: true });
+    const channel = await connection.channel();
+    channel.once('close', lose);
+    channel.once('basic.cancel', lose);
+    channel.on('error', (error: Error) => log.warn({ err: error, what }, 'RabbitMQ closed a channel, will open another'));
+    try {
+      const { pauseMs, finish } = await use(channel, lose);
+      trouble = undefined;
+      resolve();
+      await lost;
+      trouble = 'lost its channel';
+      await finish();
+      return pauseMs();
+    } finally {
+      await withinFarewell(channel.close());
+    }
+  }
+
+  const loop = startLoop({
+    step: live,
+    onFailure(error, failures) {
+      trouble = error instanceof Error ? error.message : String(error);
+      if (failures === 1 && connection.trouble() === undefined) log.warn({ err: error, what }, 'channel cannot be set up, will try again');
+      resolve();
+      return backoffMs(BACKOFF, failures);
+    },
+  });
+  return { tried, trouble: () => trouble, stop: loop.stop };
+}

@@ -1,0 +1,96 @@
+import type { Logger } from '@stoa/service';
+import type { Accept, Observer } from '../broker.ts';
+import { readEnvelope } from '../envelope.ts';
+import { createBatches, PREFETCH, read } from './batches.ts';
+import type { RabbitConnection } from './connection.ts';
+import { type KeptChannel, keepChannel } from './kept-channel.ts';
+import { register } from './registry.ts';
+import { declareExchange, declareQueue, type Topology } from './topology.ts';
+
+/** After an inbox was given up, another process has this long to take over. */
+const HAND_OVER_MS = 5_000;
+
+interface Common {
+  readonly connection: RabbitConnection;
+  readonly topology: Topology;
+  readonly log: Logger;
+  readonly types: readonly string[];
+}
+
+/** Carries what comes for `subscriber` into its inbox. */
+export function keepSubscription(options: Common & { readonly subscriber: string; readonly accept: Accept }): KeptChannel {
+  const { connection, topology, log, subscriber, types, accept } = options;
+  return keepChannel({
+    connection,
+    log,
+    what: `the queue of ${subscriber}`,
+    async use(channel, lose) {
+      let pauseMs = 0;
+      const giveUp = () => {
+        log.error({ subscriber }, 'the inbox cannot be reached: its messages go back to the queue');
+        pauseMs = HAND_OVER_MS;
+        lose();
+      };
+      // The channel may be gone by now: its messages then come again, and the inbox has them.
+      const acknowledge = (deliveryTag: number) => channel.active && channel.basicAck({ deliveryTag, multiple: true });
+      const batches = createBatches({ accept, acknowledge, giveUp, log });
+      await register(connection, topology, subscriber);
+      await declareExchange(channel, topology);
+      const queue = await declareQueue(channel, topology, subscriber, types);
+      await channel.basicQos({ prefetchCount: PREFETCH });
+      const isNext = createGapFinder();
+      await channel.basicConsume({ queue }, (delivery) => {
+        if (isNext(delivery.deliveryTag)) batches.add(delivery);
+        else lose();
+      });
+      return { pauseMs: () => pauseMs, finish: batches.finish };
+    },
+  });
+}
+
+/** Tells `observer` what is published. Its queue lives as long as the connection. */
+export function keepObservation(options: Common & { readonly observer: Observer }): KeptChannel {
+  const { connection, topology, log, types, observer } = options;
+  let isFirst = true;
+  const call = (run: () => void): void => {
+    try {
+      run();
+    } catch (error) {
+      log.error({ err: error }, 'observer threw');
+    }
+  };
+  const kept = keepChannel({
+    connection,
+    log,
+    what: 'the queue of an observer',
+    async use(channel, lose) {
+      await declareExchange(channel, topology);
+      const { queue } = await channel.queueDeclare({ exclusive: true, autoDelete: true });
+      for (const type of types) await channel.queueBind({ exchange: topology.exchange, queue, routingKey: topology.observersKeyOf(type) });
+      const isNext = createGapFinder();
+      await channel.basicConsume({ queue, noAck: true, exclusive: true }, (delivery) => {
+        if (!isNext(delivery.deliveryTag)) return lose();
+        const { message, fault } = readEnvelope(read(delivery));
+        if (fault === undefined) call(() => observer.heard(message));
+      });
+      if (!isFirst) call(() => observer.missed());
+      return { pauseMs: () => 0, finish: async () => {} };
+    },
+  });
+  // What is published from here on is heard, or said to be missed.
+  void kept.tried.then(() => {
+    isFirst = false;
+  });
+  return kept;
+}
+
+/**
+ * The client drops a delivery that it reads before it knows the consumer's tag. Deliveries of a channel are numbered from 1: a gap tells.
+ */
+function createGapFinder(): (deliveryTag: number) => boolean {
+  let last = 0;
+  return (deliveryTag) => {
+    last += 1;
+    return deliveryTag === last;
+  };
+}
