@@ -24,5 +24,8 @@ export async function* streamBody(request: IncomingMessage, onClientGone: () => 
   } catch (error) {
     onClientGone();
     throw error;
+  } finally {
+    // What the service did not want is still to be taken from the connection, or no further request comes over it.
+    request.resume();
   }
 }
