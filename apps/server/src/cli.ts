@@ -31,6 +31,12 @@ const commands: Readonly<Record<string, Command>> = {
     flags: { services: 'SERVICES' },
     run: async (environment) => (await import('./commands/migrate.ts')).migrateAll(environment),
   },
+  doctor: {
+    usage: 'stoa doctor [--services users,mailer,…] [--data DIR]',
+    summary: 'look at databases, broker, Redis and the services elsewhere, and say what is wrong and how to mend it',
+    flags: { ...dataFlag, services: 'SERVICES' },
+    run: async (environment) => (await import('./commands/doctor.ts')).doctor(environment),
+  },
   'dead-letters': {
     usage: 'stoa dead-letters list|replay [ID] [--service NAME] [--data DIR]',
     summary: 'show what could not be processed, or hand it in again',

@@ -60,12 +60,16 @@ export async function prepareDatabase(service: Migratable, place: DatabasePlace,
   await migrate({ url, sources: sourcesOf(service), log });
 }
 
+/** The migrations that the database of a service lacks. */
+export const pendingOf = (service: Migratable, place: DatabasePlace, log: Logger): Promise<string[]> =>
+  pendingMigrations({ url: databaseUrl(service.name, place), sources: sourcesOf(service), log });
+
 /** For an external server, whose tables `stoa migrate` makes: says in one line what is wrong before anything is served from them. */
 export async function assertMigrated(service: Migratable, place: DatabasePlace, log: Logger): Promise<void> {
   if (service.migrations === undefined) return;
   const url = databaseUrl(service.name, place);
   const { host, pathname } = new URL(url);
-  const pending = await pendingMigrations({ url, sources: sourcesOf(service), log }).catch((error: Error) => {
+  const pending = await pendingOf(service, place, log).catch((error: Error) => {
     throw new StartProblem(
       `The database ${pathname.slice(1)} at ${host} cannot be used: ${error.message}.`,
       'Check DATABASE_URL and that the server runs; "npx stoa migrate" makes the databases and roles.',

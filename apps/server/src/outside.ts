@@ -1,9 +1,8 @@
 import { createMemoryRateLimiter, createUpstream, type RateLimiter, type Upstream } from '@stoa/http';
-import { type Broker, createLocalBroker } from '@stoa/messaging';
+import { type Broker, createLocalBroker, createRabbitBroker } from '@stoa/messaging';
 import type { RedisConnection } from '@stoa/redis';
 import { type HealthPart, type Logger, type Metrics, systemClock } from '@stoa/service';
 import { LOCAL } from './settings.ts';
-import { StartProblem } from './start-problem.ts';
 import type { Topology } from './topology.ts';
 
 /** What this process shares with others: the bus, Redis, and the services that run elsewhere. */
@@ -18,14 +17,14 @@ export interface Outside {
 }
 
 export interface OutsideOptions {
-  readonly topology: Pick<Topology, 'brokerUrl' | 'redisUrl' | 'elsewhere'>;
+  readonly topology: Pick<Topology, 'brokerUrl' | 'redisUrl' | 'elsewhere' | 'here' | 'hasGateway'>;
   readonly log: Logger;
   readonly metrics: Metrics;
 }
 
 /** Waits for none of it: what is away comes back by itself. */
 export async function openOutside({ topology, log, metrics }: OutsideOptions): Promise<Outside> {
-  const broker = await createBroker(topology.brokerUrl, log);
+  const broker = createBroker(topology.brokerUrl, log, `stoa ${[...topology.here, ...(topology.hasGateway ? ['gateway'] : [])].join(' ')}`);
   const redis = topology.redisUrl === undefined ? undefined : (await import('@stoa/redis')).connectRedis({ url: topology.redisUrl, log });
   const upstreams = new Map([...topology.elsewhere].map(([name, urls]) => [name, createUpstream({ name, urls, log, metrics })]));
   return {
@@ -46,11 +45,8 @@ export async function openOutside({ topology, log, metrics }: OutsideOptions): P
   };
 }
 
-/** The adapter is loaded only where it is used. */
-async function createBroker(url: string, log: Logger): Promise<Broker> {
-  if (url === LOCAL) return createLocalBroker({ log });
-  throw new StartProblem(`There is no adapter for BROKER_URL=${new URL(url).protocol} yet.`, 'Use BROKER_URL=local:.', 78);
-}
+const createBroker = (url: string, log: Logger, name: string): Broker =>
+  url === LOCAL ? createLocalBroker({ log }) : createRabbitBroker({ url, log, name });
 
 async function createLimiter(redis: RedisConnection | undefined, log: Logger): Promise<RateLimiter> {
   const fallback = createMemoryRateLimiter(systemClock);

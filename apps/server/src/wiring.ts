@@ -67,6 +67,9 @@ export async function wire({ topology, environment, derive, log, databaseUrl }: 
       identity,
       services,
       elsewhere: [...upstreams.values()],
+      broker,
+      redis,
+      limiter,
       asyncApi: asyncApi(),
     });
   }
