@@ -70,7 +70,7 @@ export function installAccess(http: Http, { identity, derive }: { identity: Iden
   async function admit(request: FastifyRequest, access: Exclude<Access, 'basic' | 'owner'>): Promise<Principal | undefined> {
     const { authorization } = request.headers;
     if (access === 'service') return serviceOf(authorization);
-    const token = tokenOf(authorization);
+    const token = bearerToken(authorization);
     const principal = token === undefined ? undefined : await identity.authenticate(token);
     if (access === 'anyone') return principal;
     if (principal === undefined) throw tokenMissing();
@@ -90,7 +90,7 @@ export function installAccess(http: Http, { identity, derive }: { identity: Iden
 }
 
 /** The token of a Bearer header; another scheme is none. What is no token stays one, so that it is refused and not overlooked. */
-function tokenOf(authorization: string | undefined): string | undefined {
+export function bearerToken(authorization: string | undefined): string | undefined {
   if (authorization === undefined || authorization.slice(0, NOT_READABLE.length).toLowerCase() !== NOT_READABLE) return undefined;
   return BEARER.exec(authorization)?.[1] ?? '';
 }

@@ -1,4 +1,4 @@
-export { type Access, installAccess, type RouteAccess } from './access.ts';
+export { type Access, bearerToken, installAccess, type RouteAccess } from './access.ts';
 export {
   CLOCK_TOLERANCE_SECONDS,
   type NewToken,

@@ -1,12 +1,23 @@
 import type { Http } from '@stoa/http';
 import type { Behind } from './behind/behind.ts';
 import type { ResponseCache } from './cache/response-cache.ts';
+import type { Limits } from './limits.ts';
 
 /** What each instance answers for itself, and what only services may call. */
 const OWN = /^\/(?:health\/|metrics$|internal\/)/;
 
+/** Pages and what belongs to the process are not counted. */
+const COUNTED = /^\/v1\//;
+
+/** What comes before a request is handed over; what is absent is off. */
+export interface Before {
+  readonly responses: ResponseCache | undefined;
+  readonly limits: Limits | undefined;
+}
+
 /** Declares the service's routes on the gateway; the last hook of each hands the request over. Two services with one route do not start. */
-export function dispatchTo(gateway: Http, behind: Behind, responses?: ResponseCache): void {
+export function dispatchTo(gateway: Http, behind: Behind, { responses, limits }: Before): void {
+  const limit = limits?.of(behind.isElsewhere);
   for (const route of behind.routes) {
     const { method, url, cache } = route;
     if (OWN.test(url)) continue;
@@ -18,7 +29,10 @@ export function dispatchTo(gateway: Http, behind: Behind, responses?: ResponseCa
       exposeHeadRoute: false,
       config: { access: 'owner' },
       schema: { hide: true },
-      onRequest: cache && method === 'GET' && responses ? responses.before({ service: behind.name, url, cache }, handOver) : handOver,
+      onRequest: [
+        ...(limit && COUNTED.test(url) ? [limit] : []),
+        cache && method === 'GET' && responses ? responses.before({ service: behind.name, url, cache }, handOver) : handOver,
+      ],
       handler: () => {
         throw new Error('the service has answered already');
       },

@@ -1,5 +1,5 @@
 import { authErrors, type Identity, installAccess, serviceCredential } from '@stoa/auth';
-import { createCaller, createCursors, createHttp, type Http, httpErrors, type Place, type Upstream } from '@stoa/http';
+import { createCaller, createCursors, createHttp, type Http, httpErrors, type Place, type RateLimiter, type Upstream } from '@stoa/http';
 import { type Broker, type BrokerSubscription, DEAD_LETTERS_PATH, deadLetterErrors } from '@stoa/messaging';
 import type { RedisConnection } from '@stoa/redis';
 import {
@@ -22,6 +22,7 @@ import { createAllDeadLetters } from './dead-letters/all-dead-letters.ts';
 import { deadLettersRoutes } from './dead-letters/dead-letters.routes.ts';
 import { dispatchTo, dropForgedHeaders } from './dispatch.ts';
 import { serveDocs } from './docs.ts';
+import { createLimits, limitsConfig } from './limits.ts';
 import { mergeOpenApi } from './open-api.ts';
 import { serveAssets } from './pages/assets.ts';
 import { createFrame } from './pages/frame.ts';
@@ -35,6 +36,7 @@ export type { Directory };
 
 export const gatewayConfig = Type.Object({
   ...cacheConfig,
+  ...limitsConfig,
   TRUSTED_PROXIES: Type.String({
     default: '',
     expected: 'addresses and CIDRs, like 10.0.0.7,192.168.0.0/16,fd00::/8',
@@ -63,6 +65,8 @@ export interface GatewayDeps {
   readonly broker?: Broker;
   /** Where copies of the gateway share what they keep. */
   readonly redis?: RedisConnection | undefined;
+  /** Counts requests; without it none are. */
+  readonly limiter?: RateLimiter;
 }
 
 export const gateway: ServiceDefinition<GatewayDeps, typeof gatewayConfig> = {
@@ -74,7 +78,7 @@ export const gateway: ServiceDefinition<GatewayDeps, typeof gatewayConfig> = {
 
 /** The one entry: operations, documents and pages of its own, and every route that a service behind it declares. */
 async function createGateway(deps: GatewayDeps): Promise<Service> {
-  const { log, metrics, derive, identity, asyncApi, broker, redis, clock = systemClock } = deps;
+  const { log, metrics, derive, identity, asyncApi, broker, redis, limiter, clock = systemClock } = deps;
   const config = deps.config ?? loadConfig(gatewayConfig, {});
   const behind = everythingBehind(deps);
   const health = async () => [identity.health(), ...(await Promise.all(behind.map((each) => each.health()))).flat()];
@@ -100,7 +104,8 @@ async function createGateway(deps: GatewayDeps): Promise<Service> {
   serveDocs(http, frame);
   serveDeadLetters(http, deps, behind);
   const responses = broker && createGatewayCache({ config, redis, clock, log, metrics });
-  for (const each of behind) dispatchTo(http, each, responses);
+  const limits = limiter && createLimits(limiter, identity, config);
+  for (const each of behind) dispatchTo(http, each, { responses, limits });
   // Made once, at the first question: only then have all routes been declared.
   let openApi: object | undefined;
   http.get('/openapi.json', { schema: { hide: true } }, async () => (openApi ??= mergeOpenApi(http, behind)));

@@ -15,6 +15,7 @@ export function behindElsewhere({ routes, errors, openApi }: DirectoryEntry, pro
   let askedAt = 0;
   return {
     name: upstream.name,
+    isElsewhere: true,
     routes,
     errors,
     openApi: () => openApi,

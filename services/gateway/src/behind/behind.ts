@@ -6,6 +6,7 @@ import type { OpenApiDocument } from '../open-api.ts';
 /** A service as the gateway sees it, wherever it runs. */
 export interface Behind {
   readonly name: string;
+  readonly isElsewhere: boolean;
   readonly routes: readonly DeclaredRoute[];
   readonly errors: ErrorCatalogue;
   /** To be asked once all routes have been declared. */
@@ -22,6 +23,7 @@ export function behindHere(service: Service): Behind {
   const http = service.http as Http;
   return {
     name,
+    isElsewhere: false,
     routes: http.declaredRoutes,
     errors: http.errorCatalogue,
     openApi: () => http.swagger() as OpenApiDocument,

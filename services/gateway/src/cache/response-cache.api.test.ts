@@ -195,7 +195,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
     const greet: Answer = (request, reply) =>
       reply.header('etag', '"e"').send({ to: request.headers.authorization ?? request.headers.cookie ?? 'all' });
 
-    test.each([{ authorization: 'Bearer of-ada' }, { authorization: 'Basic xyz' }, { authorization: '' }, { cookie: 'session=ada' }])(
+    test.each([{ authorization: 'Digest of-ada' }, { authorization: 'Basic xyz' }, { authorization: '' }, { cookie: 'session=ada' }])(
       'asked with %o it comes from the service, for this one alone',
       async (credentials: Record<string, string>) => {
         house.answers(greet);
@@ -214,15 +214,15 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
       const door = hold(greet);
       const before = house.asked();
       const path = note();
-      const all = ['ada', '', 'bob', '', 'ada'].map((name) => ask(path, name ? { authorization: `Bearer ${name}` } : {}));
+      const all = ['ada', '', 'bob', '', 'ada'].map((name) => ask(path, name ? { authorization: `Digest ${name}` } : {}));
       await isAsked(4, before);
       door.open();
       expect((await Promise.all(all)).map(({ body }) => JSON.parse(body).to)).toEqual([
-        'Bearer ada',
+        'Digest ada',
         'all',
-        'Bearer bob',
+        'Digest bob',
         'all',
-        'Bearer ada',
+        'Digest ada',
       ]);
     });
 

@@ -1,11 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import { testIdentity } from '@stoa/auth/testing';
-import { type CacheRule, createHttp, createUpstream, type Http } from '@stoa/http';
+import { installAccess } from '@stoa/auth';
+import { type TestIdentity, testIdentity } from '@stoa/auth/testing';
+import { type CacheRule, createHttp, createMemoryRateLimiter, createUpstream, type Http } from '@stoa/http';
 import { createLocalBroker, type Message } from '@stoa/messaging';
 import type { RedisConnection } from '@stoa/redis';
-import { createKeys, createLog, createMetrics, fakeClock, type Metrics, type Service, uuidv7 } from '@stoa/service';
+import {
+  createKeys,
+  createLog,
+  createMetrics,
+  type Environment,
+  fakeClock,
+  loadConfig,
+  type Metrics,
+  type Service,
+  uuidv7,
+} from '@stoa/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { gateway } from '../index.ts';
+import { gateway, gatewayConfig } from '../index.ts';
 import type { OpenApiDocument } from '../open-api.ts';
 
 const log = createLog({ level: 'silent' });
@@ -18,6 +29,7 @@ export interface CachedHouse extends AsyncDisposable {
   readonly front: Http;
   readonly clock: ReturnType<typeof fakeClock>;
   readonly metrics: Metrics;
+  readonly who: TestIdentity;
   /** How often the service was asked. */
   asked(): number;
   /** From now on it answers so; a new number each time, if nothing is said. */
@@ -32,6 +44,8 @@ export interface CachedHouseOptions {
   /** Whether the service runs in the gateway's process, or answers over the network. */
   readonly where?: 'here' | 'elsewhere';
   readonly redis?: RedisConnection;
+  /** Settings of the gateway. */
+  readonly settings?: Environment;
 }
 
 const ROUTES: Record<string, CacheRule | undefined> = {
@@ -42,7 +56,7 @@ const ROUTES: Record<string, CacheRule | undefined> = {
 };
 
 /** A gateway that listens on loopback, with a small service behind it whose answers may be kept. */
-export async function startCachedHouse({ where = 'here', redis }: CachedHouseOptions = {}): Promise<CachedHouse> {
+export async function startCachedHouse({ where = 'here', redis, settings = {} }: CachedHouseOptions = {}): Promise<CachedHouse> {
   const metrics = createMetrics();
   const derive = createKeys(randomBytes(32).toString('base64'));
   const who = await testIdentity();
@@ -60,12 +74,15 @@ export async function startCachedHouse({ where = 'here', redis }: CachedHouseOpt
     errors: {},
     health: async () => [],
   });
+  installAccess(notes, { identity: who.identity, derive });
   for (const [url, cache] of Object.entries(ROUTES)) {
-    notes.get(url, { config: cache ? { cache } : {} }, async (request, reply) => {
+    notes.get(url, { config: { access: 'anyone', ...(cache && { cache }) } }, async (request, reply) => {
       asked += 1;
       return answer === undefined ? { number: asked } : await answer(request, reply);
     });
   }
+  notes.post('/v1/notes', { config: { access: 'anyone' } }, async () => ({ written: true }));
+  notes.get('/pages/notes', async () => 'a page');
   await notes.ready();
   const service = { name: 'notes', http: notes as unknown as Service['http'], start: noop, stop: noop, health: async () => [] };
   const upstream =
@@ -80,6 +97,8 @@ export async function startCachedHouse({ where = 'here', redis }: CachedHouseOpt
     clock,
     broker,
     redis,
+    limiter: createMemoryRateLimiter(clock),
+    config: loadConfig(gatewayConfig, settings),
     services: upstream ? [] : [service],
     elsewhere: upstream ? [upstream] : [],
     directory: { notes: { routes: notes.declaredRoutes, errors: {}, openApi: notes.swagger() as OpenApiDocument } },
@@ -94,6 +113,7 @@ export async function startCachedHouse({ where = 'here', redis }: CachedHouseOpt
     front,
     clock,
     metrics,
+    who,
     asked: () => asked,
     answers(how) {
       answer = how;

@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type CachedHouse, startCachedHouse } from './testing/cached-house.ts';
+
+const settings = { PUBLIC_READS_PER_MINUTE: '3', SIGNED_IN_READS_PER_MINUTE: '4', WRITES_PER_MINUTE: '2' };
+
+describe.each(['here', 'elsewhere'] as const)('requests for a service %s', (where) => {
+  let house: CachedHouse;
+  beforeAll(async () => {
+    house = await startCachedHouse({ where, settings });
+  });
+  afterAll(() => house[Symbol.asyncDispose]());
+
+  const nextMinute = () => house.clock.advance(60_000);
+  const ask = async (path: string, { method = 'GET', authorization = '' } = {}) => {
+    const answer = await fetch(`${house.url}${path}`, { method, headers: authorization ? { authorization } : {} });
+    await answer.text();
+    return answer;
+  };
+  /** Statuses of so many in a row. */
+  const statuses = async (times: number, path: string, options?: Parameters<typeof ask>[1]) => {
+    const all: number[] = [];
+    for (let n = 0; n < times; n += 1) all.push((await ask(path, options)).status);
+    return all;
+  };
+
+  test('without a token are counted by address, each class for itself, whatever the path', async () => {
+    nextMinute();
+    expect(await statuses(2, '/v1/notes')).toEqual([200, 200]);
+    expect(await statuses(2, '/v1/drafts')).toEqual([200, 429]);
+    expect(await statuses(3, '/v1/notes', { method: 'POST' })).toEqual([200, 200, 429]);
+    nextMinute();
+    expect(await statuses(1, '/v1/notes')).toEqual([200]);
+  });
+
+  test('are told what is left, from the cache too, and when to come again', async () => {
+    nextMinute();
+    const [first, kept] = [await ask('/v1/notes'), await ask('/v1/notes')];
+    expect(first.headers.get('ratelimit-policy')).toBe('"public-reads";q=3;w=60');
+    expect([first, kept].map(({ headers }) => headers.get('ratelimit'))).toEqual(['"public-reads";r=2;t=60', '"public-reads";r=1;t=60']);
+    await ask('/v1/notes');
+    house.clock.advance(10_000);
+    const refused = await fetch(`${house.url}/v1/notes`);
+    expect(refused.headers.get('retry-after')).toBe('50');
+    expect(refused.headers.get('ratelimit')).toBe('"public-reads";r=0;t=50');
+    expect(await refused.json()).toMatchObject({ status: 429, code: 'rate_limited' });
+  });
+
+  test('with a token are counted by who it is, and take nothing from the others at the address', async () => {
+    nextMinute();
+    const [ada, bot] = [await house.who.person(), await house.who.serviceAccount()];
+    expect(await statuses(5, '/v1/drafts', { authorization: ada })).toEqual([200, 200, 200, 200, 429]);
+    expect(await statuses(4, '/v1/drafts', { authorization: bot })).toEqual([200, 200, 200, 200]);
+    expect(await statuses(3, '/v1/drafts')).toEqual([200, 200, 200]);
+    expect(await statuses(3, '/v1/notes', { method: 'POST', authorization: ada })).toEqual([200, 200, 429]);
+    expect(await statuses(1, '/v1/notes', { method: 'POST', authorization: bot })).toEqual([200]);
+  });
+
+  test('with a bad token are refused; in the same process they count for their address', async () => {
+    nextMinute();
+    const before = house.asked();
+    const answer = await fetch(`${house.url}/v1/drafts`, { headers: { authorization: 'Bearer made-up' } });
+    expect(await answer.json()).toMatchObject({ status: 401, code: 'token_invalid' });
+    expect(answer.headers.get('www-authenticate')).toContain('Bearer');
+    expect(house.asked()).toBe(before);
+    expect(await statuses(3, '/v1/drafts')).toEqual(where === 'here' ? [200, 200, 429] : [200, 200, 200]);
+  });
+
+  test('for pages and of the process are not counted', async () => {
+    nextMinute();
+    for (const path of ['/pages/notes', '/health/live', '/metrics', '/', '/problems']) {
+      expect(await statuses(4, path)).toEqual([200, 200, 200, 200]);
+      expect((await ask(path)).headers.get('ratelimit')).toBeNull();
+    }
+  });
+});
+
+test.each([{ RATE_LIMITS: 'off', ...settings }, { PUBLIC_READS_PER_MINUTE: '0' }])('nothing is counted with %o', async (off) => {
+  await using house = await startCachedHouse({ settings: off });
+  for (let n = 0; n < 5; n += 1) {
+    const answer = await fetch(`${house.url}/v1/notes`);
+    expect([answer.status, answer.headers.get('ratelimit')]).toEqual([200, null]);
+  }
+});
