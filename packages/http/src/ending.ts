@@ -7,6 +7,13 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Aborted when this instance begins to close: answers that wait or stream end then, else the close waits for them. */
     readonly ending: AbortSignal;
+    /** Whether `drain` was called. */
+    readonly isDraining: boolean;
+    /**
+     * To be called a while before the close: who balances the load sees that this process is not ready, and connections are given up one
+     * after the other, each with an answer. Requests are taken as before.
+     */
+    drain(): void;
   }
 }
 
@@ -22,10 +29,17 @@ export function installEnding(http: FastifyInstance): void {
   // Every answer that waits listens to it, and there may be many.
   setMaxListeners(0, ending.signal);
   http.decorate('ending', ending.signal);
+  let isDraining = false;
+  http.decorate('isDraining', { getter: () => isDraining });
+  http.decorate('drain', () => {
+    isDraining = true;
+  });
   http.addHook('onRequest', (request, reply, done) => {
-    if (!ending.signal.aborted || edgeOf(request.raw).owner !== http) return done();
-    void reply.header('connection', 'close');
-    done(httpErrors.service_unavailable());
+    if ((!isDraining && !ending.signal.aborted) || edgeOf(request.raw).owner !== http) return done();
+    // On the raw response, as another instance may answer.
+    reply.raw.setHeader('connection', 'close');
+    if (ending.signal.aborted) done(httpErrors.service_unavailable());
+    else done();
   });
   http.addHook('preClose', async () => {
     ending.abort();

@@ -43,7 +43,8 @@ export function installOperations(http: FastifyInstance, { health, metrics, read
       },
     },
     async (request, reply) => {
-      const parts = await withinTime(health());
+      const asked = await withinTime(health());
+      const parts = http.isDraining ? [DRAINING, ...asked] : asked;
       const isReady = parts.every(({ ok, background }) => ok || background);
       if (!isReady) void reply.code(503).header('retry-after', '1');
       const readiness: Readiness = { status: isReady ? 'ready' : 'not ready', parts: [...parts] };
@@ -59,6 +60,8 @@ export function installOperations(http: FastifyInstance, { health, metrics, read
     },
   );
 }
+
+const DRAINING: HealthPart = { name: 'process', ok: false, detail: 'draining: it ends soon, and takes requests until then' };
 
 /** A part that hangs must not hang who asks: an orchestrator gives up after seconds, and would learn nothing. */
 const HEALTH_LIMIT_MS = 5_000;

@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto';
+import { createHttp, type Http } from '@stoa/http';
+import { createKeys, createLog, createMetrics } from '@stoa/service';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createForwarding, FORWARDED_HEADER, installAccess, serviceCredential } from './index.ts';
+import { type TestIdentity, testIdentity } from './testing/index.ts';
+
+const derive = createKeys(randomBytes(32).toString('base64'));
+const forwarding = createForwarding(derive);
+let who: TestIdentity;
+let http: Http;
+beforeAll(async () => {
+  who = await testIdentity();
+  const log = createLog({ level: 'silent' });
+  const health = async () => [];
+  http = await createHttp({ name: 'things', title: '', description: '', version: '1', log, metrics: createMetrics(), errors: {}, health });
+  installAccess(http, { identity: who.identity, derive });
+  http.get('/v1/seen', { config: { access: 'anyone' } }, async ({ clientAddress, context, headers }) => ({
+    addresses: [clientAddress, context.address],
+    headers,
+  }));
+});
+afterAll(async () => {
+  await http.close();
+  await who[Symbol.asyncDispose]();
+});
+
+const seen = async (header?: string) =>
+  (await http.inject({ url: '/v1/seen', headers: header === undefined ? {} : { [FORWARDED_HEADER]: header } })).json();
+
+test.for(['203.0.113.7', '2001:db8::7', '::ffff:203.0.113.7'])(
+  'the address that the gateway tells is the address of the client: %s',
+  async (address) => {
+    const { addresses, headers } = await seen(forwarding(address));
+    expect(addresses).toEqual([address, address]);
+    // It holds a credential.
+    expect(Object.keys(headers)).not.toContain(FORWARDED_HEADER);
+  },
+);
+
+const other = createForwarding(createKeys(randomBytes(32).toString('base64')));
+test.for([
+  ['nobody tells', undefined],
+  ['it is told without proof', '203.0.113.7'],
+  ['the proof is of another house', other('203.0.113.7')],
+  ['the proof is of another service', `${serviceCredential(derive, 'mailer')} 203.0.113.7`],
+  ['the proof is cut', forwarding('203.0.113.7').slice(1)],
+  ['the proof has another length in bytes', `é${forwarding('203.0.113.7').slice(1)}`],
+  ['it tells no address', forwarding('localhost')],
+  ['it tells two', forwarding('203.0.113.7, 203.0.113.8')],
+  ['it is said twice', `${forwarding('203.0.113.7')}, ${forwarding('203.0.113.8')}`],
+  ['it is empty', ''],
+] as const)('the address of the connection stays where %s', async ([, header]) => {
+  const { addresses, headers } = await seen(header);
+  expect(addresses).toEqual(['127.0.0.1', '127.0.0.1']);
+  expect(Object.keys(headers)).not.toContain(FORWARDED_HEADER);
+});
