@@ -7,9 +7,9 @@ const BASIC_ACK = (60 << 16) | 80;
 
 /**
  * Cuts a connection where it hurts most: the broker has taken a message and says so, and the publisher never hears it.
- * `basic.ack` comes from a broker in no other case than as a confirm. @param spent is told of each cut.
+ * `basic.ack` comes from a broker in no other case than as a confirm. @param cuts is asked at each.
  */
-export function cutBeforeConfirm(mayCut: () => boolean, spent: () => void): () => Inspect {
+export function cutAtConfirm(cuts: () => boolean): () => Inspect {
   return () => {
     let rest: Buffer = Buffer.alloc(0);
     return (chunk) => {
@@ -19,10 +19,7 @@ export function cutBeforeConfirm(mayCut: () => boolean, spent: () => void): () =
         const size = HEADER_BYTES + rest.readUInt32BE(end + 3) + 1;
         if (rest.length < end + size) break;
         const isConfirm = rest[end] === METHOD && rest.readUInt32BE(end + HEADER_BYTES) === BASIC_ACK;
-        if (isConfirm && mayCut()) {
-          spent();
-          return 'cut';
-        }
+        if (isConfirm && cuts()) return 'cut';
         end += size;
       }
       const whole = rest.subarray(0, end);

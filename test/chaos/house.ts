@@ -3,76 +3,123 @@ import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { type RabbitServer, startRabbitServer } from '@stoa/messaging/testing';
+import { type RedisServer, startRedisServer } from '@stoa/redis/testing';
+import { cutAtConfirm } from './amqp-frames.ts';
 import { type Balancer, startBalancer } from './balancer.ts';
 import { createPod, type Pod } from './pod.ts';
 import { type Ask, type PostgresGround, startPostgresGround } from './postgres-ground.ts';
+import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
-/** A Stoa with everything of its own, on free ports and in a folder of its own. */
+/** A Stoa of many processes with everything of its own, on free ports and in a folder of its own. */
 export interface House {
   readonly postgres: PostgresGround;
+  readonly rabbit: RabbitServer;
+  readonly redis: RedisServer;
+  /** The network between all processes and RabbitMQ. It can cut connections at the next `cutsDue` confirms, but lets some through. */
+  readonly rabbitNetwork: TcpProxy & { cutsDue: number };
+  /** The network between the first of `usersApis` and Postgres. */
+  readonly postgresNetwork: TcpProxy;
   readonly ask: Ask;
   readonly gateways: readonly Pod[];
+  readonly usersApis: readonly Pod[];
+  readonly usersWorkers: readonly Pod[];
+  readonly mailers: readonly Pod[];
+  /** All of them. */
   readonly pods: readonly Pod[];
   readonly balancer: Balancer;
   /** Ends all of it. @param keepLogs where a test failed: the folder with what every process printed stays, and is told. */
   stop(options: { readonly keepLogs: boolean }): Promise<void>;
 }
 
-const SETTINGS = { MAIL_URL: 'mailbox:', MAIL_RATE_PER_SECOND: '200', BCRYPT_COST: '10', RATE_LIMITS: 'off', LOG_LEVEL: 'info' };
+const SETTINGS = { MAIL_URL: 'mailbox:', MAIL_RATE_PER_SECOND: '200', BCRYPT_COST: '10', RATE_LIMITS: 'off', HOST: '127.0.0.1' };
+
+/** Of so many confirms one is cut: something must also come through. */
+const PASSING = 3;
 
 export async function startHouse(): Promise<House> {
-  const stack = new AsyncDisposableStack();
   const folder = await mkdtemp('/tmp/stoa-chaos-');
   // As root, Postgres is another user, who must be able to pass through.
   await chmod(folder, 0o711);
   const logs = join(folder, 'logs');
   await mkdir(logs);
+  const stack = new AsyncDisposableStack();
   stack.defer(() => rm(join(folder, 'data'), { recursive: true, force: true }));
-  try {
-    const postgres = await startPostgresGround(join(folder, 'data'));
-    stack.defer(() => postgres.stop());
-    const env = { ...SETTINGS, DATABASE_URL: postgres.url(), STOA_SECRET: randomBytes(32).toString('base64'), HOST: '127.0.0.1' };
-    const pod = async (name: string, args: readonly string[], more = {}) => {
-      const made = createPod({ name, port: await freePort(), args, env: { ...env, ...more }, logs });
-      stack.defer(() => made.kill());
-      return made;
-    };
-    await migrate(await pod('migrate', ['migrate']));
-    const all = await pod('all', ['start']);
-    await all.start();
-    const balancer = startBalancer([all]);
-    stack.defer(() => balancer.close());
-    return {
-      postgres,
-      ask: postgres.ask,
-      gateways: [all],
-      pods: [all],
-      balancer,
-      async stop({ keepLogs }) {
-        await stack.disposeAsync();
-        if (keepLogs) console.log(`What every process printed: ${logs}`);
-        else await rm(folder, { recursive: true, force: true });
-      },
-    };
-  } catch (error) {
+  const end = async (keepLogs: boolean) => {
     await stack.disposeAsync();
-    console.log(`What every process printed: ${logs}`);
+    if (keepLogs) console.log(`What every process printed: ${logs}`);
+    else await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    return { ...(await build(folder, logs, stack)), stop: ({ keepLogs }) => end(keepLogs) };
+  } catch (error) {
+    await end(true);
     throw error;
   }
 }
 
-async function migrate(pod: Pod): Promise<void> {
-  await pod.start({ wait: false });
-  const code = await pod.ended();
-  if (code !== 0) throw new Error(`migrate ended with ${code}:\n${await pod.output()}`);
+async function build(folder: string, logs: string, stack: AsyncDisposableStack): Promise<Omit<House, 'stop'>> {
+  const postgres = await startPostgresGround(join(folder, 'data'));
+  stack.defer(() => postgres.stop());
+  const rabbit = stack.use(await startRabbitServer());
+  const redis = stack.use(await startRedisServer());
+  const network = async (...[target, inspector]: Parameters<typeof startTcpProxy>) => {
+    const proxy = await startTcpProxy(target, inspector);
+    stack.defer(() => proxy.close());
+    return proxy;
+  };
+  const confirms = { cutsDue: 0, passed: 0 };
+  const cuts = () => confirms.cutsDue > 0 && ++confirms.passed % PASSING === 0 && confirms.cutsDue-- > 0;
+  const rabbitNetwork = Object.assign(confirms, await network(rabbit.port, cutAtConfirm(cuts)));
+  const postgresNetwork = await network(postgres.port);
+
+  const ports = { gateway: await freePorts(2), users: await freePorts(4), mailer: await freePorts(2) };
+  const places = (list: readonly number[]) => list.map((port) => `http://127.0.0.1:${port}`).join(',');
+  const env = {
+    ...SETTINGS,
+    DATABASE_URL: postgres.url(),
+    BROKER_URL: Object.assign(new URL(rabbit.url), { port: String(rabbitNetwork.port) }).href,
+    REDIS_URL: redis.url,
+    STOA_SECRET: randomBytes(32).toString('base64'),
+    PUBLIC_URL: `http://127.0.0.1:${ports.gateway[0]}`,
+    SERVICES_USERS_URL: places(ports.users.slice(0, 2)),
+    SERVICES_MAILER_URL: places(ports.mailer),
+  };
+  const pod = (name: string, args: readonly string[], port = 0, more = {}) => {
+    const made = createPod({ name, port, args, env: { ...env, ...more }, logs });
+    stack.defer(() => made.kill());
+    return made;
+  };
+  await run(pod('migrate', ['migrate']));
+
+  const serving = (service: string, role: string) => (port: number, index: number) =>
+    pod(`${service}-${role}-${index + 1}`, ['start', '--services', service, '--role', role], port, {
+      ...(role === 'api' && index === 0 ? { DATABASE_URL: postgres.url(postgresNetwork.port) } : {}),
+    });
+  const usersApis = ports.users.slice(0, 2).map(serving('users', 'api'));
+  const usersWorkers = ports.users.slice(2).map(serving('users', 'worker'));
+  const mailers = ports.mailer.map(serving('mailer', 'all'));
+  const gateways = ports.gateway.map(serving('gateway', 'all'));
+  const pods = [...usersApis, ...usersWorkers, ...mailers, ...gateways];
+  await Promise.all(pods.map((each) => each.start()));
+  const balancer = startBalancer(gateways);
+  stack.defer(() => balancer.close());
+  const networks = { rabbitNetwork, postgresNetwork };
+  return { postgres, rabbit, redis, ...networks, ask: postgres.ask, gateways, usersApis, usersWorkers, mailers, pods, balancer };
 }
 
-/** Ports that were free a moment ago, none of them twice. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
+async function run(pod: Pod): Promise<void> {
+  await pod.start({ wait: false });
+  const code = await pod.ended();
+  if (code !== 0) throw new Error(`${pod.name} ended with ${code}:\n${await pod.output()}`);
+}
+
+/** Ports that were free a moment ago, all at once, so that none comes twice. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  for (const server of servers) server.close();
+  await Promise.all(servers.map((server) => once(server, 'close')));
+  return ports;
 }

@@ -13,6 +13,8 @@ export interface Ledger {
   readonly codes: readonly string[];
   /** Requests that got no answer. */
   readonly broken: number;
+  /** Connections that no gateway took. */
+  readonly unreached: number;
   /** Accounts whose 201 nobody saw: the answer broke off, or was a 503 that did not know better. */
   readonly answersLost: number;
   /** Promised and not kept: an account without its mail, or none at all. */
@@ -51,6 +53,7 @@ export async function settleLedger(load: Load, ask: Ask): Promise<Ledger> {
     refusals: sum(({ refusals }) => refusals),
     codes: [...new Set(load.registrations.flatMap(({ codes }) => [...codes]))],
     broken: sum(({ broken }) => broken.length),
+    unreached: sum(({ unreached }) => unreached),
     answersLost: sum(({ found: there }) => (there ? 1 : 0)),
     lost,
     twice,

@@ -40,8 +40,8 @@ export interface Load {
   readonly registrations: readonly Registration[];
   /** Resolves when so many are settled. */
   passed(count: number): Promise<void>;
-  /** How many accepted so far. */
-  accepted(): number;
+  /** Resolves when so many more than now were answered 201. */
+  moreAccepted(count: number): Promise<void>;
   /** No new ones once `atLeast` are through. Resolves when each is settled: 201, or known to be there. */
   finish(): Promise<void>;
   /** Ends at once, settled or not: the scenario has failed. */
@@ -84,15 +84,16 @@ export function startLoad({ balancer, atLeast, concurrency, perSecond }: LoadOpt
       settled += 1;
     }
   }
+  const accepted = () => registrations.filter((registration) => registration.accepted !== undefined).length;
+  const reaches = async (what: () => number, count: number) =>
+    await eventually(() => expect(what()).toBeGreaterThanOrEqual(count), { timeoutMs: PATIENCE_MS }).then(() => {});
   const clients = Promise.all(Array.from({ length: concurrency }, client));
 
   return {
     batch,
     registrations,
-    accepted: () => registrations.filter(({ accepted }) => accepted !== undefined).length,
-    async passed(count) {
-      await eventually(() => expect(settled, 'registrations settled').toBeGreaterThanOrEqual(count), { timeoutMs: PATIENCE_MS });
-    },
+    passed: (count) => reaches(() => settled, count),
+    moreAccepted: (count) => reaches(accepted, accepted() + count),
     async finish() {
       stopping.abort();
       await clients;

@@ -9,80 +9,85 @@ export interface TcpProxy {
   readonly port: number;
   /** Breaks every connection there is; new ones are taken. */
   cut(): void;
-  /** Nothing passes any more and nobody is told: as behind a switch that died. New connections hang too. */
+  /** On the connections that there are nothing passes any more, and nobody is told. New ones are as always. */
+  hang(): void;
+  /** As `hang`, and new connections hang too: as behind a switch that died. */
   freeze(): void;
   /** Breaks every connection and refuses new ones. */
   refuse(): void;
-  /** All as it was; connections that hung are broken, as the address is somebody else's by now. */
+  /** All as it was; connections that hang are broken. */
   heal(): void;
-  /** Looks at what comes from the server, per connection, from now on. */
-  inspect(make: (() => Inspect) | undefined): void;
-  /** Connections that pass through at the moment. */
-  connections(): number;
   close(): Promise<void>;
 }
 
-export async function startTcpProxy(target: number): Promise<TcpProxy> {
-  const pairs = new Set<readonly [Socket, Socket]>();
+/** @param inspector makes what looks at the answers of one connection. */
+export async function startTcpProxy(target: number, inspector: () => Inspect = () => (chunk) => chunk): Promise<TcpProxy> {
+  type Pair = readonly [client: Socket, upstream: Socket];
+  const pairs = new Set<Pair>();
+  const hanging = new Set<Pair>();
   let mode: 'open' | 'frozen' | 'refusing' = 'open';
-  let inspector: (() => Inspect) | undefined;
+
+  function hangUp(pair: Pair): void {
+    hanging.add(pair);
+    for (const socket of pair) socket.pause();
+  }
 
   const server = createServer({ pauseOnConnect: true, noDelay: true }, (client) => {
     if (mode === 'refusing') return void client.resetAndDestroy();
     const upstream = connect({ port: target, host: '127.0.0.1', noDelay: true });
-    const pair = [client, upstream] as const;
+    const pair: Pair = [client, upstream];
     pairs.add(pair);
+    // Who hangs learns nothing of the other's end either.
     const end = () => {
-      pairs.delete(pair);
-      if (mode !== 'frozen') for (const socket of pair) socket.resetAndDestroy();
+      if (!hanging.has(pair)) cut(new Set([pair]));
     };
-    for (const socket of pair) socket.on('error', end).on('close', end);
-    client.on('data', (chunk: Buffer) => {
-      if (!upstream.write(chunk)) client.pause();
-    });
-    upstream.on('drain', () => mode === 'open' && client.resume());
-    let look: Inspect | undefined;
-    upstream.on('data', (chunk: Buffer) => {
-      look ??= inspector?.();
-      const passed = inspector === undefined || look === undefined ? chunk : look(chunk);
-      if (passed === 'cut') end();
-      else if (passed.length > 0 && !client.write(passed)) upstream.pause();
-    });
-    client.on('drain', () => mode === 'open' && upstream.resume());
-    if (mode === 'frozen') upstream.pause();
+    const pass = (from: Socket, to: Socket, look: (chunk: Buffer) => Buffer | 'cut') => {
+      from.on('data', (chunk: Buffer) => {
+        const passed = look(chunk);
+        if (passed === 'cut') end();
+        else if (passed.length > 0 && !to.write(passed)) from.pause();
+      });
+      to.on('drain', () => !hanging.has(pair) && from.resume());
+      from.on('end', () => !hanging.has(pair) && to.end());
+      from.on('error', end);
+      from.on('close', () => to.destroyed && !hanging.has(pair) && pairs.delete(pair));
+    };
+    pass(client, upstream, (chunk) => chunk);
+    pass(upstream, client, inspector());
+    if (mode === 'frozen') hangUp(pair);
     else client.resume();
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
 
-  function cut(): void {
-    for (const [client, upstream] of [...pairs]) {
-      client.resetAndDestroy();
-      upstream.resetAndDestroy();
+  function cut(which: ReadonlySet<Pair> = pairs): void {
+    for (const pair of [...which]) {
+      pairs.delete(pair);
+      hanging.delete(pair);
+      for (const socket of pair) socket.resetAndDestroy();
     }
-    pairs.clear();
+  }
+
+  function hang(): void {
+    for (const pair of pairs) hangUp(pair);
   }
 
   return {
     port: (server.address() as AddressInfo).port,
-    cut,
+    cut: () => cut(),
+    hang,
     freeze() {
       mode = 'frozen';
-      for (const pair of pairs) for (const socket of pair) socket.pause();
+      hang();
     },
     refuse() {
       mode = 'refusing';
       cut();
     },
     heal() {
-      const hung = mode === 'frozen';
       mode = 'open';
-      if (hung) cut();
+      cut(hanging);
     },
-    inspect(make) {
-      inspector = make;
-    },
-    connections: () => pairs.size,
     async close() {
       mode = 'refusing';
       const closed = once(server, 'close');

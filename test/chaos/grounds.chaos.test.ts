@@ -1,0 +1,91 @@
+import { setTimeout as lasting } from 'node:timers/promises';
+import { eventually } from '@stoa/service/testing';
+import { expect, test } from 'vitest';
+import { underLoad, useHouse } from './scenario.ts';
+
+const house = useHouse();
+const AWAY_MS = 20_000;
+
+test('RabbitMQ is stopped for 20 s', async () => {
+  const { rabbit } = house();
+  await underLoad('RabbitMQ stopped 20 s', house(), {}, async () => {
+    await rabbit.stop();
+    await lasting(AWAY_MS);
+    await rabbit.start();
+  });
+});
+
+test('RabbitMQ is killed and comes back', async () => {
+  const { rabbit } = house();
+  await underLoad('RabbitMQ kill -9', house(), {}, async () => {
+    await rabbit.kill();
+    await rabbit.start();
+  });
+});
+
+test('Redis is stopped for 20 s', async () => {
+  const { redis } = house();
+  await underLoad('Redis stopped 20 s', house(), {}, async () => {
+    await redis.stop();
+    await lasting(AWAY_MS);
+    await redis.start();
+  });
+});
+
+test('Postgres is killed, and comes back', async () => {
+  await underLoad('Postgres kill -9', house(), { answersMayBreak: true, refusalsMayBe: true }, () => house().postgres.kill());
+});
+
+test('the connection to RabbitMQ is cut between publish and confirm, again and again', async () => {
+  const { rabbitNetwork } = house();
+  await underLoad('cut before the confirm', house(), {}, async () => {
+    rabbitNetwork.cutsDue = 20;
+    await eventually(() => expect(rabbitNetwork.cutsDue).toBe(0), { timeoutMs: 240_000 });
+  });
+});
+
+test('the connections to RabbitMQ are half-open: nothing comes any more, and nobody is told', async () => {
+  const { rabbitNetwork, ask } = house();
+  await underLoad('half-open to RabbitMQ', house(), {}, async (load) => {
+    rabbitNetwork.hang();
+    const before = load.registrations.length;
+    await load.passed(before + 50);
+    // The new ones go through while the old connections still hang: the house has noticed by itself.
+    const recipient = `${load.batch}-${before + 49}@example.com`;
+    await eventually(
+      async () => expect(await ask('mailer', `select from mails where recipient = $1 and status = 'sent'`, [recipient])).toHaveLength(1),
+      { timeoutMs: 240_000, intervalMs: 200 },
+    );
+    rabbitNetwork.heal();
+  });
+});
+
+test('the network to RabbitMQ swallows everything for 20 s', async () => {
+  const { rabbitNetwork } = house();
+  await underLoad('no network to RabbitMQ 20 s', house(), {}, async () => {
+    rabbitNetwork.freeze();
+    await lasting(AWAY_MS);
+    rabbitNetwork.heal();
+  });
+});
+
+test('a pod that loses the database is not ready, and comes back; the others go on', async () => {
+  const { postgresNetwork, usersApis } = house();
+  const [lonely, other] = usersApis;
+  const status = (expected: number) =>
+    eventually(async () => expect(await lonely?.readiness()).toBe(expected), { timeoutMs: 120_000, intervalMs: 200 });
+  await underLoad('one pod without its database', house(), { answersMayBreak: true, refusalsMayBe: true }, async (load) => {
+    postgresNetwork.refuse();
+    await status(503);
+    await load.moreAccepted(50);
+    expect(await other?.readiness()).toBe(200);
+    postgresNetwork.heal();
+    await status(200);
+    postgresNetwork.freeze();
+    await status(503);
+    await load.moreAccepted(50);
+    expect(await other?.readiness()).toBe(200);
+    postgresNetwork.heal();
+    await status(200);
+  });
+});

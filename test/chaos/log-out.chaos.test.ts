@@ -1,0 +1,111 @@
+import { eventually } from '@stoa/service/testing';
+import { expect, test } from 'vitest';
+import { activate, latestMail, logIn, register, somebody } from '../e2e/client.ts';
+import type { House } from './house.ts';
+import type { Pod } from './pod.ts';
+import { useHouse } from './scenario.ts';
+
+const house = useHouse();
+/** The promise of the product. */
+const LIMIT_MS = 1_000;
+const ROUNDS = 5;
+
+/** A way to find out whether a process still lets a token in. */
+interface Guard {
+  readonly pod: Pod;
+  readonly path: string;
+}
+
+/** Every process that takes tokens; the mailer knows this one, and that it may read no mails: 403, and 401 once it has ended. */
+const guardsOf = ({ gateways, usersApis, mailers }: House): readonly Guard[] => [
+  ...[...gateways, ...usersApis].map((pod) => ({ pod, path: '/v1/sessions' })),
+  ...mailers.map((pod) => ({ pod, path: '/v1/mails' })),
+];
+
+const ask = async ({ pod, path }: Guard, token: string, method = 'GET'): Promise<number> => {
+  const answer = await fetch(`${pod.url}${path}`, { method, headers: { authorization: `Bearer ${token}` } });
+  await answer.arrayBuffer();
+  return answer.status;
+};
+
+async function loggedIn({ gateways }: House): Promise<string> {
+  const person = somebody();
+  const url = gateways[0]?.url as string;
+  expect((await register(url, person)).status).toBe(201);
+  const { code } = await latestMail(url, person.email);
+  expect((await activate(url, person, code as string)).status).toBe(200);
+  const answer = await logIn(url, person);
+  expect(answer.status).toBe(201);
+  return ((await answer.json()) as { accessToken: string }).accessToken;
+}
+
+/** Logs out at one process and asks all of them until they refuse. @returns how long the last one took from the answer on. */
+async function logOutAndMeasure(at: Guard, guards: readonly Guard[]): Promise<number> {
+  const token = await loggedIn(house());
+  // A process that has just come back asks for news first.
+  await eventually(async () => expect(await Promise.all(guards.map((guard) => ask(guard, token)))).not.toContain(503));
+  for (const guard of guards) expect(await ask(guard, token), guard.pod.name).toBe(guard.path === '/v1/mails' ? 403 : 200);
+  expect(await ask({ pod: at.pod, path: '/v1/sessions/current' }, token, 'DELETE')).toBe(204);
+  const answered = performance.now();
+  const refusedAfter = guards.map(async (guard) => {
+    await eventually(async () => expect(await ask(guard, token), guard.pod.name).toBe(401), { intervalMs: 20 });
+    return performance.now() - answered;
+  });
+  return Math.max(...(await Promise.all(refusedAfter)));
+}
+
+async function measureAtEach(title: string): Promise<void> {
+  const guards = guardsOf(house());
+  const takenMs: number[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const at of guards.filter(({ path }) => path === '/v1/sessions')) takenMs.push(await logOutAndMeasure(at, guards));
+  }
+  takenMs.sort((one, other) => one - other);
+  const worst = takenMs.at(-1) as number;
+  console.log(`| log-out, ${title} | ${takenMs.length} | median ${median(takenMs).toFixed(0)} ms | worst ${worst.toFixed(0)} ms |`);
+  expect(worst).toBeLessThan(LIMIT_MS);
+}
+
+const median = (sorted: readonly number[]): number => sorted[Math.floor(sorted.length / 2)] as number;
+
+test('a log-out at one process is refused at every other within a second', async () => {
+  await measureAtEach('nothing else happens');
+});
+
+test('also after users was restarted', async () => {
+  for (const pod of house().usersApis) {
+    await pod.terminate();
+    await pod.start();
+  }
+  await measureAtEach('users was restarted');
+});
+
+test('also after users was killed', async () => {
+  await Promise.all(house().usersApis.map((pod) => pod.kill()));
+  await Promise.all(house().usersApis.map((pod) => pod.start()));
+  await measureAtEach('users was killed');
+});
+
+test('also while Redis is away, and when it is back', async () => {
+  await house().redis.stop();
+  await measureAtEach('Redis is away');
+  await house().redis.start();
+  await measureAtEach('Redis is back');
+});
+
+test('who logged out while a process could not hear of it is refused there as soon as it hears again', async () => {
+  const guards = guardsOf(house());
+  const [first] = house().usersApis;
+  const token = await loggedIn(house());
+  const frozen = house().gateways[1] as Pod;
+  expect(await ask({ pod: frozen, path: '/v1/sessions' }, token)).toBe(200);
+  frozen.freeze();
+  try {
+    expect(await ask({ pod: first as Pod, path: '/v1/sessions/current' }, token, 'DELETE')).toBe(204);
+  } finally {
+    frozen.thaw();
+  }
+  const thawed = performance.now();
+  for (const guard of guards) await eventually(async () => expect(await ask(guard, token), guard.pod.name).toBe(401), { intervalMs: 20 });
+  expect(performance.now() - thawed).toBeLessThan(LIMIT_MS);
+});
