@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig } from 'vitest/config';
 
 /** A test's suffix is its tier, and each tier is a project: `npx vitest run --project=db`. */
-const tiers = ['db', 'api', 'e2e', 'machine', 'services', 'browser', 'chaos'] as const;
+const tiers = ['db', 'api', 'e2e', 'machine', 'services', 'browser', 'chaos', 'containers'] as const;
 const files = (suffix: string) => [`{apps,contracts,packages,scripts,services,test}/**/*.${suffix}.ts`];
 const exclude = [...configDefaults.exclude, 'test/architecture/fixtures'];
 /** Vitest would leave a core idle; but most of these tests wait for a database or a process. */
@@ -46,6 +46,20 @@ export default defineConfig({
       { test: { name: 'chaos', include: files('chaos.test'), ...alone(3), testTimeout: 900_000, hookTimeout: 300_000 } },
       // The same Stoas as many processes, on RabbitMQ and Redis.
       { test: { name: 'spread', include: files('e2e.test'), ...alone(3), env: { STOA_TEST_TOPOLOGY: 'spread' } } },
+      // The same Stoas as containers, by Docker or podman.
+      {
+        test: {
+          name: 'containers',
+          include: [...files('e2e.test'), ...files('containers.test')],
+          ...alone(3),
+          // Each copy of users prints a set-up address of its own; and a container does not reach a collector on this machine's loopback.
+          exclude: [...exclude, 'test/e2e/{set-up,tracing}.e2e.test.ts'],
+          globalSetup: ['test/containers/build-images.ts'],
+          env: { STOA_TEST_TOPOLOGY: 'containers' },
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
       { test: { name: 'browser', include: files('browser.test'), ...alone(2) } },
     ],
   },

@@ -100,8 +100,9 @@ describe('the manifests', () => {
       }
       if (workload.kind === 'Deployment') await checkSettings(service, { ...environmentOf(container), SERVICES: service });
     }
-    for (const [name, value] of Object.entries(configuration)) {
-      const knowing = await Promise.all(deployed.map(settingsOf));
+    const knowing = await Promise.all(deployed.map(settingsOf));
+    const patches = await readResources(`${OVERLAY}/config.yaml`);
+    for (const [name, value] of [named('ConfigMap', 'stoa'), ...patches].flatMap(({ data }) => Object.entries(data ?? {}))) {
       expect(
         knowing.some((known) => known.has(name)),
         name,

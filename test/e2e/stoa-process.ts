@@ -30,13 +30,15 @@ export interface StartOptions {
   readonly detached?: boolean;
 }
 
-/** Whether a Stoa of these tests is many processes (`spread-house.ts`), or one. */
+/** Whether a Stoa of these tests is many processes (`spread-house.ts`), containers (`../containers/container-house.ts`), or one process. */
 const isSpread = process.env['STOA_TEST_TOPOLOGY'] === 'spread';
+const isContainers = process.env['STOA_TEST_TOPOLOGY'] === 'containers';
 
 /** Starts Stoa, in the topology of the run, and resolves as soon as `/health/ready` answers 200. */
 export async function startStoa(options: StartOptions): Promise<StoaProcess> {
   const port = options.port ?? (await freePort());
   if (isSpread) return await (await import('./spread-house.ts')).startSpread({ ...options, port });
+  if (isContainers) return await (await import('../containers/container-house.ts')).startInContainers({ ...options, port });
   const stoa = spawnStoa({ ...options, port });
   const ready = eventually(
     async () => {
@@ -110,6 +112,7 @@ export async function dataFolder(): Promise<{ path: string; [Symbol.asyncDispose
     path: data,
     async [Symbol.asyncDispose]() {
       if (isSpread) await (await import('./spread-house.ts')).closeGround(data);
+      if (isContainers) await (await import('../containers/container-house.ts')).closeContainers(data);
       await rm(path, { recursive: true, force: true });
     },
   };

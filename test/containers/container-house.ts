@@ -1,0 +1,144 @@
+import type { ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { eventually } from '@stoa/service/testing';
+import type { StartOptions, StoaProcess } from '../e2e/stoa-process.ts';
+import { startBalancer } from './balancer.ts';
+import { containersOf, followLogs, publishedPort, runCompose, runEngine, type Variables } from './engine.ts';
+
+/**
+ * The same house as containers: `deploy/compose.yaml`, with two copies of each service and of the gateway, and one address in front. To a
+ * test it is what one process would be: one address, one folder, one stop.
+ */
+const SERVICES = ['gateway', 'users', 'mailer'];
+const STOP_SECONDS = 35;
+/** The tag of the images that `build-images.ts` makes. */
+export const STOA_VERSION = 'e2e';
+
+/** What outlives the services: the stores, with their data. As long as its folder. */
+interface Ground {
+  readonly project: string;
+  readonly variables: Variables;
+}
+const grounds = new Map<string, Ground>();
+
+export async function startInContainers(options: StartOptions & { port: number }): Promise<StoaProcess> {
+  const { dataDirectory, port, env = {}, args = [] } = options;
+  const ground = grounds.get(dataDirectory) ?? openGround();
+  grounds.set(dataDirectory, ground);
+  const { project } = ground;
+  const url = `http://127.0.0.1:${port}`;
+  const variables = { ...ground.variables, PUBLIC_URL: url, ...env };
+  const wanted = chosen(args);
+  await runCompose(project, ['up', '--detach', '--no-build', ...wanted.flatMap((name) => ['--scale', `${name}=2`]), ...wanted], variables);
+  const copies = await copiesOf(project, wanted);
+  const logs = await Promise.all([...copies.values()].flat().map(followLogs));
+  const output = collect(logs);
+  try {
+    await Promise.all([...copies.values()].flat().map(ready));
+    await leaveForCommands(options, ground, url);
+    const gateways = copies.get('gateway') as string[];
+    const balancer = await startBalancer(port, await Promise.all(gateways.map((id) => publishedPort(id, 3000))));
+    const { promise: exited, resolve: exit } = Promise.withResolvers<number | null>();
+    const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
+      // The gateway first, as an operator would: what is in front goes before what it stands on.
+      const codes: number[] = [];
+      for (const service of wanted) codes.push(...(await end(copies.get(service) as string[], signal)));
+      await balancer.close();
+      await Promise.all(logs.map(closed));
+      await runEngine(['rm', '--force', ...[...copies.values()].flat()]);
+      exit(signal === 'SIGKILL' ? null : (codes.find((code) => code !== 0) ?? 0));
+      return await exited;
+    };
+    return { url, dataDirectory, child: logs[0] as ChildProcess, output, exited, stop };
+  } catch (error) {
+    const said = output();
+    await closeContainers(dataDirectory);
+    throw new Error(`${(error as Error).message}\n${said}`);
+  }
+}
+
+/** For the end of a folder: all its containers and their data go with it. */
+export async function closeContainers(dataDirectory: string): Promise<void> {
+  const ground = grounds.get(dataDirectory);
+  grounds.delete(dataDirectory);
+  if (ground === undefined) return;
+  await runCompose(ground.project, ['down', '-v'], ground.variables);
+  // An old podman-compose leaves them.
+  await runEngine(['network', 'rm', `${ground.project}_house`, `${ground.project}_data`]).catch(() => {});
+}
+
+function openGround(): Ground {
+  const password = () => randomBytes(12).toString('hex');
+  return {
+    project: `stoa-e2e-${randomBytes(4).toString('hex')}`,
+    variables: {
+      STOA_VERSION,
+      STOA_SECRET: randomBytes(32).toString('base64'),
+      POSTGRES_PASSWORD: password(),
+      RABBITMQ_PASSWORD: password(),
+      REDIS_PASSWORD: password(),
+      GATEWAY_PORTS: '127.0.0.1::3000',
+      LOG_LEVEL: 'warn',
+      BCRYPT_COST: '10',
+      DRAIN_MS: '0',
+    },
+  };
+}
+
+async function copiesOf(project: string, services: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+  const copies = new Map(await Promise.all(services.map(async (name) => [name, await containersOf(project, name)] as const)));
+  for (const [name, ids] of copies) if (ids.length !== 2) throw new Error(`${ids.length} containers of ${name}, where two were to be`);
+  return copies;
+}
+
+function collect(logs: readonly ChildProcess[]): () => string {
+  let output = '';
+  for (const { stdout, stderr } of logs) {
+    for (const stream of [stdout, stderr]) stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
+  }
+  return () => output;
+}
+
+const closed = async (child: ChildProcess) => {
+  if (child.stdout?.closed && child.stderr?.closed) return;
+  await once(child, 'close');
+};
+
+/** By the image's own health check, which an engine asks as well. */
+async function ready(container: string): Promise<void> {
+  const probe = JSON.parse(await runEngine(['inspect', '--format', '{{json .Config.Healthcheck.Test}}', container])) as string[];
+  await eventually(() => runEngine(['exec', container, ...probe.slice(1)]), { timeoutMs: 120_000, intervalMs: 250 });
+}
+
+/** @returns the exit codes of those that were asked to stop. */
+async function end(containers: readonly string[], signal: NodeJS.Signals): Promise<number[]> {
+  if (signal === 'SIGKILL') {
+    await runEngine(['kill', ...containers]);
+    return [];
+  }
+  await runEngine(['stop', '-t', String(STOP_SECONDS), ...containers]);
+  const codes = await runEngine(['inspect', '--format', '{{.State.ExitCode}}', ...containers]);
+  return codes.split('\n').map(Number);
+}
+
+/** Tests ask the database, and commands of a test run in the folder above and find there where the house is. */
+async function leaveForCommands({ dataDirectory }: StartOptions, { project, variables }: Ground, url: string): Promise<void> {
+  const [postgres] = await containersOf(project, 'postgres');
+  const { POSTGRES_PASSWORD, STOA_SECRET } = variables;
+  const databaseUrl = `postgres://postgres:${POSTGRES_PASSWORD}@${await publishedPort(postgres as string, 5432)}/postgres`;
+  await mkdir(dataDirectory, { recursive: true });
+  await writeFile(join(dataDirectory, 'run.json'), JSON.stringify({ databaseUrl }));
+  await writeFile(
+    join(dirname(dataDirectory), '.env'),
+    `DATABASE_URL=${databaseUrl}\nSTOA_SECRET=${STOA_SECRET}\nPUBLIC_URL=${url}\nBCRYPT_COST=10\n`,
+  );
+}
+
+/** The services that `--services` names. */
+function chosen(args: readonly string[]): readonly string[] {
+  const position = args.indexOf('--services');
+  return position < 0 ? SERVICES : (args[position + 1] as string).split(',');
+}

@@ -1,0 +1,51 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
+
+const root = resolve(import.meta.dirname, '../..');
+const execute = promisify(execFile);
+export type Variables = Readonly<Record<string, string>>;
+
+/** Docker where its engine answers, else podman. */
+let found: Promise<string> | undefined;
+function engine(): Promise<string> {
+  found ??= Promise.any(['docker', 'podman'].map((name) => execute(name, ['info']).then(() => name))).catch(() => {
+    throw new Error('Neither Docker nor podman answers on this machine.');
+  });
+  return found;
+}
+
+/** Runs a command of the engine. @returns what it printed. @throws with what it said. */
+export async function runEngine(words: readonly string[]): Promise<string> {
+  return (await execute(await engine(), [...words], { maxBuffer: 64 * 2 ** 20 })).stdout.trim();
+}
+
+/** All that containers have printed and will print, on both streams. */
+export const followLogs = async (container: string): Promise<ChildProcess> =>
+  spawn(await engine(), ['logs', '--follow', container], { stdio: ['ignore', 'pipe', 'pipe'] });
+
+/**
+ * Runs a command of the engine's `compose` on `deploy/compose.yaml`, with what these tests change in it. `CONTAINERS_ENGINE` names another
+ * command that has a `compose`.
+ */
+export async function runCompose(project: string, words: readonly string[], variables: Variables): Promise<void> {
+  const files = ['deploy/compose.yaml', 'test/containers/compose.e2e.yaml'].flatMap((file) => ['-f', file]);
+  await execute(process.env['CONTAINERS_ENGINE'] ?? (await engine()), ['compose', '-p', project, ...files, ...words], {
+    cwd: root,
+    // Podman's own format of images has no health check.
+    env: { ...process.env, BUILDAH_FORMAT: 'docker', ...variables },
+    maxBuffer: 64 * 2 ** 20,
+  });
+}
+
+/** The containers of a service, whether they run or not. */
+export async function containersOf(project: string, service: string): Promise<string[]> {
+  const labels = [`com.docker.compose.project=${project}`, `com.docker.compose.service=${service}`];
+  const ids = await runEngine(['ps', '--all', '--quiet', ...labels.flatMap((label) => ['--filter', `label=${label}`])]);
+  return ids.split('\n').filter((id) => id !== '');
+}
+
+/** Where a port of a container is on this machine: host and port. */
+export async function publishedPort(container: string, port: number): Promise<string> {
+  return (await runEngine(['port', container, `${port}/tcp`])).split('\n')[0] as string;
+}
