@@ -1,8 +1,10 @@
 import { availableParallelism, cpus } from 'node:os';
 import { gateway } from './gateway.ts';
+import { gatewayProxy } from './gateway-proxy.ts';
 import { logIns } from './log-in.ts';
 import { pipeline } from './pipeline.ts';
 import { profile } from './profile.ts';
+import { pipelineOverRabbit } from './rabbitmq.ts';
 import { refresh } from './refresh.ts';
 import { registration } from './registration.ts';
 import { scale } from './scale.ts';
@@ -21,12 +23,13 @@ const workloads: Record<string, Workload> = {
   profile,
   timing,
   gateway,
+  'gateway-proxy': gatewayProxy,
   pipeline,
   'start-up': startUp,
 };
 
-/** Too long for every run: by name alone. */
-const long: Record<string, Workload> = { scale };
+/** Too long for every run, or in need of another service: by name alone. */
+const long: Record<string, Workload> = { scale, 'pipeline-rabbitmq': pipelineOverRabbit };
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(workloads);
 console.log(`${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${availableParallelism()} × ${cpus()[0]?.model.trim()}\n`);

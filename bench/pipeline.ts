@@ -1,18 +1,18 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { consumer, createLocalBroker, createMessaging, messagingMigrations } from '@stoa/messaging';
+import { type Broker, consumer, createLocalBroker, createMessaging, type Messaging, messagingMigrations } from '@stoa/messaging';
 import { createDatabase, type Database, ensureDatabase, migrate, startEmbeddedPostgres } from '@stoa/postgres';
 import { createLog, createMetrics } from '@stoa/service';
 import { sql } from 'kysely';
 import { Type } from 'typebox';
 import { median, type Workload } from './workload.ts';
 
-const EVENTS = 10_000;
+export const EVENTS = 10_000;
 const PER_TRANSACTION = 50;
-const ROUNDS = 3;
+export const ROUNDS = 3;
 
-const log = createLog({ level: 'silent' });
-const happened = {
+export const log = createLog({ level: 'silent' });
+export const happened = {
   name: 'bench-happened',
   version: 1,
   source: 'sender',
@@ -22,30 +22,43 @@ const happened = {
   key: ({ n }: { n: number }) => String(n % 1000),
   subscribers: ['receiver'],
 } as const;
-const text = 'x'.repeat(200);
+export const text = 'x'.repeat(200);
+
+/** Two services with a database each, on a durable Postgres. */
+export interface Sides {
+  readonly sender: Database<unknown>;
+  readonly receiver: Database<unknown>;
+}
 
 /**
  * Events from the outbox of one service through the bus and the inbox of another until they are handled, on a durable
  * Postgres, beside plain inserts of the same rows: once as the outbox would hold them, once as the inbox would.
  */
-export const pipeline: Workload = async () => {
+export const pipeline: Workload = () =>
+  withSides(async (sides) => {
+    const values: number[] = [];
+    const floors: number[] = [];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      floors.push(await insertsPerSecond(sides.sender));
+      const broker = createLocalBroker({ log });
+      values.push(await eventsPerSecond(sides, broker, broker));
+      await broker.close();
+    }
+    return [{ what: 'events, outbox → bus → inbox → handled', value: median(values), unit: 'events/s', floor: median(floors) }];
+  });
+
+export async function withSides<T>(work: (sides: Sides) => Promise<T>): Promise<T> {
   const folder = await mkdtemp('/tmp/stoa-bench-');
   const postgres = await startEmbeddedPostgres({ directory: join(folder, 'postgres'), log });
   const [sender, receiver] = await Promise.all([openDatabase(postgres.url, 'sender'), openDatabase(postgres.url, 'receiver')]);
   try {
-    const values: number[] = [];
-    const floors: number[] = [];
-    for (let round = 0; round < ROUNDS; round += 1) {
-      floors.push(await insertsPerSecond(sender));
-      values.push(await eventsPerSecond(sender, receiver));
-    }
-    return [{ what: 'events, outbox → bus → inbox → handled', value: median(values), unit: 'events/s', floor: median(floors) }];
+    return await work({ sender, receiver });
   } finally {
     await Promise.all([sender.close(), receiver.close()]);
     await postgres.stop();
     await rm(folder, { recursive: true, force: true });
   }
-};
+}
 
 async function openDatabase(adminUrl: string, name: string): Promise<Database<unknown>> {
   const url = await ensureDatabase({ adminUrl, database: name, role: name, password: 'bench' });
@@ -53,33 +66,45 @@ async function openDatabase(adminUrl: string, name: string): Promise<Database<un
   return createDatabase({ url, name, log, metrics: createMetrics() });
 }
 
-async function eventsPerSecond(sender: Database<unknown>, receiver: Database<unknown>): Promise<number> {
-  const broker = createLocalBroker({ log });
+/** From the first append until the last event is handled. */
+export async function eventsPerSecond({ sender, receiver }: Sides, sendersBroker: Broker, receiversBroker: Broker): Promise<number> {
+  const receiving = createReceiver(receiver, receiversBroker);
+  const sending = createSender(sender, sendersBroker);
+  await receiving.start();
+  await sending.start();
+  const begun = performance.now();
+  await appendAll(sender, sending);
+  await receiving.allHandled;
+  const seconds = (performance.now() - begun) / 1000;
+  await sending.stop();
+  await receiving.stop();
+  return EVENTS / seconds;
+}
+
+const common = { log, jobs: [], crons: [], instanceId: 'bench' };
+
+export const createSender = (database: Database<unknown>, broker: Broker): Messaging<unknown> =>
+  createMessaging({ ...common, broker, service: 'sender', database, metrics: createMetrics(), consumers: [] });
+
+export function createReceiver(database: Database<unknown>, broker: Broker): Messaging<unknown> & { readonly allHandled: Promise<void> } {
   const { promise: allHandled, resolve } = Promise.withResolvers<void>();
   let handled = 0;
   const handle = async () => {
     handled += 1;
     if (handled === EVENTS) resolve();
   };
-  const common = { broker, log, jobs: [], crons: [], instanceId: 'bench' };
-  const sending = createMessaging({ ...common, service: 'sender', database: sender, metrics: createMetrics(), consumers: [] });
   const consumers = [consumer({ name: 'on-bench-happened', event: happened, handle })];
-  const receiving = createMessaging({ ...common, service: 'receiver', database: receiver, metrics: createMetrics(), consumers });
-  await receiving.start();
-  await sending.start();
-  const begun = performance.now();
+  const messaging = createMessaging({ ...common, broker, service: 'receiver', database, metrics: createMetrics(), consumers });
+  return { ...messaging, allHandled };
+}
+
+export async function appendAll(database: Database<unknown>, sending: Messaging<unknown>): Promise<void> {
   for (let n = 0; n < EVENTS; n += PER_TRANSACTION) {
-    await sender.transaction(async (tx) => {
+    await database.transaction(async (tx) => {
       const outbox = sending.outbox(tx);
       await Promise.all(Array.from({ length: PER_TRANSACTION }, (_, i) => outbox.append(happened, { n: n + i, text })));
     });
   }
-  await allHandled;
-  const seconds = (performance.now() - begun) / 1000;
-  await sending.stop();
-  await receiving.stop();
-  await broker.close();
-  return EVENTS / seconds;
 }
 
 /** As many rows as the pipeline writes, in transactions of the same size, nothing read or changed. */
