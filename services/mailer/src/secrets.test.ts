@@ -55,6 +55,7 @@ describe('users, asked for a secret', () => {
     [200, { token: value, expiresInSeconds: 0 }],
     [200, undefined],
     [404, { code: 'not_found' }],
+    [503, { code: 'codes_unavailable' }],
   ])('is not believed when it answers %i %j', async (status, body) => {
     await expect(secrets(status, body).mint(link)).rejects.toThrow(/where a link was expected/);
   });
