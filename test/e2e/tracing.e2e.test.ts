@@ -87,10 +87,10 @@ describe('with a collector', () => {
     );
     // All hang together, on what the client sent.
     expect([...ways].filter((way) => !way.startsWith('server POST /v1/users'))).toEqual([]);
+    expect(new Set(spans.map(({ traceState }) => traceState))).toEqual(new Set(['vendor=kept']));
     const edge = spans.find(({ parentSpanId }) => parentSpanId === SPAN);
     expect(edge).toMatchObject({
       name: 'POST /v1/users',
-      traceState: 'vendor=kept',
       isError: false,
       attributes: {
         'http.request.method': 'POST',
@@ -175,7 +175,11 @@ describe('with a collector', () => {
       headers: { authorization: `Bearer ${accessToken}`, traceparent: `00-${trace}-${SPAN}-01` },
     });
     const { id } = (await me.json()) as { id: string };
+    await fetch(`${stoa.url}/v1/users/${id}`, { headers: { authorization: `Bearer ${accessToken}` } });
+    const last = 'a'.repeat(32);
+    await fetch(`${stoa.url}/v1/users/me`, { headers: { traceparent: `00-${last}-${SPAN}-01` } });
     await traceWith(trace, 'GET /v1/users/me');
+    await traceWith(last, 'GET /v1/users/me');
     const { email, password, fullName, login, phone } = person;
     const secrets = {
       email,
@@ -187,6 +191,7 @@ describe('with a collector', () => {
       accessToken,
       refreshToken,
       wrong: 'wrong pass phrase',
+      query: 'quite-secretly',
       address: '127.0.0.1',
     };
     for (const [what, secret] of Object.entries(secrets)) {
