@@ -38,11 +38,12 @@ const commands: Readonly<Record<string, Command>> = {
     run: async (environment) => (await import('./commands/doctor.ts')).doctor(environment),
   },
   'dead-letters': {
-    usage: 'stoa dead-letters list|replay [ID] [--service NAME] [--data DIR]',
-    summary: 'show what could not be processed, or hand it in again',
+    usage: 'stoa dead-letters list|show|replay [ID] [--service NAME] [--type TYPE] [--consumer NAME] [--rate N] [--data DIR]',
+    summary: 'show what could not be processed, or hand it in again, N a second (50)',
     flags: { ...dataFlag, service: 'SERVICES' },
-    words: ['list|replay', 'ID'],
-    run: async (environment, words) => (await import('./commands/dead-letters.ts')).deadLetters(environment, words),
+    words: ['list|show|replay', 'ID'],
+    options: { type: { type: 'string' }, consumer: { type: 'string' }, rate: { type: 'string' } },
+    run: async (environment, words, options) => (await import('./commands/dead-letters.ts')).deadLetters(environment, words, options),
   },
   admin: {
     usage: 'stoa admin create|unprotect --email ADDRESS [--password-stdin] [--data DIR]',

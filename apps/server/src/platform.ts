@@ -8,6 +8,8 @@ export interface Platform {
   readonly front: Service;
   /** The services that are here, the gateway not counted. */
   readonly services: readonly Service[];
+  /** Has who balances the load turn away from this process, which still takes requests. Call it a while before `stop`. */
+  drain(): void;
   /** Refuses new requests, finishes those in hand, then the background work, then closes the connections. */
   stop(): Promise<void>;
 }
@@ -34,7 +36,14 @@ export async function startPlatform({ databases, migrate, ...options }: Platform
     await stopAll(wired, started);
     throw error;
   }
-  return { front: wired.front, services: wired.services, stop: () => stopAll(wired, started) };
+  return {
+    front: wired.front,
+    services: wired.services,
+    drain() {
+      for (const { http } of [wired.front, ...wired.services]) http.drain();
+    },
+    stop: () => stopAll(wired, started),
+  };
 }
 
 /** One part that cannot stop keeps no other from stopping; the first trouble is thrown at the end. */

@@ -1,4 +1,4 @@
-import { createDeadLetters, type DeadLetter, type DeadLetters } from '@stoa/messaging';
+import { createDeadLetters, type DeadLetter, type DeadLetterFilter, type DeadLetters } from '@stoa/messaging';
 import { createDatabase } from '@stoa/postgres';
 import { createLog, createMetrics, type Environment } from '@stoa/service';
 import { databaseUrl } from '../databases.ts';
@@ -8,42 +8,48 @@ import { readSettings } from '../settings.ts';
 import { StartProblem } from '../start-problem.ts';
 
 const PAGE = 100;
+const BY = 'command-line';
+
+interface Options {
+  readonly type?: string;
+  readonly consumer?: string;
+  readonly rate?: string;
+}
+
+interface Wanted {
+  readonly filter: DeadLetterFilter;
+  /** Without the service's name. */
+  readonly id: string | undefined;
+  readonly rate: number | undefined;
+}
+
+type Act = (service: string, letters: DeadLetters, wanted: Wanted) => Promise<void>;
 
 /**
- * `list`: what could be neither published nor handled, a line each. `replay ID` hands one in again, `replay` all of them.
- * An id is `<service>.<box>-<number>`, as the list shows it, and as `/v1/dead-letters` does.
+ * `list`: what could be neither published nor handled, a line each. `show ID`: one with its payload, and who had it tried again. `replay ID`
+ * hands one in again, `replay` all of them or those of a type or consumer, so many a second. An id is `<service>.<box>-<number>`, as the list
+ * shows it, and as `/v1/dead-letters` does. It works on the databases, whether Stoa runs or not.
  */
-export async function deadLetters(environment: Environment, [action, id]: readonly string[]): Promise<void> {
-  if (action !== 'list' && action !== 'replay')
-    throw new StartProblem('What is to be done with the dead letters?', 'stoa dead-letters list, or: stoa dead-letters replay [ID]', 64);
+export async function deadLetters(environment: Environment, [action = '', id]: readonly string[], options: Options): Promise<void> {
+  const act = actions[action];
+  if (act === undefined || (action === 'show' && id === undefined) || (action === 'list' && id !== undefined))
+    throw new StartProblem(
+      'What is to be done with the dead letters?',
+      'stoa dead-letters list, stoa dead-letters show ID, or stoa dead-letters replay [ID]',
+      64,
+    );
   const settings = readSettings(environment, []);
-  const names: readonly string[] = serviceNames;
-  const [wanted, letter] = id?.includes('.') ? (id.split('.', 2) as [string, string]) : [undefined, undefined];
-  if (id !== undefined && letter === undefined)
-    throw new StartProblem(`"${id}" is not the id of a dead letter.`, 'Take one from: stoa dead-letters list', 64);
-  const chosen =
-    wanted === undefined
-      ? settings.config.SERVICES === 'all'
-        ? names
-        : settings.config.SERVICES.split(',').map((name) => name.trim())
-      : [wanted];
-  const unknown = chosen.find((name) => !names.includes(name));
-  if (unknown !== undefined)
-    throw new StartProblem(`There is no service "${unknown}" with dead letters.`, `Choose from ${names.join(', ')}.`, 64);
+  const [service, letter] = splitId(id);
+  const chosen = chooseServices(settings.config.SERVICES, service);
+  const { type, consumer, rate } = options;
+  const wanted = { id: letter, filter: { ...(type && { type }), ...(consumer && { consumer }) }, rate: readRate(rate) };
   const log = createLog({ level: 'warn' });
   await visitHouse(settings, log, async (databases) => {
-    for (const service of chosen) {
-      const database = createDatabase({
-        url: databaseUrl(service, databases),
-        name: service,
-        log,
-        metrics: createMetrics(),
-        maxConnections: 1,
-      });
+    for (const name of chosen) {
+      const url = databaseUrl(name, databases);
+      const database = createDatabase({ url, name, log, metrics: createMetrics(), maxConnections: 1 });
       try {
-        const letters = createDeadLetters({ database, log });
-        if (action === 'list') await list(service, letters);
-        else await replay(service, letters, letter);
+        await act(name, createDeadLetters({ database, log }), wanted);
       } finally {
         await database.close();
       }
@@ -51,32 +57,62 @@ export async function deadLetters(environment: Environment, [action, id]: readon
   });
 }
 
-async function list(service: string, letters: DeadLetters) {
-  let cursor: string | undefined;
-  let count = 0;
-  do {
-    const page = await letters.list({}, { limit: PAGE, ...(cursor === undefined ? {} : { cursor }) });
-    for (const letter of page.items) console.log(line(service, letter));
-    count += page.items.length;
-    cursor = page.nextCursor ?? undefined;
-  } while (cursor !== undefined);
-  if (count === 0) console.log(`${service}: none`);
+const FROM_LIST = 'Take one from: stoa dead-letters list';
+
+function splitId(id: string | undefined): readonly [string?, string?] {
+  if (id === undefined) return [];
+  const [, service, letter] = /^([a-z0-9-]+)\.(.+)$/.exec(id) ?? [];
+  if (service === undefined || letter === undefined) throw new StartProblem(`"${id}" is not the id of a dead letter.`, FROM_LIST, 64);
+  return [service, letter];
 }
+
+function chooseServices(setting: string, service: string | undefined): readonly string[] {
+  const names: readonly string[] = serviceNames;
+  const named = service ?? setting;
+  const chosen = named === 'all' ? names : named.split(',').map((name) => name.trim());
+  const unknown = chosen.find((name) => !names.includes(name));
+  if (unknown !== undefined)
+    throw new StartProblem(`There is no service "${unknown}" with dead letters.`, `Choose from ${names.join(', ')}.`, 64);
+  return chosen;
+}
+
+function readRate(rate: string | undefined): number | undefined {
+  if (rate === undefined) return undefined;
+  if (!/^[1-9]\d{0,3}$/.test(rate)) throw new StartProblem(`--rate ${rate} is not so many a second.`, 'Take a number from 1 to 9999.', 64);
+  return Number(rate);
+}
+
+const actions: Readonly<Record<string, Act>> = {
+  async list(service, letters, { filter }) {
+    let cursor: string | undefined;
+    let count = 0;
+    do {
+      const page = await letters.list(filter, { limit: PAGE, ...(cursor === undefined ? {} : { cursor }) });
+      for (const letter of page.items) console.log(line(service, letter));
+      count += page.items.length;
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
+    if (count === 0) console.log(`${service}: none`);
+  },
+
+  async show(service, letters, { id = '' }) {
+    const letter = await letters.get(id);
+    if (letter === undefined) throw new StartProblem(`There is no dead letter ${service}.${id}.`, FROM_LIST, 66);
+    const { place: _place, ...shown } = letter;
+    console.log(JSON.stringify({ ...shown, id: `${service}.${id}` }, null, 2));
+  },
+
+  async replay(service, letters, { id, filter, rate }) {
+    if (id === undefined) {
+      const options = { by: BY, ...(rate === undefined ? {} : { ratePerSecond: rate }) };
+      console.log(`${service}: ${await letters.replayAll(filter, options)} handed in again`);
+    } else if (await letters.replay(id, BY)) {
+      console.log(`${service}.${id}: handed in again`);
+    } else {
+      throw new StartProblem(`There is no dead letter ${service}.${id}, or it is too old to be replayed.`, FROM_LIST, 66);
+    }
+  },
+};
 
 const line = (service: string, { id, type, consumer, failedAt, attempts, reason }: DeadLetter) =>
   `${service}.${id}  ${failedAt.toISOString()}  ${type}${consumer === undefined ? '' : ` → ${consumer}`}  after ${attempts} tries: ${reason}`;
-
-async function replay(service: string, letters: DeadLetters, id: string | undefined) {
-  const by = 'command line';
-  if (id === undefined) {
-    console.log(`${service}: ${await letters.replayAll({}, { by })} handed in again`);
-  } else if (await letters.replay(id, by)) {
-    console.log(`${service}.${id}: handed in again`);
-  } else {
-    throw new StartProblem(
-      `There is no dead letter ${service}.${id}, or it is too old to be replayed.`,
-      'Take one from: stoa dead-letters list',
-      66,
-    );
-  }
-}

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { createLog, type Environment, type Logger, type Service } from '@stoa/service';
 import { banner, warningsOf } from '../banner.ts';
 import { assertUnused } from '../data-directory.ts';
@@ -13,7 +14,7 @@ import { onStopSignal } from '../signals.ts';
 import type { Telemetry, TelemetryOptions } from '../telemetry.ts';
 import { topologyOf } from '../topology.ts';
 
-/** How long a clean stop may take before the process ends all the same. */
+/** How long a clean stop may take after the draining, before the process ends all the same. */
 const STOP_LIMIT_MS = 25_000;
 
 /** Starts the chosen services in this process and prints where everything is. Returns when all of it is ready. */
@@ -74,11 +75,12 @@ export async function start(environment: Environment): Promise<void> {
   const stop = () => {
     stopping ??= starting
       .catch(() => {})
+      .then(() => platform && drain(platform, topology.drainMs))
       .then(() => platform?.stop())
       .finally(() => Promise.all([telemetry?.stop(), house?.close()]));
     return stopping;
   };
-  handleSignalsAndFaults(stop, log);
+  handleSignalsAndFaults(stop, log, STOP_LIMIT_MS + topology.drainMs);
   try {
     await starting;
   } catch (error) {
@@ -101,10 +103,16 @@ async function issueSetUpCode(databases: DatabasePlace, environment: Environment
   return await administerUsers(databases, environment, log, (users) => users.issueSetUpCode());
 }
 
-function handleSignalsAndFaults(stop: () => Promise<void>, log: Logger) {
+async function drain(platform: Platform, milliseconds: number): Promise<void> {
+  if (milliseconds === 0) return;
+  platform.drain();
+  await delay(milliseconds);
+}
+
+function handleSignalsAndFaults(stop: () => Promise<void>, log: Logger, limitMs: number) {
   const stopProcess = async (exitCode: number) => {
     console.error('Stopping …');
-    setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
+    setTimeout(() => process.exit(1), limitMs).unref();
     await stop().catch((error) => {
       log.error({ err: error }, 'could not stop cleanly');
       process.exit(1);
