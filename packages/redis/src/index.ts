@@ -1,3 +1,2 @@
 export { type ConnectRedisOptions, connectRedis, type RedisConnection } from './connection.ts';
 export { createRedisRateLimiter, type RedisRateLimiterOptions } from './redis-rate-limiter.ts';
-export { type Script, script } from './script.ts';

@@ -1,4 +1,5 @@
-import { type RedisConnection, type Script, script } from '@stoa/redis';
+import type { RedisConnection } from '@stoa/redis';
+import { type Script, script } from '@stoa/redis/script';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Codes } from '../application/ports.ts';
