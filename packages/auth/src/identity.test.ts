@@ -191,4 +191,28 @@ describe('the identity of a process', () => {
     users.isAway = false;
     await eventually(() => expect(users.questions.slice(reported).some(({ used }) => used.includes(accountId))).toBe(true));
   });
+
+  test('after a restore of the database an older cursor is believed', async () => {
+    const withoutAccounts = { ...users.state, serviceAccounts: [] };
+    const answers: IdentityAnswer[] = [
+      { cursor: '5000', version: 'a', state: users.state, revocations: [] },
+      { cursor: '4000', version: 'b', state: withoutAccounts, revocations: [] },
+    ];
+    const process = createIdentity({ log, clock, ask: async () => answers.shift() as IdentityAnswer });
+    await process.refresh();
+    await process.authenticate(apiKey);
+    await process.refresh();
+    await expect(process.authenticate(apiKey)).rejects.toMatchObject({ code: 'token_invalid' });
+  });
+
+  test('of two answers that crossed, the one to the later question counts', async () => {
+    const waiting: ((answer: IdentityAnswer) => void)[] = [];
+    const process = createIdentity({ log, clock, ask: () => new Promise((resolve) => waiting.push(resolve)) });
+    const [first, second] = [process.refresh(), process.refresh()];
+    waiting[1]?.({ cursor: '1', version: 'b', state: { ...users.state, serviceAccounts: [] }, revocations: [] });
+    await second;
+    waiting[0]?.({ cursor: '1', version: 'a', state: users.state, revocations: [] });
+    await first;
+    await expect(process.authenticate(apiKey)).rejects.toMatchObject({ code: 'token_invalid' });
+  });
 });

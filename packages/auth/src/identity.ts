@@ -66,6 +66,9 @@ export function createIdentity(options: IdentityOptions): Identity {
   let used = new Set<string>();
   let known: Known | undefined;
   let place: { cursor: string; version: string } | undefined;
+  let questions = 0;
+  /** The number of the latest question whose answer holds. */
+  let answered = 0;
   let heardAt = Number.NEGATIVE_INFINITY;
   const stopping = new AbortController();
   let running = Promise.resolve();
@@ -75,13 +78,18 @@ export function createIdentity(options: IdentityOptions): Identity {
   async function askOnce(wait: boolean): Promise<void> {
     const reported = used;
     used = new Set();
+    questions += 1;
+    const number = questions;
     try {
       const { cursor, version, state, revocations: news } = await ask({ ...place, wait, used: [...reported].slice(0, 1_000) });
       const learned = state && (await learn(state));
       revocations.add(news, clock.now());
       heardAt = monotonic();
-      // Of two answers that crossed, the newer one counts.
-      if (place !== undefined && BigInt(cursor) < BigInt(place.cursor)) return;
+      // Of two answers that crossed, the one to the later question counts. Cursors say nothing: a restored database has lower ones.
+      if (number < answered) return;
+      // It leaves out a state that another answer has replaced meanwhile: the next question brings it.
+      if (learned === undefined && place?.version !== version) return;
+      answered = number;
       known = learned ?? known;
       place = { cursor, version };
     } catch (error) {
