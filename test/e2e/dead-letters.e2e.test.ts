@@ -71,6 +71,21 @@ describe('dead letters by command line', () => {
     for (const message of messages) await eventually(async () => expect(await statusOf(message)).toBe('done'));
   });
 
+  test('one is shown with its payload; those of a type are handed in again, so many a second', async () => {
+    const message = await bury();
+    const id = ((await stoa('list', '--type', 'activation-requested'))[0] ?? '').split(' ')[0] as string;
+    expect(await stoa('list', '--type', 'nothing-of-this')).toEqual(['users: none', 'mailer: none']);
+    const shown = JSON.parse((await stoa('show', id)).join('\n'));
+    expect(shown).toMatchObject({ id, messageId: message, reason: 'it was a bad day', data: { email: `${message}@example.com` } });
+    for (const wrong of [['show'], ['show', 'mailer.inbox-999999'], ['replay', '--rate', '0'], ['replay', '--rate', 'fast']])
+      await expect(stoa(...wrong)).rejects.toMatchObject({ stderr: expect.stringContaining('Fix: ') });
+    expect(await stoa('replay', '--consumer', 'on-nothing')).toEqual(['users: 0 handed in again', 'mailer: 0 handed in again']);
+    expect(await stoa('replay', '--service', 'mailer', '--consumer', 'on-activation-requested', '--rate', '5')).toEqual([
+      'mailer: 1 handed in again',
+    ]);
+    await eventually(async () => expect(await statusOf(message)).toBe('done'));
+  });
+
   test('works on the folder while nothing runs on it', async () => {
     await running?.stop();
     running = undefined;

@@ -46,8 +46,32 @@ export const DeadLetterItem = Type.Object(
 export type DeadLetterItem = Static<typeof DeadLetterItem>;
 
 export const DeadLetterPage = Type.Object({ items: Type.Array(DeadLetterItem), nextCursor: Nullable }, { additionalProperties: false });
-export const DeadLetterWithData = Type.Object({ ...DeadLetterItem.properties, data: Type.Any() }, { additionalProperties: false });
+/** Who had it tried again last, when, with what else and how fast. */
+export const LastReplay = Type.Object(
+  {
+    at: Type.String({ format: 'date-time' }),
+    by: Type.String(),
+    filter: Type.Record(Type.String(), Type.String()),
+    ratePerSecond: Type.Number(),
+    replayed: Type.Integer(),
+  },
+  { additionalProperties: false },
+);
+export const DeadLetterWithData = Type.Object(
+  { ...DeadLetterItem.properties, data: Type.Any(), lastReplay: Type.Union([LastReplay, Type.Null()]) },
+  { additionalProperties: false },
+);
 export const Replayed = Type.Object({ replayed: Type.Integer() }, { additionalProperties: false });
+/** A replay is made in batches, a call for each: none of them takes long. */
+export const ReplayProgress = Type.Object(
+  { replay: Type.Integer(), replayed: Type.Integer(), isFinished: Type.Boolean() },
+  { additionalProperties: false },
+);
+export const RatePerSecond = Type.Integer({
+  minimum: 1,
+  maximum: 1_000,
+  description: 'So many a second are tried again, in each service.',
+});
 
 const filter = {
   box: Type.Optional(Type.Enum(['inbox', 'outbox'])),
@@ -61,7 +85,11 @@ const ListQuery = Type.Object(
 const Params = Type.Object({ id: Type.String() }, { additionalProperties: false });
 /** `by`: who asks for it, as the caller has proven. */
 const ReplayOne = Type.Object({ by: Type.String() }, { additionalProperties: false });
-const ReplayMany = Type.Object({ ...filter, by: Type.String() }, { additionalProperties: false });
+const ReplayMany = Type.Object(
+  { ...filter, by: Type.String(), ratePerSecond: Type.Optional(RatePerSecond) },
+  { additionalProperties: false },
+);
+const ReplayParams = Type.Object({ replay: Type.Integer({ minimum: 1 }) }, { additionalProperties: false });
 
 /** Where a service serves its dead letters to the gateway. */
 export const DEAD_LETTERS_PATH = '/internal/dead-letters';
@@ -103,8 +131,8 @@ export function installDeadLetterRoutes(http: FastifyInstance, deadLetters: Dead
       },
     },
     async ({ params: { id } }) => {
-      const { data, ...letter } = await find(id);
-      return { ...toItem(letter), data };
+      const { data, lastReplay, ...letter } = await find(id);
+      return { ...toItem(letter), data, lastReplay: lastReplay ? { ...lastReplay, at: lastReplay.at.toISOString() } : null };
     },
   );
 
@@ -129,18 +157,38 @@ export function installDeadLetterRoutes(http: FastifyInstance, deadLetters: Dead
   );
 
   http.post<{ Body: Static<typeof ReplayMany> }>(
-    `${DEAD_LETTERS_PATH}/replay`,
+    `${DEAD_LETTERS_PATH}/replays`,
     {
       config,
       schema: {
         tags,
         operationId: 'replayOwnDeadLetters',
-        summary: 'Have all dead letters of this service that match tried again',
+        summary: 'Begin to have all dead letters of this service that match tried again',
         body: ReplayMany,
-        response: { 200: Replayed },
+        response: { 200: ReplayProgress },
       },
     },
-    async ({ body: { by, ...chosen } }) => ({ replayed: await deadLetters.replayAll(chosen, { by }) }),
+    async ({ body: { by, ratePerSecond, ...chosen } }) =>
+      await deadLetters.beginReplay(chosen, { by, ...(ratePerSecond === undefined ? {} : { ratePerSecond }) }),
+  );
+
+  http.post<{ Params: Static<typeof ReplayParams> }>(
+    `${DEAD_LETTERS_PATH}/replays/:replay`,
+    {
+      config,
+      schema: {
+        tags,
+        operationId: 'continueOwnReplay',
+        summary: 'The next batch of a replay',
+        params: ReplayParams,
+        response: { 200: ReplayProgress },
+      },
+    },
+    async ({ params: { replay } }) => {
+      const progress = await deadLetters.continueReplay(replay);
+      if (progress === undefined) throw deadLetterErrors.dead_letter_not_found();
+      return progress;
+    },
   );
 
   async function find(id: string) {

@@ -1,6 +1,6 @@
 import type { Database } from '@stoa/postgres';
 import { AppError, type Logger } from '@stoa/service';
-import { type RawBuilder, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import { type Static, Type } from 'typebox';
 import { findFault } from './check.ts';
 import { defaultSettings } from './settings.ts';
@@ -34,22 +34,56 @@ export interface DeadLetterFilter {
   readonly key?: string;
 }
 
+/** One time that dead letters were tried again, as the database keeps it. */
+export interface Replay {
+  readonly at: Date;
+  /** Who asked for it. */
+  readonly by: string;
+  /** What was asked for; `{ id }` for a single letter. */
+  readonly filter: Readonly<Record<string, string>>;
+  readonly ratePerSecond: number;
+  /** How many letters it moved. */
+  readonly replayed: number;
+}
+
+export interface ReplayOptions {
+  /** So many a second at most are tried again; 50 by default. */
+  readonly ratePerSecond?: number;
+  /** Kept with the replay. */
+  readonly by?: string;
+}
+
+/** How far a replay has come. */
+export interface ReplayProgress {
+  /** Its number, to go on with it. */
+  readonly replay: number;
+  /** How many letters it has moved so far. */
+  readonly replayed: number;
+  readonly isFinished: boolean;
+}
+
 export interface DeadLetters {
   /** Newest failure first. `limit` 1–100, default 20; `cursor` from the page before, or an item's `place`. @throws AppError `invalid_cursor`. */
   list(
     filter?: DeadLetterFilter,
     page?: { readonly limit?: number; readonly cursor?: string },
   ): Promise<{ items: DeadLetter[]; nextCursor: string | null }>;
-  /** With its payload, which may hold personal data. */
-  get(id: string): Promise<(DeadLetter & { readonly data: unknown }) | undefined>;
-  /** Has it tried again, as if it were new. `by` goes to the log. @returns false when there is no such dead letter, or it is too old. */
+  /** With its payload, which may hold personal data, and the last replay that did not help it. */
+  get(id: string): Promise<(DeadLetter & { readonly data: unknown; readonly lastReplay: Replay | undefined }) | undefined>;
+  /** Has it tried again, as if it were new. @returns false when there is no such dead letter, or it is too old. */
   replay(id: string, by?: string): Promise<boolean>;
-  /** Has all that match tried again, spread over time at `perSecond`. @returns how many. */
-  replayAll(filter: DeadLetterFilter, options?: { readonly perSecond?: number; readonly by?: string }): Promise<number>;
+  /** Has all that match and are dead by now tried again, oldest first, in batches. @returns how many. */
+  replayAll(filter: DeadLetterFilter, options?: ReplayOptions): Promise<number>;
+  /** The first batch of such a replay, for callers that wait only so long. */
+  beginReplay(filter: DeadLetterFilter, options?: ReplayOptions): Promise<ReplayProgress>;
+  /** Its next batch. @returns undefined when there is no such replay. */
+  continueReplay(replay: number): Promise<ReplayProgress | undefined>;
 }
 
 /** What a service can take without noticing. */
 const DEFAULT_PER_SECOND = 50;
+/** Letters that one transaction moves: it holds their locks for a part of a second. */
+const BATCH = 2_000;
 
 interface Row {
   readonly box: 'inbox' | 'outbox';
@@ -73,6 +107,28 @@ interface Row {
 const columns = sql`box, id, consumer, message_id, type, version, key, occurred_at, correlation_id, attempts, reason, failed_at,
   failed_at::text as failed_at_text, replays, replayed_at`;
 
+interface OpenReplay {
+  readonly id: number;
+  readonly requested_at: Date;
+  readonly requested_by: string;
+  readonly filter: DeadLetterFilter;
+  readonly per_second: number;
+  readonly replayed: number;
+  readonly finished_at: Date | null;
+}
+
+interface Moved {
+  /** Of those that matched, at most a batch. */
+  readonly chosen: number;
+  /** Without what somebody else had moved meanwhile. */
+  readonly moved: number;
+}
+
+/** With all its digits, which a `Date` has not. */
+const beginOf = ({ id }: OpenReplay) => sql`(select requested_at from dead_letter_replays where id = ${id})`;
+
+const openColumns = sql`id, requested_at, requested_by, filter, per_second, replayed, finished_at`;
+
 export interface DeadLettersOptions<Schema> {
   readonly database: Database<Schema>;
   readonly log: Logger;
@@ -89,26 +145,67 @@ export function createDeadLetters<Schema>({
     (${box ?? null}::text is null or box = ${box ?? null}) and (${consumer ?? null}::text is null or consumer = ${consumer ?? null})
     and (${type ?? null}::text is null or type = ${type ?? null}) and (${key ?? null}::text is null or key = ${key ?? null})`;
 
-  /** The rows that `where` finds in `dead_letters`, made due again. The same row runs again, so its own dedupe is untouched. */
-  const replayWhere = (where: RawBuilder<unknown>, perSecond: number): Promise<{ box: string; id: number }[]> =>
+  /**
+   * Rows that `where` finds in `dead_letters` are made due again, each `1 / perSecond` after the one before. The same row runs again, so its
+   * own dedupe is untouched. @param from how many of the replay have their time already.
+   */
+  const move = async (tx: Transaction<Schema>, replay: OpenReplay, where: RawBuilder<unknown>): Promise<Moved> => {
+    const { rows } = await sql<Moved>`
+      with chosen as (
+        select box, id, (${replay.replayed}::int + row_number() over (order by occurred_at, box, id) - 1) / ${replay.per_second}::float8 as seconds
+        from dead_letters where ${where} and (box = 'inbox' or occurred_at > now() - ${longestReplayHours} * interval '1 h')
+        order by occurred_at, box, id limit ${BATCH}
+      ), due as (
+        select box, id, greatest(now(), ${beginOf(replay)} + seconds * interval '1 s') as at from chosen
+      ), handled as (
+        update inbox set status = 'pending', attempts = 0, run_at = due.at, replays = replays + 1, replayed_at = now(), replay_id = ${replay.id}
+        from due where due.box = 'inbox' and inbox.id = due.id and inbox.status = 'dead'
+        returning 1
+      ), published as (
+        update outbox set parked_at = null, attempts = 0, retry_at = due.at, replays = replays + 1, replayed_at = now(), replay_id = ${replay.id}
+        from due where due.box = 'outbox' and outbox.id = due.id and outbox.parked_at is not null
+        returning 1
+      )
+      select (select count(*) from chosen)::int as chosen, ((select count(*) from handled) + (select count(*) from published))::int as moved`.execute(
+      tx,
+    );
+    const [result = { chosen: 0, moved: 0 }] = rows;
+    if (result.moved > 0) await sql`select pg_notify('inbox', ''), pg_notify('outbox', '')`.execute(tx);
+    return result;
+  };
+
+  const open = async (db: Kysely<Schema>, by: string, filter: object, perSecond: number): Promise<OpenReplay> => {
+    const { rows } = await sql<OpenReplay>`
+      insert into dead_letter_replays (requested_by, filter, per_second) values (${by}, ${JSON.stringify(filter)}, ${perSecond})
+      returning ${openColumns}`.execute(db);
+    return rows[0] as OpenReplay;
+  };
+
+  const count = (db: Kysely<Schema>, replay: OpenReplay, moved: number, isFinished: boolean) =>
+    sql`
+    update dead_letter_replays set replayed = replayed + ${moved}, finished_at = case when ${isFinished} then now() end
+    where id = ${replay.id}`.execute(db);
+
+  /** Its next batch: what was dead when it began, so that what fails meanwhile is not taken again and again. */
+  const goOn = (id: number): Promise<ReplayProgress | undefined> =>
     database.transaction(async (tx) => {
-      const { rows } = await sql<{ box: string; id: number }>`
-        with chosen as (
-          select box, id, (row_number() over (order by occurred_at, box, id) - 1) / ${perSecond}::float8 * interval '1 s' as wait
-          from dead_letters where ${where} and (box = 'inbox' or occurred_at > now() - ${longestReplayHours} * interval '1 h')
-        ), handled as (
-          update inbox set status = 'pending', attempts = 0, run_at = now() + wait, replays = replays + 1, replayed_at = now()
-          from chosen where chosen.box = 'inbox' and inbox.id = chosen.id and inbox.status = 'dead'
-          returning 'inbox' as box, inbox.id
-        ), published as (
-          update outbox set parked_at = null, attempts = 0, retry_at = now() + wait, replays = replays + 1, replayed_at = now()
-          from chosen where chosen.box = 'outbox' and outbox.id = chosen.id and outbox.parked_at is not null
-          returning 'outbox' as box, outbox.id
-        )
-        select box, id from handled union all select box, id from published`.execute(tx);
-      if (rows.length > 0) await sql`select pg_notify('inbox', ''), pg_notify('outbox', '')`.execute(tx);
-      return rows;
+      const { rows } = await sql<OpenReplay>`select ${openColumns} from dead_letter_replays where id = ${id} for update`.execute(tx);
+      const [replay] = rows;
+      if (replay === undefined) return undefined;
+      if (replay.finished_at !== null) return { replay: id, replayed: replay.replayed, isFinished: true };
+      const { chosen, moved } = await move(tx, replay, sql`${matching(replay.filter)} and failed_at <= ${beginOf(replay)}`);
+      const isFinished = chosen < BATCH;
+      await count(tx, replay, moved, isFinished);
+      const replayed = replay.replayed + moved;
+      if (isFinished)
+        log.info({ replay: id, filter: replay.filter, perSecond: replay.per_second, count: replayed }, 'dead letters replayed');
+      return { replay: id, replayed, isFinished };
     });
+
+  async function beginReplay(filter: DeadLetterFilter, { ratePerSecond = DEFAULT_PER_SECOND, by = 'system' }: ReplayOptions = {}) {
+    const { id } = await open(database.query, by, filter, ratePerSecond);
+    return (await goOn(id)) as ReplayProgress;
+  }
 
   return {
     async list(filter = {}, { limit = 20, cursor } = {}) {
@@ -125,25 +222,49 @@ export function createDeadLetters<Schema>({
     async get(id) {
       const place = readId(id);
       if (place === undefined) return undefined;
-      const { rows } = await sql<Row & { data: unknown }>`
-        select ${columns}, data from dead_letters where box = ${place.box} and id = ${place.id}`.execute(database.query);
-      return rows[0] && { ...toDeadLetter(rows[0]), data: rows[0].data };
+      const { rows } = await sql<Row & { data: unknown } & Partial<OpenReplay>>`
+        select letters.*, last.requested_at, last.requested_by, last.filter, last.per_second, last.replayed
+        from (select ${columns}, data, replay_id from dead_letters where box = ${place.box} and id = ${place.id}) as letters
+        left join dead_letter_replays last on last.id = letters.replay_id`.execute(database.query);
+      const [row] = rows;
+      return row && { ...toDeadLetter(row), data: row.data, lastReplay: toReplay(row) };
     },
 
-    async replay(id, by) {
+    async replay(id, by = 'system') {
       const place = readId(id);
-      const replayed = place === undefined ? [] : await replayWhere(sql`box = ${place.box} and id = ${place.id}`, 1);
-      if (replayed.length > 0) log.info({ deadLetter: id, by }, 'dead letter replayed');
-      return replayed.length > 0;
+      if (place === undefined) return false;
+      const moved = await database.transaction(async (tx) => {
+        const replay = await open(tx, by, { id }, DEFAULT_PER_SECOND);
+        const { moved } = await move(tx, replay, sql`box = ${place.box} and id = ${place.id}`);
+        if (moved === 0) await sql`delete from dead_letter_replays where id = ${replay.id}`.execute(tx);
+        else await count(tx, replay, moved, true);
+        return moved;
+      });
+      if (moved > 0) log.info({ deadLetter: id, by }, 'dead letter replayed');
+      return moved > 0;
     },
 
-    async replayAll(filter, { perSecond = DEFAULT_PER_SECOND, by } = {}) {
-      const { length: count } = await replayWhere(matching(filter), perSecond);
-      log.info({ filter, perSecond, count, by }, 'dead letters replayed');
-      return count;
+    async replayAll(filter, options) {
+      let progress = await beginReplay(filter, options);
+      while (!progress.isFinished) progress = (await goOn(progress.replay)) ?? { ...progress, isFinished: true };
+      return progress.replayed;
     },
+
+    beginReplay,
+    continueReplay: goOn,
   };
 }
+
+const toReplay = ({ requested_at, requested_by, filter, per_second, replayed }: Partial<OpenReplay>): Replay | undefined =>
+  requested_at
+    ? {
+        at: requested_at,
+        by: requested_by as string,
+        filter: filter as Replay['filter'],
+        ratePerSecond: per_second as number,
+        replayed: replayed as number,
+      }
+    : undefined;
 
 const toDeadLetter = (row: Row): DeadLetter => ({
   id: `${row.box}-${row.id}`,

@@ -45,9 +45,9 @@ export async function takeAny<Schema>(tx: Kysely<Schema>, consumer: string, limi
   return rows.map(toRow);
 }
 
-/** The keys of which a row waits for its next try. In the order of `run_at`, so that the planner takes `inbox_due` and not all that is pending. */
+/** The keys of which a row waits for its next try; one that waits for its turn in a replay holds nothing up. In the order of `run_at`, so that the planner takes `inbox_due` and not all that is pending. */
 const waitingKeys = (consumer: string) =>
-  sql`select key from inbox where consumer = ${consumer} and status = 'pending' and run_at > now() order by run_at`;
+  sql`select key from inbox where consumer = ${consumer} and status = 'pending' and run_at > now() and (attempts > 0 or replays = 0) order by run_at`;
 
 /**
  * Takes due rows in the order they came, without those behind a row of their key that waits for its next try. One worker at a time has

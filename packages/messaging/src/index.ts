@@ -7,10 +7,13 @@ export {
   DeadLetterWithData,
   deadLetterErrors,
   installDeadLetterRoutes,
+  RatePerSecond,
   Replayed,
+  ReplayProgress,
 } from './dead-letter-routes.ts';
 export { createDeadLetters, type DeadLetter, type DeadLetterFilter, type DeadLetters } from './dead-letters.ts';
 export { createLocalBroker } from './local-broker.ts';
+export { findLeftOverQueues, type LeftOverOptions, type LeftOverQueue } from './rabbitmq/left-over-queues.ts';
 export { createRabbitBroker, type RabbitBrokerOptions } from './rabbitmq/rabbit-broker.ts';
 export { defaultSettings, type MessagingSettings } from './settings.ts';
 export {

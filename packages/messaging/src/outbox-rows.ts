@@ -23,11 +23,12 @@ interface Columns extends Omit<OutboxRow, 'message'> {
 
 const columns = sql`id, attempts, subscribers, message_id, type, version, key, occurred_at, correlation_id, traceparent, tracestate, data`;
 
-/** An earlier row of the same key that is still to be sent holds this one up; a parked one does not. */
+/** An earlier row of the same key that is still to be sent holds this one up; a parked one does not, nor one that waits for its turn in a replay. */
 const firstOfKey = sql`not exists (
   select from outbox earlier
   where earlier.key = outbox.key and earlier.id < outbox.id
-    and earlier.sent_at is null and earlier.parked_at is null and earlier.retry_at is not null)`;
+    and earlier.sent_at is null and earlier.parked_at is null and earlier.retry_at is not null
+    and (earlier.attempts > 0 or earlier.replays = 0 or earlier.retry_at <= now()))`;
 
 /** The statements of the relay. `Db` may be any database that has the messaging tables. */
 export function createOutboxRows<Schema>(source: string, db: Kysely<Schema>) {

@@ -1,5 +1,13 @@
 import { type Call, type Caller, httpErrors } from '@stoa/http';
-import { DEAD_LETTERS_PATH, type DeadLetterItem, DeadLetterPage, DeadLetterWithData, deadLetterErrors, Replayed } from '@stoa/messaging';
+import {
+  DEAD_LETTERS_PATH,
+  type DeadLetterItem,
+  DeadLetterPage,
+  DeadLetterWithData,
+  deadLetterErrors,
+  Replayed,
+  ReplayProgress,
+} from '@stoa/messaging';
 import type { Logger } from '@stoa/service';
 import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
@@ -30,11 +38,15 @@ export interface AllDeadLetters {
   /** Newest failure first. */
   list(filter: DeadLetterFilter, limit: number, after: Places): Promise<DeadLettersPage>;
   /** With its payload. @throws 404 `dead_letter_not_found`; 503 when its service is away. */
-  get(id: string): Promise<DeadLetterOfService & { readonly data: unknown }>;
+  get(id: string): Promise<DeadLetterOfService & Pick<Static<typeof DeadLetterWithData>, 'data' | 'lastReplay'>>;
   /** Has one tried again. @throws as `get`; 409 `dead_letter_too_old`. */
   replay(id: string, by: string): Promise<void>;
-  /** Has all that match tried again. */
-  replayAll(filter: DeadLetterFilter, by: string): Promise<{ readonly replayed: number; readonly unavailable: readonly string[] }>;
+  /** Has all that match tried again, so many a second in each service. Those of a service that went away meanwhile are moved in part. */
+  replayAll(
+    filter: DeadLetterFilter,
+    ratePerSecond: number,
+    by: string,
+  ): Promise<{ readonly replayed: number; readonly unavailable: readonly string[] }>;
 }
 
 interface Found {
@@ -49,6 +61,7 @@ export function createAllDeadLetters(call: Caller, services: readonly string[], 
   const page = reader(DeadLetterPage);
   const one = reader(DeadLetterWithData);
   const replayed = reader(Replayed);
+  const progress = reader(ReplayProgress);
 
   async function ask<T>(service: string, read: (body: unknown) => T | undefined, request: Call): Promise<T> {
     const { status, body } = await call(service, request);
@@ -95,8 +108,8 @@ export function createAllDeadLetters(call: Caller, services: readonly string[], 
 
     async get(id) {
       const { service, path } = placeOf(id);
-      const { data, ...letter } = await ask(service, one, { method: 'GET', path });
-      return { ...toItem({ service, letter }), data };
+      const { data, lastReplay, ...letter } = await ask(service, one, { method: 'GET', path });
+      return { ...toItem({ service, letter }), data, lastReplay };
     },
 
     async replay(id, by) {
@@ -104,11 +117,20 @@ export function createAllDeadLetters(call: Caller, services: readonly string[], 
       await ask(service, replayed, { method: 'POST', path: `${path}/replay`, body: { by } });
     },
 
-    async replayAll({ service: only, ...filter }, by) {
-      const { answers, unavailable } = await askAll({ service: only }, (service) =>
-        ask(service, replayed, { method: 'POST', path: `${DEAD_LETTERS_PATH}/replay`, body: { ...given(filter), by } }),
-      );
-      return { replayed: answers.reduce((sum, answer) => sum + answer.replayed, 0), unavailable };
+    async replayAll({ service: only, ...filter }, ratePerSecond, by) {
+      let total = 0;
+      const { unavailable } = await askAll({ service: only }, async (service) => {
+        const path = `${DEAD_LETTERS_PATH}/replays`;
+        let moved = 0;
+        let step = await ask(service, progress, { method: 'POST', path, body: { ...given(filter), ratePerSecond, by } });
+        for (;;) {
+          total += step.replayed - moved;
+          moved = step.replayed;
+          if (step.isFinished) return;
+          step = await ask(service, progress, { method: 'POST', path: `${path}/${step.replay}` });
+        }
+      });
+      return { replayed: total, unavailable };
     },
   };
 }

@@ -88,6 +88,18 @@ async function createService(name: string) {
       );
       return `${name}.outbox-${rows[0]?.id}`;
     },
+    buryMany: (count: number) =>
+      sql`insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, status, attempts, reason, failed_at)
+        select 'on-rain', gen_random_uuid(), 'rain', 1, 'sky', 'k', now(), 'c-1', 't', '{}', 'dead', 12, 'too wet', now()
+        from generate_series(1, ${count})`.execute(database.query),
+    /** From the first turn to the last. */
+    secondsOfReplay: async () =>
+      (
+        await sql<{ seconds: number }>`select extract(epoch from max(run_at) - min(run_at))::float8 as seconds from inbox`.execute(
+          database.query,
+        )
+      ).rows[0]?.seconds,
+    giveUpAgain: () => sql`update inbox set status = 'dead', failed_at = now()`.execute(database.query),
     statusOf: async (id: string) =>
       (await sql<{ status: string }>`select status from inbox where id = ${id.split('-')[1]}::bigint`.execute(database.query)).rows[0]
         ?.status,
@@ -204,7 +216,8 @@ describe('one letter', () => {
   test('shows its payload', async () => {
     await clear();
     const id = await clouds.bury('2026-11-21T09:00:00Z', { data: { drops: [1, { of: 'rain' }] } });
-    expect((await ask('GET', `/v1/dead-letters/${id}`, reader)).json()).toMatchObject({ id, data: { drops: [1, { of: 'rain' }] } });
+    const answer = (await ask('GET', `/v1/dead-letters/${id}`, reader)).json();
+    expect(answer).toMatchObject({ id, data: { drops: [1, { of: 'rain' }] }, lastReplay: null });
   });
 
   test.each([
@@ -272,6 +285,28 @@ describe('a replay', () => {
     clouds.setAway(true);
     expect(await replay({})).toEqual({ replayed: 1, unavailable: ['clouds'] });
     expect(await replay({ consumers: 'on-rain' })).toMatchObject({ status: 400 });
+  });
+
+  test('of many goes on until all have their turn, so many a second in each service, and says who wanted it', async () => {
+    await clear();
+    await stones.buryMany(2_500);
+    const one = await clouds.bury('2026-11-21T09:00:00Z');
+    const answer = await ask('POST', '/v1/dead-letters/replay', replayer, { type: 'rain', ratePerSecond: 10 });
+    expect(answer.json()).toEqual({ replayed: 2_501, unavailable: [] });
+    expect(await stones.secondsOfReplay()).toBeGreaterThan(150);
+    await clouds.giveUpAgain();
+    expect((await ask('GET', `/v1/dead-letters/${one}`, reader)).json()).toMatchObject({
+      replays: 1,
+      lastReplay: {
+        at: expect.any(String),
+        by: expect.stringMatching(/^service-account:/),
+        filter: { type: 'rain' },
+        ratePerSecond: 10,
+        replayed: 1,
+      },
+    });
+    for (const ratePerSecond of [0, -1, 1_001, 1.5, '5'])
+      expect((await ask('POST', '/v1/dead-letters/replay', replayer, { ratePerSecond })).json()).toMatchObject({ status: 400 });
   });
 });
 

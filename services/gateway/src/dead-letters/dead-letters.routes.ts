@@ -1,6 +1,6 @@
 import { actorOf } from '@stoa/auth';
 import { type Cursors, type Http, httpErrors, PageQuery, problems } from '@stoa/http';
-import { DeadLetterItem, deadLetterErrors } from '@stoa/messaging';
+import { DeadLetterItem, DeadLetterWithData, deadLetterErrors, RatePerSecond } from '@stoa/messaging';
 import { Type } from 'typebox';
 import type { AllDeadLetters, Places } from './all-dead-letters.ts';
 
@@ -22,7 +22,11 @@ const List = Type.Object(
   { additionalProperties: false },
 );
 const WithData = Type.Object(
-  { ...Item, data: Type.Any({ description: 'The payload of the message; may hold personal data.' }) },
+  {
+    ...Item,
+    data: Type.Any({ description: 'The payload of the message; may hold personal data.' }),
+    lastReplay: DeadLetterWithData.properties.lastReplay,
+  },
   { additionalProperties: false },
 );
 const Replayed = Type.Object({ replayed: Type.Integer(), unavailable: Unavailable }, { additionalProperties: false });
@@ -111,13 +115,18 @@ export function deadLettersRoutes(http: Http, { deadLetters, cursors, services }
         tags,
         operationId: 'replayDeadLetters',
         summary: 'Have all dead letters that match tried again',
-        description: 'Fifty a second in each service. An empty filter is all of them.',
-        body: Type.Object(filter, { additionalProperties: false, examples: [{ service: 'mailer', consumer: 'on-activation-requested' }] }),
+        description:
+          'Those that are dead now, oldest first, spread over time at `ratePerSecond` in each service. An empty filter is all of them. Each service keeps who asked for it.',
+        body: Type.Object(
+          { ...filter, ratePerSecond: Type.Optional({ ...RatePerSecond, default: 50 }) },
+          { additionalProperties: false, examples: [{ service: 'mailer', consumer: 'on-activation-requested' }] },
+        ),
         response: { 202: { description: 'How many are tried again soon.', ...Replayed } },
       },
     },
     async (request, reply) => {
-      const { replayed, unavailable } = await deadLetters.replayAll(request.body, actorOf(request.principal));
+      const { ratePerSecond = 50, ...chosen } = request.body;
+      const { replayed, unavailable } = await deadLetters.replayAll(chosen, ratePerSecond, actorOf(request.principal));
       return reply.code(202).send({ replayed, unavailable: [...unavailable] });
     },
   );
