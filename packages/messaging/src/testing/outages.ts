@@ -25,12 +25,12 @@ export function brokerOutages(name: string, openBus: () => FragileBus | Promise<
 
     scenario('who observes is told that he may have missed something while the bus was away', async (pipeline, bus) => {
       const observer = new Hearer();
+      await pipeline.startReceiver(await bus.connect());
       await (await bus.connect()).observe(['happened'], observer);
       const back = await bus.outage();
       expect(observer.timesMissed).toBe(0);
       await back();
       await eventually(() => expect(observer.timesMissed).toBeGreaterThan(0), PATIENCE);
-      await pipeline.startReceiver(await bus.connect());
       await pipeline.startSender(await bus.connect());
       await pipeline.append({ key: 'a', n: 1 });
       await eventually(() => expect([...observer.numbers]).toEqual([1]), PATIENCE);

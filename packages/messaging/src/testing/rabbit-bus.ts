@@ -30,7 +30,7 @@ export function openRabbitBus(url: string = RABBITMQ_URL): BusUnderTest & { read
 async function removeHouse(url: string, prefix: string): Promise<void> {
   const { exchange, registry, queueOf } = createTopology(prefix);
   const client = new Connection(url);
-  for (const queue of [queueOf('receiver'), registry]) await client.queueDelete({ queue });
+  for (const queue of [...['receiver', 'mailer'].map(queueOf), registry]) await client.queueDelete({ queue });
   await client.exchangeDelete({ exchange });
   await client.close();
 }

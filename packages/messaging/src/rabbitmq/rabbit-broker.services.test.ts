@@ -1,0 +1,96 @@
+import { uuidv7 } from '@stoa/service';
+import { eventually } from '@stoa/service/testing';
+import { Connection } from 'rabbitmq-client';
+import { expect, test } from 'vitest';
+import type { Outgoing } from '../broker.ts';
+import { silent } from '../testing/copies.ts';
+import { openRabbitBus, RABBITMQ_URL } from '../testing/rabbit-bus.ts';
+import { findLeftOverQueues } from './left-over-queues.ts';
+import { createRabbitBroker } from './rabbit-broker.ts';
+
+const outgoing = (...subscribers: string[]): Outgoing => ({
+  message: {
+    ...{ id: uuidv7(), type: 'happened', version: 1, source: 'sender', key: 'a', occurredAt: new Date().toISOString() },
+    ...{ correlationId: '', traceparent: '', data: {} },
+  },
+  subscribers,
+});
+
+test('each subscriber must have the message: one that is bound does not hide one that is not, nor does an observer', async () => {
+  await using bus = disposable();
+  const broker = await bus.connect();
+  await broker.observe(['happened'], { heard: () => {}, missed: () => {} });
+  await broker.subscribe('receiver', ['happened'], async () => {});
+  const [toBoth, toOne, toNone] = [outgoing('receiver', 'absent'), outgoing('receiver'), outgoing('absent')] as const;
+  expect(await broker.publish([toBoth, toOne, toNone])).toEqual([
+    { id: toBoth.message.id, reason: 'unroutable', detail: 'absent has no queue for happened' },
+    { id: toNone.message.id, reason: 'unroutable', detail: 'absent has no queue for happened' },
+  ]);
+});
+
+test('what the inbox does not accept is tried again, in its order, and not handed round', async () => {
+  await using bus = disposable();
+  const broker = await bus.connect();
+  const tries: string[][] = [];
+  const idsOf = (received: readonly unknown[]) => received.map((message) => (message as Outgoing['message']).id);
+  await broker.subscribe('receiver', ['happened'], async (received) => {
+    tries.push(idsOf(received));
+    if (tries.length < 4) throw new Error('the database is away');
+  });
+  const batch = [outgoing('receiver'), outgoing('receiver'), outgoing('receiver')];
+  await broker.publish(batch);
+  const ids = batch.map(({ message }) => message.id);
+  await eventually(() => expect([...new Set(tries.slice(3).flat())]).toEqual(ids));
+  expect(tries.slice(0, 4).every((ofOne) => ofOne.join() === tries[0]?.join())).toBe(true);
+});
+
+test('what is no message reaches the inbox as it is', async () => {
+  await using bus = disposable();
+  const broker = await bus.connect();
+  const received: unknown[] = [];
+  await broker.subscribe('receiver', ['happened'], async (items) => void received.push(...items));
+  const client = new Connection(RABBITMQ_URL);
+  const publisher = client.createPublisher({ confirm: true });
+  for (const body of ['{not json', '"text"', '{"some":"thing"}']) {
+    await publisher.send({ exchange: `${bus.prefix}.events`, routingKey: 'receiver.happened' }, body);
+  }
+  await publisher.close();
+  await client.close();
+  await eventually(() => expect(received).toEqual(['{not json', 'text', { some: 'thing' }]));
+});
+
+test('what is too large for the protocol is refused, and hurts no other', async () => {
+  await using bus = disposable();
+  const broker = await bus.connect();
+  await broker.subscribe('receiver', ['happened'], async () => {});
+  const small = outgoing('receiver');
+  const large = { ...small, message: { ...small.message, id: uuidv7(), data: 'x'.repeat(9 * 1024 * 1024) } };
+  expect(await broker.publish([large, small])).toMatchObject([{ id: large.message.id, reason: 'refused' }]);
+});
+
+test('a server that cannot be reached fails what is asked of it, and holds up neither the start nor the end', async () => {
+  const broker = createRabbitBroker({ url: 'amqp://guest:guest@127.0.0.1:1', log: silent, name: 'test' });
+  await broker.subscribe('receiver', ['happened'], async () => {});
+  await expect(broker.publish([outgoing('receiver')])).rejects.toThrow(/RabbitMQ is away/);
+  expect(await broker.health()).toMatchObject({ ok: false, detail: expect.stringContaining('RabbitMQ is away') });
+  await broker.close();
+});
+
+test('a queue whose subscriber is no more is found, with what it holds, as often as one looks', async () => {
+  await using bus = disposable();
+  const broker = await bus.connect();
+  const look = () => findLeftOverQueues({ url: RABBITMQ_URL, log: silent, subscribers: ['mailer'], prefix: bus.prefix });
+  expect(await look()).toEqual([]);
+  await (await broker.subscribe('mailer', ['happened'], async () => {})).stop();
+  const { stop } = await broker.subscribe('receiver', ['happened'], async () => {});
+  await stop();
+  await broker.publish([outgoing('receiver')]);
+  const found = [{ queue: `${bus.prefix}.receiver`, subscriber: 'receiver', messages: 1, consumers: 0 }];
+  await eventually(async () => expect(await look()).toEqual(found));
+  await eventually(async () => expect(await look()).toEqual(found));
+});
+
+function disposable() {
+  const bus = openRabbitBus();
+  return { ...bus, [Symbol.asyncDispose]: async () => bus.close?.() };
+}

@@ -1,0 +1,135 @@
+import { uuidv7 } from '@stoa/service';
+import { eventually } from '@stoa/service/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Outgoing } from '../broker.ts';
+import { type FragileBus, happenings } from '../testing/bus-under-test.ts';
+import { silent } from '../testing/copies.ts';
+import { startDeafProxy } from '../testing/deaf-proxy.ts';
+import { brokerOutages } from '../testing/outages.ts';
+import { openPipeline } from '../testing/pipeline.ts';
+import { openRabbitBus } from '../testing/rabbit-bus.ts';
+import { type RabbitServer, startRabbitServer } from '../testing/rabbitmq-server.ts';
+import { createRabbitBroker } from './rabbit-broker.ts';
+
+/** A reconnection, and the relay, wait up to ten seconds between their tries. */
+const PATIENCE = { timeoutMs: 60_000 };
+
+let server: RabbitServer;
+beforeAll(async () => {
+  server = await startRabbitServer();
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+/** A bus that goes away by `stop`; the receiver has subscribed by then. */
+const fragile = (stop: (queue: string) => Promise<void>) => (): FragileBus => {
+  const bus = openRabbitBus(server.url);
+  return {
+    ...bus,
+    async outage() {
+      await stop(`${bus.prefix}.receiver`);
+      return () => server.start();
+    },
+  };
+};
+
+brokerOutages(
+  'RabbitMQ, restarted',
+  fragile(() => server.stop()),
+);
+brokerOutages(
+  'RabbitMQ, killed',
+  fragile(async (queue) => {
+    await server.settled(queue);
+    await server.kill();
+  }),
+);
+
+const outgoing = (n: number): Outgoing => ({
+  message: {
+    ...{ id: uuidv7(), type: 'happened', version: 1, source: 'sender', key: `key ${n}` },
+    ...{ occurredAt: new Date().toISOString(), correlationId: '', traceparent: '', data: { key: `key ${n}`, n } },
+  },
+  subscribers: ['receiver'],
+});
+
+describe('a server in trouble', () => {
+  test('that blocks who publishes: publishing fails at once, health says why, what it holds is still taken, and all flows when it is over', async () => {
+    const bus = openRabbitBus(server.url);
+    const broker = await bus.connect();
+    const received: unknown[] = [];
+    await broker.subscribe('receiver', ['happened'], async (messages) => void received.push(...messages));
+    expect(await broker.publish([outgoing(1)])).toEqual([]);
+    await server.block();
+    try {
+      await expect(broker.publish([outgoing(2)])).rejects.toThrow(/takes nothing: low on memory/);
+      await expect(broker.publish([outgoing(3)])).rejects.toThrow(/takes nothing/);
+      expect(await broker.health()).toEqual({ ok: false, detail: 'RabbitMQ takes nothing: low on memory' });
+      await eventually(() => expect(received).toMatchObject([{ data: { n: 1 } }]));
+    } finally {
+      await server.unblock();
+    }
+    await eventually(async () => expect(await broker.health()).toEqual({ ok: true }), PATIENCE);
+    expect(await broker.publish([outgoing(4)])).toEqual([]);
+    await eventually(() => expect(received.map((message) => (message as Outgoing['message']).data)).toContainEqual({ key: 'key 4', n: 4 }));
+    await bus.close?.();
+  });
+
+  test('that hangs: publishing fails in bounded time, the dead connections are noticed, and all flows when it is back', async () => {
+    const bus = openRabbitBus(server.url);
+    const broker = createRabbitBroker({ url: server.url, log: silent, name: 'test', prefix: bus.prefix, sendTimeoutMs: 1_000 });
+    const received: unknown[] = [];
+    let timesMissed = 0;
+    await broker.subscribe('receiver', ['happened'], async (messages) => void received.push(...messages));
+    await broker.observe(['happened'], { heard: () => {}, missed: () => void (timesMissed += 1) });
+    expect(await broker.publish([outgoing(1)])).toEqual([]);
+    server.freeze();
+    try {
+      await expect(broker.publish([outgoing(2)])).rejects.toThrow('RabbitMQ did not confirm within 1000 ms');
+      await eventually(
+        async () => expect(await broker.health()).toMatchObject({ ok: false, detail: expect.stringContaining('no heartbeat') }),
+        PATIENCE,
+      );
+    } finally {
+      server.thaw();
+    }
+    await eventually(async () => expect(await broker.health()).toEqual({ ok: true }), PATIENCE);
+    expect(timesMissed).toBe(1);
+    await eventually(async () => expect(await broker.publish([outgoing(3)])).toEqual([]), PATIENCE);
+    await eventually(
+      () => expect(received.map((message) => (message as Outgoing['message']).data)).toContainEqual({ key: 'key 3', n: 3 }),
+      PATIENCE,
+    );
+    await broker.close();
+    await bus.close?.();
+  });
+
+  test('whose confirms are lost with the connection: what it took comes twice over the bus, and has one effect', async () => {
+    await using proxy = await startDeafProxy(server.port);
+    const bus = openRabbitBus(`amqp://guest:guest@127.0.0.1:${proxy.port}`);
+    {
+      await using pipeline = await openPipeline();
+      let accepted = 0;
+      const broker = createRabbitBroker({ url: server.url, log: silent, name: 'test', prefix: bus.prefix });
+      await pipeline.startReceiver({
+        ...broker,
+        subscribe: (subscriber, types, accept) =>
+          broker.subscribe(subscriber, types, (messages) => {
+            accepted += messages.length;
+            return accept(messages);
+          }),
+      });
+      await pipeline.startSender(await bus.connect());
+      await pipeline.append({ key: 'first', n: 100 });
+      await pipeline.expectOnce([{ key: 'first', n: 100 }]);
+      proxy.holdAnswers();
+      const items = happenings(20, 20);
+      await pipeline.append(...items);
+      await proxy.held();
+      proxy.cut();
+      await pipeline.expectOnce([{ key: 'first', n: 100 }, ...items], PATIENCE);
+      expect(accepted).toBeGreaterThan(21);
+      await broker.close();
+    }
+    await bus.close?.();
+  });
+});
