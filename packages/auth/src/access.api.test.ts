@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { type IncomingMessage, request as open } from 'node:http';
 import { createHttp, type Http } from '@stoa/http';
 import { createKeys, createLog, createMetrics } from '@stoa/service';
+import { eventually } from '@stoa/service/testing';
 import { Type } from 'typebox';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { installAccess } from './access.ts';
@@ -130,6 +133,39 @@ describe('access', () => {
     expect(Object.keys(paths['/v1/mails']?.get.responses ?? {})).toEqual(expect.arrayContaining(['200', '401', '403', '503']));
     expect(paths['/v1/anyone']?.get).toMatchObject({ security: [{}, { bearer: [] }] });
   });
+});
+
+test('a token that dies while the body trickles in changes nothing', async () => {
+  let [isAlive, asked, handled] = [true, 0, 0];
+  const mortal: Identity = {
+    ...identity,
+    async authenticate() {
+      asked += 1;
+      if (!isAlive) throw tokenInvalid();
+      return known['clerk'] as Principal;
+    },
+  };
+  const http = await instance();
+  installAccess(http, { identity: mortal, derive });
+  http.post(
+    '/v1/mails',
+    { config: { access: { permission: 'mails:read' } }, schema: { body: Type.Object({}, { additionalProperties: false }) } },
+    async () => {
+      handled += 1;
+      return {};
+    },
+  );
+  const url = await http.listen({ host: '127.0.0.1', port: 0 });
+  const headers = { authorization: 'Bearer clerk', 'content-type': 'application/json', 'content-length': '2' };
+  const sent = open(`${url}/v1/mails`, { method: 'POST', headers, agent: false });
+  sent.write('{');
+  await eventually(() => expect(asked).toBe(1));
+  isAlive = false;
+  sent.end('}');
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+  answer.resume();
+  expect([answer.statusCode, handled]).toEqual([401, 0]);
+  await http.close();
 });
 
 test.for(['/v1/open', '/internal/open'])('a route that does not say who may call it does not start: %s', async (url) => {

@@ -1,6 +1,6 @@
 import { type Http, mergeProblems, problems } from '@stoa/http';
 import type { DeriveKey } from '@stoa/service';
-import type { FastifyRequest, FastifySchema, onRequestHookHandler } from 'fastify';
+import type { FastifyRequest, FastifySchema } from 'fastify';
 import { authErrors } from './errors.ts';
 import { installForwarded } from './forwarded.ts';
 import type { Identity } from './identity.ts';
@@ -37,7 +37,7 @@ const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 const NOT_READABLE = 'bearer ';
 
 /**
- * Makes `config.access` of every route that is declared from now on hold, before its body is read, and shows it in the
+ * Makes `config.access` of every route that is declared from now on hold, before its body is read and again when it is there, and shows it in the
  * description. A route below /v1/ or /internal/ that does not say it keeps the service from starting. The client's address is taken from
  * the gateway, where a request comes by it.
  */
@@ -57,10 +57,12 @@ export function installAccess(http: Http, { identity, derive }: { identity: Iden
     }
     for (const method of [route.method].flat()) if (method !== 'HEAD') routeAccess.push({ method, url: route.url, access });
     if (access === 'basic' || access === 'owner') return;
-    const guard: onRequestHookHandler = async (request) => {
+    const guard = async (request: FastifyRequest) => {
       request.principal = await admit(request, access);
     };
     route.onRequest = [guard, ...[route.onRequest ?? []].flat()];
+    // A body may trickle in for long: whoever sent it must still be let in when it is there, before anything is done with it.
+    if (access !== 'service' && mayHaveBody(route.method)) route.preHandler = [guard, ...[route.preHandler ?? []].flat()];
     // A HEAD route shares the schema of the GET that it is made from.
     if (route.schema === undefined || described.has(route.schema)) return;
     describe(route.schema, access);
@@ -88,6 +90,9 @@ export function installAccess(http: Http, { identity, derive }: { identity: Iden
     return { kind: 'service', name };
   }
 }
+
+const mayHaveBody = (methods: string | readonly string[]): boolean =>
+  [methods].flat().some((method) => method !== 'GET' && method !== 'HEAD');
 
 /** The token of a Bearer header; another scheme is none. What is no token stays one, so that it is refused and not overlooked. */
 export function bearerToken(authorization: string | undefined): string | undefined {
