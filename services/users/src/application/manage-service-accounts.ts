@@ -1,5 +1,6 @@
 import { PERMISSIONS } from '@stoa/contracts';
 import { type Clock, uuidv7 } from '@stoa/service';
+import { timeFrom } from '../domain/client-time.ts';
 import type { ServiceAccount } from '../domain/service-account.ts';
 import { errors, refusedFields } from '../errors.ts';
 import { type By, requireAll } from './administer.ts';
@@ -38,13 +39,12 @@ export function createManageServiceAccounts({ inTransaction, apiKeys, clock }: M
       requireAll(by, wanted, MORE_THAN_YOURS);
       const now = clock.now();
       const name = typed.trim();
-      const expiresAt = until === null ? null : new Date(until);
+      const expiresAt = until === null ? null : timeFrom(until);
       const refusals = [
         ...(name === '' ? [{ field: 'name', message: 'must not be blank' }] : []),
-        // A leap second is a date-time, and no Date.
-        ...(expiresAt === null || expiresAt > now ? [] : [{ field: 'expiresAt', message: 'must be in the future' }]),
+        ...(expiresAt === null || (expiresAt && expiresAt > now) ? [] : [{ field: 'expiresAt', message: 'must be in the future' }]),
       ];
-      if (refusals.length > 0) throw refusedFields(refusals);
+      if (refusals.length > 0 || expiresAt === undefined) throw refusedFields(refusals);
       const { apiKey, prefix, digest } = apiKeys.make();
       const permissions = PERMISSIONS.filter((permission) => wanted.includes(permission));
       const id = uuidv7(now.getTime());

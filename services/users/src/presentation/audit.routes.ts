@@ -1,6 +1,7 @@
 import { type Cursors, type Http, httpErrors, Page, PageQuery, pageOf, problems, Text } from '@stoa/http';
 import { Type } from 'typebox';
 import type { AuditLog, LoggedEntry } from '../application/audit-log.ts';
+import { timeFrom } from '../domain/client-time.ts';
 import { catalogue } from '../errors.ts';
 
 const Instant = Type.String({ format: 'date-time' });
@@ -64,11 +65,10 @@ export function auditRoutes(http: Http, { auditLog, cursors }: { readonly auditL
   );
 }
 
-/** A leap second is a date-time, and no Date. */
 function timeOf(path: string, text: string | undefined): Date | undefined {
   if (text === undefined) return undefined;
-  const time = new Date(text);
-  if (Number.isNaN(time.getTime())) throw httpErrors.validation_failed({ fields: [{ path, message: 'must be a time that exists' }] });
+  const time = timeFrom(text);
+  if (time === undefined) throw httpErrors.validation_failed({ fields: [{ path, message: 'must be a time that exists' }] });
   return time;
 }
 
