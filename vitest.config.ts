@@ -43,7 +43,7 @@ export default defineConfig({
       // RabbitMQ and Redis at their standard ports: `.ci/services` brings them. Some files start, and break, servers of their own.
       { test: { name: 'services', include: files('services.test'), ...withDatabase, testTimeout: 120_000 } },
       // Minutes each, and no part of `npm test`.
-      { test: { name: 'chaos', include: files('chaos.test'), ...alone(3), testTimeout: 900_000, hookTimeout: 300_000 } },
+      { test: { name: 'chaos', include: files('chaos.test'), ...alone(3), testTimeout: 1_800_000, hookTimeout: 400_000 } },
       // The same Stoas as many processes, on RabbitMQ and Redis.
       { test: { name: 'spread', include: files('e2e.test'), ...alone(3), env: { STOA_TEST_TOPOLOGY: 'spread' } } },
       // The same Stoas as containers, by Docker or podman.

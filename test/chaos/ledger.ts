@@ -29,7 +29,7 @@ export interface Ledger {
   readonly drainedMs: number;
 }
 
-const DRAIN_LIMIT_MS = 240_000;
+const DRAIN_LIMIT_MS = 400_000;
 
 /** Waits until the house has nothing left to do, then holds what the clients were told against what both databases say. */
 export async function settleLedger(load: Load, ask: Ask): Promise<Ledger> {

@@ -29,7 +29,7 @@ export interface LoadOptions {
   readonly balancer: Balancer;
   /** At least so many registrations. */
   readonly atLeast: number;
-  /** Most at a time. */
+  /** Most requests at a time. */
   readonly concurrency: number;
   /** New registrations in a second, so that the machine has breath for what is to be tested. */
   readonly perSecond: number;
@@ -49,8 +49,10 @@ export interface Load {
 }
 
 /** A client repeats what was refused or not answered for so long; then it counts as it is. */
-const PATIENCE_MS = 240_000;
+const PATIENCE_MS = 400_000;
 const MOST_WAIT_MS = 1_000;
+/** Clients that have begun and are not through: more do not come. */
+const MOST_OPEN = 400;
 
 /**
  * Clients that register under addresses of their own and do what a good client does: wait for `Retry-After`, then repeat, also
@@ -65,29 +67,40 @@ export function startLoad({ balancer, atLeast, concurrency, perSecond }: LoadOpt
   let settled = 0;
   let nextAt = performance.now();
 
-  async function client(): Promise<void> {
-    while (!signal.aborted && (registrations.length < atLeast || !stopping.signal.aborted)) {
-      const number = registrations.length;
-      const registration: Registration = {
-        email: `${batch}-${number}@example.com`,
-        key: number % 2 === 0 ? undefined : `${batch}-${number}`,
-        refusals: 0,
-        broken: [],
-        unreached: 0,
-        wrong: [],
-        codes: new Set(),
-      };
-      registrations.push(registration);
+  async function register(number: number): Promise<void> {
+    const registration: Registration = {
+      email: `${batch}-${number}@example.com`,
+      key: number % 2 === 0 ? undefined : `${batch}-${number}`,
+      refusals: 0,
+      broken: [],
+      unreached: 0,
+      wrong: [],
+      codes: new Set(),
+    };
+    registrations.push(registration);
+    await settle(registration, ask, signal);
+    settled += 1;
+  }
+
+  /** At a steady pace whatever became of those before, as people do; many may wait to repeat, few ask at a time. */
+  async function registerAll(): Promise<void> {
+    const open = new Set<Promise<void>>();
+    for (let number = 0; !signal.aborted && (number < atLeast || !stopping.signal.aborted); number += 1) {
       nextAt = Math.max(nextAt + 1_000 / perSecond, performance.now() - 1_000);
       await delay(Math.max(0, nextAt - performance.now()));
-      await settle(registration, balancer, signal);
-      settled += 1;
+      while (open.size >= MOST_OPEN) await Promise.race(open);
+      const one = register(number).finally(() => open.delete(one));
+      open.add(one);
     }
+    await Promise.all(open);
   }
+
+  const asking = createPermits(concurrency);
+  const ask: Ask = (body, headers) => asking.run(() => balancer.post('/v1/users', body, headers));
   const accepted = () => registrations.filter((registration) => registration.accepted !== undefined).length;
   const reaches = async (what: () => number, count: number) =>
     await eventually(() => expect(what()).toBeGreaterThanOrEqual(count), { timeoutMs: PATIENCE_MS }).then(() => {});
-  const clients = Promise.all(Array.from({ length: concurrency }, client));
+  const all = registerAll();
 
   return {
     batch,
@@ -96,20 +109,22 @@ export function startLoad({ balancer, atLeast, concurrency, perSecond }: LoadOpt
     moreAccepted: (count) => reaches(accepted, accepted() + count),
     async finish() {
       stopping.abort();
-      await clients;
+      await all;
     },
     async abandon() {
       abandoned.abort();
-      await clients;
+      await all;
     },
   };
 }
 
-async function settle(registration: Registration, balancer: Balancer, abandoned: AbortSignal): Promise<void> {
+type Ask = (body: object, headers: Readonly<Record<string, string>>) => Promise<Outcome>;
+
+async function settle(registration: Registration, ask: Ask, abandoned: AbortSignal): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
   const body = { email: registration.email, password: 'one for everybody here' };
   while (!abandoned.aborted && performance.now() < deadline) {
-    const outcome = await balancer.post('/v1/users', body, registration.key === undefined ? {} : { 'idempotency-key': registration.key });
+    const outcome = await ask(body, registration.key === undefined ? {} : { 'idempotency-key': registration.key });
     const waitMs = note(registration, outcome);
     if (waitMs === undefined) return;
     await delay(waitMs);
@@ -154,3 +169,22 @@ function isProperRefusal({ retryAfter, contentType, body }: Answer): boolean {
 const codeOf = ({ body }: Answer): string => String((body as { code?: string } | undefined)?.code);
 
 const describe = ({ status, body, retryAfter }: Answer): string => `${status} retry-after ${retryAfter} ${JSON.stringify(body)}`;
+
+/** Lets so many work at a time. */
+function createPermits(count: number) {
+  const waiting: (() => void)[] = [];
+  let free = count;
+  return {
+    async run<T>(work: () => Promise<T>): Promise<T> {
+      if (free > 0) free -= 1;
+      else await new Promise<void>((resolve) => waiting.push(resolve));
+      try {
+        return await work();
+      } finally {
+        const next = waiting.shift();
+        if (next === undefined) free += 1;
+        else next();
+      }
+    },
+  };
+}

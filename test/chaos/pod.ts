@@ -7,9 +7,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '@stoa/service/testing';
 
 const root = resolve(import.meta.dirname, '../..');
-const READY_LIMIT_MS = 90_000;
+const READY_LIMIT_MS = 180_000;
 /** Longer than the product's own limit of a clean stop. */
-const STOP_LIMIT_MS = 40_000;
+const STOP_LIMIT_MS = 60_000;
 
 export interface PodOptions {
   readonly name: string;

@@ -11,7 +11,7 @@ export interface Expected {
 }
 
 /** While a scenario is written, fewer do: `STOA_CHAOS_REGISTRATIONS=200`. */
-const LOAD = { atLeast: Number(process.env['STOA_CHAOS_REGISTRATIONS'] ?? 1_000), concurrency: 24, perSecond: 40 };
+const LOAD = { atLeast: Number(process.env['STOA_CHAOS_REGISTRATIONS'] ?? 1_000), concurrency: 6, perSecond: 25 };
 /** So many are through before the blow falls. */
 const BEFORE = 50;
 
