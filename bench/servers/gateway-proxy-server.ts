@@ -1,0 +1,18 @@
+import { randomBytes } from 'node:crypto';
+import { testIdentity } from '@stoa/auth/testing';
+import { gateway } from '@stoa/gateway';
+import { createUpstream } from '@stoa/http';
+import { createKeys, createLog, createMetrics } from '@stoa/service';
+import { destination } from 'pino';
+import { BUFFERED } from '../../apps/server/src/log-destination.ts';
+
+/** The gateway in front of `hello-server.ts` in another process: `gateway-proxy-server.ts URL`. Everything on. */
+const [url] = process.argv.slice(2) as [string];
+const log = createLog({ destination: destination({ dest: '/dev/null', ...BUFFERED }) });
+const metrics = createMetrics();
+const derive = createKeys(randomBytes(32).toString('base64'));
+const { identity } = await testIdentity();
+const directory = { hello: { routes: [{ method: 'GET', url: '/v1/hello' }], errors: {}, openApi: {} } };
+const elsewhere = [createUpstream({ name: 'hello', urls: [url], log, metrics })];
+const front = await gateway.create({ log, derive, identity, metrics, services: [], elsewhere, directory, asyncApi: {} });
+console.log(await front.http.listen({ port: 0, host: '127.0.0.1' }));
