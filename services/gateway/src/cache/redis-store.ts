@@ -40,6 +40,7 @@ export function createRedisStore({ client }: RedisConnection, clock: Clock): Cac
   }
 
   client.on('ready', () => void pay());
+  void pay();
 
   async function read({ key, tags }: Place): Promise<{ stored: Stored | undefined; versions: readonly string[] }> {
     const pipeline = client.pipeline();
