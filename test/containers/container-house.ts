@@ -18,15 +18,15 @@ const STOP_SECONDS = 35;
 export const STOA_VERSION = 'e2e';
 
 /** What outlives the services: the stores, with their data. As long as its folder. */
-interface Ground {
+export interface Project {
   readonly project: string;
   readonly variables: Variables;
 }
-const grounds = new Map<string, Ground>();
+const grounds = new Map<string, Project>();
 
 export async function startInContainers(options: StartOptions & { port: number }): Promise<StoaProcess> {
   const { dataDirectory, port, env = {}, args = [] } = options;
-  const ground = grounds.get(dataDirectory) ?? openGround();
+  const ground = grounds.get(dataDirectory) ?? newProject();
   grounds.set(dataDirectory, ground);
   const { project } = ground;
   const url = `http://127.0.0.1:${port}`;
@@ -64,13 +64,17 @@ export async function startInContainers(options: StartOptions & { port: number }
 export async function closeContainers(dataDirectory: string): Promise<void> {
   const ground = grounds.get(dataDirectory);
   grounds.delete(dataDirectory);
-  if (ground === undefined) return;
-  await runCompose(ground.project, ['down', '-v'], ground.variables);
-  // An old podman-compose leaves them.
-  await runEngine(['network', 'rm', `${ground.project}_house`, `${ground.project}_data`]).catch(() => {});
+  if (ground !== undefined) await closeProject(ground);
 }
 
-function openGround(): Ground {
+export async function closeProject({ project, variables }: Project): Promise<void> {
+  await runCompose(project, ['down', '-v'], variables);
+  // An old podman-compose leaves them.
+  await runEngine(['network', 'rm', `${project}_house`, `${project}_data`]).catch(() => {});
+}
+
+/** Secrets and settings of a house that nobody else has. */
+export function newProject(): Project {
   const password = () => randomBytes(12).toString('hex');
   return {
     project: `stoa-e2e-${randomBytes(4).toString('hex')}`,
@@ -125,7 +129,7 @@ async function end(containers: readonly string[], signal: NodeJS.Signals): Promi
 }
 
 /** Tests ask the database, and commands of a test run in the folder above and find there where the house is. */
-async function leaveForCommands({ dataDirectory }: StartOptions, { project, variables }: Ground, url: string): Promise<void> {
+async function leaveForCommands({ dataDirectory }: StartOptions, { project, variables }: Project, url: string): Promise<void> {
   const [postgres] = await containersOf(project, 'postgres');
   const { POSTGRES_PASSWORD, STOA_SECRET } = variables;
   const databaseUrl = `postgres://postgres:${POSTGRES_PASSWORD}@${await publishedPort(postgres as string, 5432)}/postgres`;
