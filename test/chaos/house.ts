@@ -9,6 +9,7 @@ import { cutAtConfirm } from './amqp-frames.ts';
 import { type Balancer, startBalancer } from './balancer.ts';
 import { createPod, type Pod } from './pod.ts';
 import { type Ask, type PostgresGround, startPostgresGround } from './postgres-ground.ts';
+import { startReaper } from './reaper.ts';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
 /** A Stoa of many processes with everything of its own, on free ports and in a folder of its own. */
@@ -44,6 +45,7 @@ export async function startHouse(): Promise<House> {
   const logs = join(folder, 'logs');
   await mkdir(logs);
   const stack = new AsyncDisposableStack();
+  startReaper(join(folder, 'data'));
   stack.defer(() => rm(join(folder, 'data'), { recursive: true, force: true }));
   const end = async (keepLogs: boolean) => {
     await stack.disposeAsync();

@@ -52,7 +52,7 @@ export interface Load {
 const PATIENCE_MS = 400_000;
 const MOST_WAIT_MS = 1_000;
 /** Clients that have begun and are not through: more do not come. */
-const MOST_OPEN = 400;
+const MOST_OPEN = 100;
 
 /**
  * Clients that register under addresses of their own and do what a good client does: wait for `Retry-After`, then repeat, also

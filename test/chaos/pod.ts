@@ -43,12 +43,6 @@ export interface Pod {
   output(): Promise<string>;
 }
 
-/** Whatever happens to this process: nobody stays behind. */
-const alive = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of alive) child.kill('SIGKILL');
-});
-
 export function createPod({ name, port, args, env, logs }: PodOptions): Pod {
   const url = `http://127.0.0.1:${port}`;
   const file = join(logs, `${name}.log`);
@@ -64,12 +58,10 @@ export function createPod({ name, port, args, env, logs }: PodOptions): Pod {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     child = started;
-    alive.add(started);
     const log = createWriteStream(file, { flags: 'a' });
     log.write(`--- ${new Date().toISOString()} pid ${started.pid}\n`);
     for (const stream of [started.stdout, started.stderr]) stream?.on('data', (text: Buffer) => log.write(text));
     exited = once(started, 'close').then(([code, signal]) => {
-      alive.delete(started);
       if (child === started) child = undefined;
       log.end(`--- ${new Date().toISOString()} ended with ${code ?? signal}\n`);
       return code as number | null;

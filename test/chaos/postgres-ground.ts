@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '@stoa/postgres';
@@ -26,14 +25,6 @@ export async function startPostgresGround(folder: string): Promise<PostgresGroun
     settings: { max_connections: '200' },
   });
   const pid = async () => Number.parseInt(await readFile(join(server.directory, 'postmaster.pid'), 'utf8'), 10);
-  const dieWithUs = () => {
-    try {
-      process.kill(Number.parseInt(readFileSync(join(server.directory, 'postmaster.pid'), 'utf8'), 10), 'SIGKILL');
-    } catch {
-      // It has ended.
-    }
-  };
-  process.once('exit', dieWithUs);
   const databaseUrl = (service: string) => Object.assign(new URL(server.url), { pathname: `/stoa_${service}` }).href;
   return {
     port: server.port,
@@ -51,9 +42,6 @@ export async function startPostgresGround(folder: string): Promise<PostgresGroun
     async kill() {
       process.kill(await pid(), 'SIGKILL');
     },
-    async stop() {
-      process.off('exit', dieWithUs);
-      await server.stop();
-    },
+    stop: server.stop,
   };
 }
