@@ -19,6 +19,8 @@ import { hasBody, isSmall, readBody, streamBody } from './read-body.ts';
 /** How long a service may wait until its answer begins; a route that waits on purpose adds to it. */
 const HEAD_MS = 30_000;
 
+const ONE_WRITE_BYTES = 16_384;
+
 export interface ProxyTarget {
   readonly upstream: Upstream;
   readonly forwarding: (address: string) => string;
@@ -50,6 +52,10 @@ class Passing implements Receiver {
   readonly #refuse: HookHandlerDoneFunction;
   #sending: Sending | undefined;
   #span: Span | undefined;
+  /** As many bytes as the answer's body has; -1 where that is not known. */
+  #length = -1;
+  /** A body that came in one piece. */
+  #body: Buffer | undefined;
 
   constructor(proxy: ProxyTarget, reply: FastifyReply, edge: Edge, refuse: HookHandlerDoneFunction) {
     this.#proxy = proxy;
@@ -92,16 +98,23 @@ class Passing implements Receiver {
     setAnswerHeaders(response, headers);
     // What is streamed may say nothing for long: its head is not to wait for it.
     if (headers['content-length'] === undefined) response.flushHeaders();
+    else this.#length = Number(headers['content-length']);
   }
 
   data(chunk: Buffer): boolean {
+    if (chunk.length === this.#length && chunk.length <= ONE_WRITE_BYTES) {
+      this.#body = chunk;
+      return true;
+    }
     if (this.#response.write(chunk)) return true;
     this.#response.once('drain', () => this.#sending?.resume());
     return false;
   }
 
   end(): void {
-    this.#response.end();
+    // As text it leaves in one piece with the head, and not by a write of several.
+    if (this.#body === undefined) this.#response.end();
+    else this.#response.end(this.#body.toString('latin1'), 'latin1');
   }
 
   fail(error: AppError): void {
