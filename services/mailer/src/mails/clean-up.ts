@@ -7,7 +7,7 @@ import type { MailerTables } from '../tables.ts';
 
 /** A run a minute: 1.4 million mails a day, and locks for a moment only. */
 const BATCH = 1_000;
-/** Longer than an event can be replayed. */
+/** Longer than an event can be replayed; and for as long as a mail of the person is there, which may be sent again. */
 const DELETED_USERS_KEPT_DAYS = 30;
 
 export interface CleanUpOptions {
@@ -25,6 +25,7 @@ export const createCleanUp = ({ retentionDays, clock }: CleanUpOptions) =>
       await sql`
         delete from deleted_users where user_id = any(array(
           select user_id from deleted_users where heard_at < now() - ${DELETED_USERS_KEPT_DAYS} * interval '1 day'
+            and not exists (select from mails where mails.user_id = deleted_users.user_id)
           order by heard_at limit ${BATCH} for update skip locked))`.execute(tx);
       await createPgIdempotency(tx).prune(clock.now(), BATCH);
     },

@@ -108,14 +108,18 @@ describe('the clean-up', () => {
   });
   const BEFORE_ALL = '0199d3a0-0000-7000-8000-000000000007';
 
-  test('forgets who was deleted when no event of his can be replayed any more', async () => {
-    const [old, young] = [randomUUID(), randomUUID()];
+  test('forgets who was deleted when no event of his can be replayed any more, and no mail of his sent again', async () => {
+    const [old, oldWithMail, young] = [randomUUID(), randomUUID(), randomUUID()];
+    const newest = await fixture.database.query.selectFrom('mails').select('id').orderBy('id', 'desc').executeTakeFirstOrThrow();
+    await fixture.database.query.updateTable('mails').set({ user_id: oldWithMail }).where('id', '=', newest.id).execute();
     const deleted = [
       { user_id: old, deleted_at: days(31), heard_at: days(31) },
+      { user_id: oldWithMail, deleted_at: days(31), heard_at: days(31) },
       { user_id: young, deleted_at: days(29), heard_at: days(29) },
     ];
     await fixture.database.query.insertInto('deleted_users').values(deleted).execute();
     await cleanUp();
-    expect(await fixture.database.query.selectFrom('deleted_users').select('user_id').execute()).toEqual([{ user_id: young }]);
+    const left = await fixture.database.query.selectFrom('deleted_users').select('user_id').orderBy('heard_at').execute();
+    expect(left).toEqual([{ user_id: oldWithMail }, { user_id: young }]);
   });
 });

@@ -27,12 +27,15 @@ export function createActivateUser({ users, codes, codeMaker, inTransaction, clo
     const attempt = await codes.attempt(user.id, now);
     if (attempt.state !== 'open') throw await refusal(attempt.state, user.id, now);
     const by = { actor: `user:${user.id}`, subject: user.id, at: now } as const;
-    if (!codeMaker.matches(code, attempt)) {
+    if (!codeMaker.matches(code, attempt, user.email)) {
       await inTransaction((tx) => tx.audit.append({ action: 'activation-code-refused', ...by }));
       throw errors.code_invalid();
     }
     return await inTransaction(async (tx) => {
-      const active = activated(requirePending(await tx.users.lock(user.id)), now);
+      const current = requirePending(await tx.users.lock(user.id));
+      // The code proves the address that it was mailed to, and no other.
+      if (current.email !== user.email) throw errors.code_invalid();
+      const active = activated(current, now);
       await tx.users.save(active);
       await tx.audit.append({ action: 'user-activated', ...by });
       return active;

@@ -17,15 +17,22 @@ export type RequireState = (user: User) => void;
 
 /**
  * The account that is to be administered, its row locked, after whoever makes or ends an administrator at the moment. Nobody
- * administers one with permissions that he has not himself: he could take them by it.
+ * administers one with permissions that he has not himself: he could take them by it. Who was let in a moment ago and is blocked
+ * or has lost a permission by now is refused: of two that demote each other at the same time one succeeds.
  * @throws 404 `user_not_found`; 403 `permission_denied`.
  */
 export async function lockTarget(tx: UsersTx, id: string, by: By): Promise<User> {
   await tx.administrators.lock();
   const user = await tx.users.lock(id);
   if (user === undefined) throw errors.user_not_found();
+  if (by.userId !== undefined) await requireStillAllowed(tx, by, id === by.userId ? user : await tx.users.lock(by.userId));
   if (id !== by.userId) requireAll(by, await permissionsOf(tx, user.roles), 'This account has permissions that you have not.');
   return user;
+}
+
+async function requireStillAllowed(tx: UsersTx, by: By, caller: User | undefined): Promise<void> {
+  const held = caller?.status === 'active' ? await permissionsOf(tx, caller.roles) : new Set<string>();
+  if (!by.permissions.isSubsetOf(held)) throw permissionDenied('You have not the permissions any more that you had a moment ago.');
 }
 
 /** @throws 403 `permission_denied` unless `by` has all of these. */

@@ -1,5 +1,5 @@
 import { accountNoticeRequested } from '@stoa/contracts';
-import { type Clock, uuidv7 } from '@stoa/service';
+import { AppError, type Clock, uuidv7 } from '@stoa/service';
 import { newSession, type Session, type SessionLife } from '../domain/session.ts';
 import type { User } from '../domain/user.ts';
 import { errors, invalidCredentials } from '../errors.ts';
@@ -48,7 +48,7 @@ export function createLogIn(ports: LogInPorts): LogIn {
     const now = clock.now();
     const session = newSession(uuidv7(now.getTime()), user.id, origin, life, now);
     const refresh = refreshTokens.first(session.id);
-    const active = await inTransaction(async (tx) => {
+    const begin = inTransaction(async (tx) => {
       const current = await tx.users.lockAccount(user.id);
       // Another password since, or gone: what was right is not any more.
       if (current?.passwordVersion !== passwordVersion) throw invalidCredentials();
@@ -59,10 +59,22 @@ export function createLogIn(ports: LogInPorts): LogIn {
       await tx.audit.append({ action: 'logged-in', actor: `user:${user.id}`, subject: user.id, at: now, details: { session: session.id } });
       return account;
     });
+    const active = await begin.catch((error) => refuse(error, user.id, now));
     await upgradeHash(user.id, password, passwordHash as string, signal);
     return { accessToken: await accessTokens.issue(active, session.id, now), refreshToken: refresh.token, user: active };
   };
+
+  /** With the right password: what kept the person out is written down. */
+  async function refuse(error: unknown, subject: string, at: Date): Promise<never> {
+    const reason = error instanceof AppError && REFUSALS.has(error.code) ? error.code : undefined;
+    if (reason !== undefined) {
+      await inTransaction((tx) => tx.audit.append({ action: 'log-in-failed', actor: 'anonymous', subject, at, details: { reason } }));
+    }
+    throw error;
+  }
 }
+
+const REFUSALS: ReadonlySet<string> = new Set(['not_activated', 'account_blocked'] satisfies (keyof typeof errors.catalogue)[]);
 
 function requireActive(user: User): User {
   switch (user.status) {

@@ -29,7 +29,7 @@ export const createMintActivationCode =
     const found = await users.findRequest(requestId);
     const now = clock.now();
     if (found === undefined || !mayBeMinted(found.request, found.user, found.newest, now)) throw errors.activation_request_gone();
-    const { code, digest } = codeMaker.make(requestId);
+    const { code, digest } = codeMaker.make(requestId, found.user.email);
     const expiresAt = new Date(now.getTime() + codeLifeSeconds * 1_000);
     const kept = await codes.keep({ userId: found.user.id, requestId, requestNumber: found.request.number, digest, expiresAt });
     if (!kept) throw errors.activation_request_gone();

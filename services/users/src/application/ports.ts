@@ -81,6 +81,7 @@ export type AuditAction =
   | 'roles-changed'
   | 'logged-in'
   | 'log-in-failed'
+  | 'set-up-code-refused'
   | 'logged-out'
   | 'logged-out-everywhere'
   | 'refresh-token-reused'
@@ -156,10 +157,11 @@ export interface Codes {
   attempt(userId: string, now: Date): Promise<Attempt>;
 }
 
-/** Makes a code and its digest from the id of its request, always the same ones. */
+/** Makes a code and its digest from the id of its request and the address that it proves, always the same ones. */
 export interface CodeMaker {
-  make(requestId: string): { readonly code: string; readonly digest: Buffer };
-  matches(code: string, attempt: { readonly requestId: string; readonly digest: Buffer }): boolean;
+  make(requestId: string, email: string): { readonly code: string; readonly digest: Buffer };
+  /** Whether it is the code of the attempt, mailed to this address. */
+  matches(code: string, attempt: { readonly requestId: string; readonly digest: Buffer }, email: string): boolean;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Clock, uuidv7 } from '@stoa/service';
+import { AppError, type Clock, uuidv7 } from '@stoa/service';
 import { newAdministrator } from '../domain/administrator.ts';
 import { parsePerson } from '../domain/person.ts';
 import type { User } from '../domain/user.ts';
@@ -37,11 +37,19 @@ export function createSetUp({ codeMaker, passwords, inTransaction, clock, oneByO
     if (!(await setUpCodes.isOpen(digest, now))) throw errors.setup_code_invalid();
   }
 
+  /** A wrong code is written down: somebody tries to become an administrator. */
+  async function refuse(error: unknown, at: Date): Promise<never> {
+    if (error instanceof AppError && error.code === 'setup_code_invalid') {
+      await inTransaction((tx) => tx.audit.append({ action: 'set-up-code-refused', actor: 'anonymous', subject: null, at }));
+    }
+    throw error;
+  }
+
   return async ({ code, ...draft }, signal) => {
     const digest = codeMaker.digestOf(code);
     const setUp = async (hurry: AbortSignal) => {
       const now = clock.now();
-      await inTransaction((tx) => requireOpen(tx, digest, now));
+      await inTransaction((tx) => requireOpen(tx, digest, now)).catch((error) => refuse(error, now));
       const parsed = parsePerson(draft, { limit: passwords.limit, isCommon: await commonPasswords() });
       if ('refusals' in parsed) throw refusedFields(parsed.refusals);
       const { email, fullName, password } = parsed.person;

@@ -1,3 +1,4 @@
+import { CLOCK_TOLERANCE_SECONDS } from '@stoa/auth';
 import type { Kysely, Selectable, Transaction } from 'kysely';
 import type { SessionStore, SessionWriter } from '../application/session-ports.ts';
 import { ACCESS_TOKEN_SECONDS, type Session, type SessionEnd } from '../domain/session.ts';
@@ -78,7 +79,7 @@ export function createPgSessionWriter(tx: Transaction<UsersSchema>, onRevoked: (
       .where('user_id', '=', userId)
       .where('ended_at', 'is', null)
       // One that has just ended by itself has access tokens yet.
-      .where('idle_expires_at', '>', new Date(now.getTime() - ACCESS_TOKEN_SECONDS * 1_000));
+      .where('idle_expires_at', '>', new Date(now.getTime() - (ACCESS_TOKEN_SECONDS + CLOCK_TOLERANCE_SECONDS) * 1_000));
     if (which.id !== undefined) live = live.where('id', '=', which.id);
     if (which.except !== undefined) live = live.where('id', '<>', which.except);
     const ended = await live.returning('id').execute();

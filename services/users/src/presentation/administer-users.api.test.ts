@@ -68,6 +68,8 @@ describe('change', () => {
     const person = await users.registered();
     const moved = { ...person, email: somebody().email };
     await call(admin, 'PATCH', `/${person.id}`, { email: moved.email });
+    // Neither before the next code is made, nor after.
+    expect(outcome(await users.activate(moved, person.code))).toBe('code_invalid');
     const code = await users.codeOf(moved);
     if (code !== person.code) expect(outcome(await users.activate(moved, person.code))).toBe('code_invalid');
     expect((await users.activate(moved, code)).statusCode).toBe(200);
@@ -110,10 +112,18 @@ describe('block', () => {
     expect((await call(admin, 'POST', `/${person.id}/unblock`)).json()).toMatchObject({ status: 'active' });
     expect((await people.refresh(person.refreshToken)).statusCode).toBe(401);
     expect((await people.logIn(person)).statusCode).toBe(201);
-    expect((await auditOf(person)).map(({ action }) => action).filter((action) => /block/.test(action))).toEqual([
+    const audit = await auditOf(person);
+    expect(audit.map(({ action }) => action).filter((action) => /block|failed/.test(action))).toEqual([
       'user-blocked',
+      'log-in-failed',
       'user-unblocked',
     ]);
+    const refused = users.database.query
+      .selectFrom('audit')
+      .select('details')
+      .where('subject', '=', person.id)
+      .where('action', '=', 'log-in-failed');
+    expect(await refused.execute()).toEqual([{ details: { reason: 'account_blocked' } }]);
   });
 
   test('one that was never activated is still to be activated after it', async () => {
@@ -262,6 +272,27 @@ describe('administrators', () => {
       .set({ protected: false, roles: ['user'] })
       .where('id', '=', chief.id)
       .execute();
+  });
+
+  test('of two that demote or block each other at the same time one succeeds, though a third one stays', async () => {
+    await using house = await usersUnderTest({ RATE_LIMITS: 'off' });
+    const at = peopleOf(house);
+    await at.administrator();
+    const attempt = (by: LoggedIn, url: string, method: 'POST' | 'PUT', payload?: object) =>
+      house.http.inject({
+        method,
+        url: `/v1/users/${url}`,
+        headers: { authorization: `Bearer ${by.accessToken}` },
+        ...(payload && { payload }),
+      });
+    for (let round = 0; round < 20; round += 1) {
+      const [one, other] = [await at.administrator(), await at.administrator()];
+      const against = (by: LoggedIn, { id }: { id: string }) =>
+        round % 2 === 0 ? attempt(by, `${id}/roles`, 'PUT', { roles: ['user'] }) : attempt(by, `${id}/block`, 'POST');
+      const answers = await Promise.all([against(one, other), against(other, one)]);
+      expect(answers.filter(({ statusCode }) => statusCode === 200)).toHaveLength(1);
+      for (const { statusCode } of answers) expect([200, 401, 403]).toContain(statusCode);
+    }
   });
 
   test('the last one stays; two that demote, block or delete each other at the same time leave one', async () => {

@@ -72,6 +72,8 @@ describe('the set-up', () => {
     const second = await issue(users);
     users.clock.advance(1);
     expect((await setUp(users, code)).json()).toMatchObject({ code: 'setup_code_invalid' });
+    const refused = await users.database.query.selectFrom('audit').select('actor').where('action', '=', 'set-up-code-refused').execute();
+    expect(refused).toHaveLength(7);
     expect((await setUp(users, second)).statusCode).toBe(201);
   });
 
