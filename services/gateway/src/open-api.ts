@@ -1,17 +1,6 @@
 import type { Http } from '@stoa/http';
 import type { Behind } from './behind/behind.ts';
-
-interface Tag {
-  readonly name: string;
-  readonly description?: string;
-}
-
-/** What of a description is looked at here; the rest goes along. */
-export interface OpenApiDocument {
-  readonly paths?: Record<string, Record<string, { readonly tags?: readonly string[] }>>;
-  readonly tags?: Tag[];
-  readonly components?: { schemas?: Record<string, unknown>; securitySchemes?: Record<string, unknown> };
-}
+import type { OpenApiDocument } from './behind/open-api-document.ts';
 
 /** One document of all services: their public paths under the gateway's own title. What is internal stays out. */
 export function mergeOpenApi(gateway: Http, behind: readonly Behind[]): object {

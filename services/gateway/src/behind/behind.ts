@@ -1,7 +1,7 @@
 import type { DeclaredRoute, Http } from '@stoa/http';
 import type { ErrorCatalogue, HealthPart, Service } from '@stoa/service';
 import type { onRequestHookHandler } from 'fastify';
-import type { OpenApiDocument } from '../open-api.ts';
+import type { OpenApiDocument } from './open-api-document.ts';
 
 /** A service as the gateway sees it, wherever it runs. */
 export interface Behind {

@@ -366,3 +366,17 @@ test('the documents have what is elsewhere', async () => {
   const { paths } = (await (await get('/openapi.json')).json()) as { paths: object };
   expect(Object.keys(paths)).toContain('/v1/stones/{id}');
 });
+
+test('only a proxy that is trusted says where a client is', async () => {
+  const places = { stones: { url: stones.listeningOrigin, routes: stones.declaredRoutes } };
+  const seenBehind = async (trustedProxies: string) => {
+    await using behindProxy = await startHouseElsewhere(who, { places, trustedProxies });
+    const headers = { 'x-forwarded-for': '198.51.100.1, 203.0.113.7, 192.0.2.1' };
+    const answer = await fetch(`${behindProxy.url}/v1/stones/seen`, { headers });
+    const { address, headers: passed } = (await answer.json()) as { address: string; headers: object };
+    return [address, 'x-forwarded-for' in passed];
+  };
+  expect(await seenBehind('127.0.0.0/8,192.0.2.0/24')).toEqual(['203.0.113.7', false]);
+  expect(await seenBehind('192.0.2.0/24')).toEqual(['127.0.0.1', false]);
+  expect(await seenBehind('')).toEqual(['127.0.0.1', false]);
+});

@@ -17,7 +17,7 @@ import {
 } from '@stoa/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { gateway, gatewayConfig } from '../index.ts';
-import type { OpenApiDocument } from '../open-api.ts';
+import type { OpenApiDocument } from '../behind/open-api-document.ts';
 
 const log = createLog({ level: 'silent' });
 

@@ -4,8 +4,8 @@ import type { TestIdentity } from '@stoa/auth/testing';
 import { createHttp, createUpstream, type Http } from '@stoa/http';
 import { createKeys, createLog, createMetrics, type HealthPart, type Service } from '@stoa/service';
 import type { Directory } from '../behind/directory.ts';
+import type { OpenApiDocument } from '../behind/open-api-document.ts';
 import { gateway } from '../index.ts';
-import type { OpenApiDocument } from '../open-api.ts';
 
 export interface HouseOptions {
   /** Services that listen on ports of their own. */
