@@ -22,6 +22,9 @@ export interface Project {
   readonly project: string;
   readonly variables: Variables;
 }
+/** The containers of each service, the gateway's first. */
+type Copies = ReadonlyMap<string, readonly string[]>;
+
 const grounds = new Map<string, Project>();
 
 export async function startInContainers(options: StartOptions & { port: number }): Promise<StoaProcess> {
@@ -41,18 +44,7 @@ export async function startInContainers(options: StartOptions & { port: number }
     await leaveForCommands(options, ground, url);
     const gateways = copies.get('gateway') as string[];
     const balancer = await startBalancer(port, await Promise.all(gateways.map((id) => publishedPort(id, 3000))));
-    const { promise: exited, resolve: exit } = Promise.withResolvers<number | null>();
-    const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
-      // The gateway first, as an operator would: what is in front goes before what it stands on.
-      const codes: number[] = [];
-      for (const service of wanted) codes.push(...(await end(copies.get(service) as string[], signal)));
-      await balancer.close();
-      await Promise.all(logs.map(closed));
-      await runEngine(['rm', '--force', ...[...copies.values()].flat()]);
-      exit(signal === 'SIGKILL' ? null : (codes.find((code) => code !== 0) ?? 0));
-      return await exited;
-    };
-    return { url, dataDirectory, child: logs[0] as ChildProcess, output, exited, stop };
+    return { url, dataDirectory, child: logs[0] as ChildProcess, output, ...endOf(copies, balancer, logs) };
   } catch (error) {
     const said = output();
     await closeContainers(dataDirectory);
@@ -92,7 +84,29 @@ export function newProject(): Project {
   };
 }
 
-async function copiesOf(project: string, services: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+/** How the house ends. A second stop is the first. */
+function endOf(copies: Copies, balancer: { close(): Promise<void> }, logs: readonly ChildProcess[]): Pick<StoaProcess, 'stop' | 'exited'> {
+  const { promise: exited, resolve: exit } = Promise.withResolvers<number | null>();
+  const end = async (signal: NodeJS.Signals) => {
+    const codes: number[] = [];
+    // The gateway first, as an operator would: what is in front goes before what it stands on.
+    for (const containers of copies.values()) codes.push(...(await stopAll(containers, signal)));
+    await balancer.close();
+    await Promise.all(logs.map(closed));
+    await runEngine(['rm', '--force', ...[...copies.values()].flat()]);
+    exit(signal === 'SIGKILL' ? null : (codes.find((code) => code !== 0) ?? 0));
+  };
+  let ending: Promise<void> | undefined;
+  return {
+    exited,
+    async stop(signal = 'SIGTERM') {
+      await (ending ??= end(signal));
+      return await exited;
+    },
+  };
+}
+
+async function copiesOf(project: string, services: readonly string[]): Promise<Copies> {
   const copies = new Map(await Promise.all(services.map(async (name) => [name, await containersOf(project, name)] as const)));
   for (const [name, ids] of copies) if (ids.length !== 2) throw new Error(`${ids.length} containers of ${name}, where two were to be`);
   return copies;
@@ -118,7 +132,7 @@ async function ready(container: string): Promise<void> {
 }
 
 /** @returns the exit codes of those that were asked to stop. */
-async function end(containers: readonly string[], signal: NodeJS.Signals): Promise<number[]> {
+async function stopAll(containers: readonly string[], signal: NodeJS.Signals): Promise<number[]> {
   if (signal === 'SIGKILL') {
     await runEngine(['kill', ...containers]);
     return [];
