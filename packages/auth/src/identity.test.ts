@@ -100,6 +100,23 @@ describe('the identity of a process', () => {
     await expect(identity.authenticate(`${apiKey}x`)).rejects.toMatchObject({ code: 'token_invalid' });
   });
 
+  test('an API key that was made elsewhere a moment ago is good at once; of many that nobody knows users is asked once', async () => {
+    const { serviceAccounts } = users.state;
+    const young = `${API_KEY_PREFIX}${'y'.repeat(43)}`;
+    const digest = createHash('sha256').update(young).digest('base64url');
+    users.state = {
+      ...users.state,
+      serviceAccounts: [...serviceAccounts, { id: randomUUID(), name: 'young', digest, permissions: [], expiresAt: null }],
+    };
+    expect(await identity.authenticate(young)).toMatchObject({ name: 'young' });
+    const before = users.questions.length;
+    const madeUp = Array.from({ length: 50 }, (_, n) => `${API_KEY_PREFIX}${String(n).padStart(43, 'x')}`);
+    const answers = await Promise.allSettled(madeUp.map((key) => identity.authenticate(key)));
+    expect(answers.map(({ status }) => status)).toEqual(madeUp.map(() => 'rejected'));
+    // Beside those that are asked all the time, every tenth of a second.
+    expect(users.questions.length - before).toBeLessThan(10);
+  });
+
   test('an API key ends at its time, to the millisecond', async () => {
     const [account] = users.state.serviceAccounts;
     users.state = { ...users.state, serviceAccounts: [{ ...account, expiresAt: clock.now().getTime() + 1_000 } as never] };

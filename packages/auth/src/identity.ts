@@ -43,6 +43,8 @@ const START_LIMIT_MS = 5_000;
 /** Who waits for the news of his own change waits no longer; it comes all the same. */
 const REFRESH_LIMIT_MS = 1_000;
 const MOST_VERIFIED = 20_000;
+/** Between two questions for the sake of keys that nobody knows: who makes keys up cannot make us ask more often. */
+const UNKNOWN_PAUSE_MS = 250;
 /** Longer than any token of ours with some dozens of roles: nothing is computed over what a client makes up. */
 const LONGEST_TOKEN = 8_192;
 
@@ -115,6 +117,34 @@ export function createIdentity(options: IdentityOptions): Identity {
     }
   }
 
+  let askingForUnknown: Promise<void> | undefined;
+  let askedForUnknownAt = Number.NEGATIVE_INFINITY;
+
+  /** Asks once for all that wait. */
+  function askForUnknown(): Promise<void> {
+    askingForUnknown ??= (async () => {
+      const wait = askedForUnknownAt + UNKNOWN_PAUSE_MS - performance.now();
+      if (wait > 0) await delay(wait, undefined, { signal: stopping.signal }).catch(() => {});
+      askedForUnknownAt = performance.now();
+      // Who comes from now on may have a key that is younger than this question.
+      askingForUnknown = undefined;
+      await askOnce(false).catch(() => {});
+    })();
+    return askingForUnknown;
+  }
+
+  /** A key that was made a moment ago, in another process, is good at once: before one is refused, users is asked. */
+  async function findServiceAccount(
+    apiKey: string,
+    { serviceAccounts }: Known,
+  ): Promise<IdentityState['serviceAccounts'][number] | undefined> {
+    const digest = hash('sha256', apiKey, 'base64url');
+    const account = serviceAccounts.get(digest);
+    if (account !== undefined) return account;
+    await Promise.race([askForUnknown(), delay(REFRESH_LIMIT_MS, undefined, { ref: false })]);
+    return known?.serviceAccounts.get(digest);
+  }
+
   function principalOf(claims: AccessClaims, { roles }: Known): Principal {
     const permissions = new Set(claims.roles.flatMap((role) => roles.get(role) ?? []));
     return { kind: 'user', id: claims.subject, sessionId: claims.sessionId, roles: claims.roles, permissions };
@@ -165,7 +195,7 @@ export function createIdentity(options: IdentityOptions): Identity {
       if (known === undefined || isStale()) throw authErrors.identity_stale({ retryAfterSeconds: 2 });
       if (token.length > LONGEST_TOKEN) throw tokenInvalid();
       if (token.startsWith(API_KEY_PREFIX)) {
-        const account = known.serviceAccounts.get(hash('sha256', token, 'base64url'));
+        const account = await findServiceAccount(token, known);
         if (account === undefined || (account.expiresAt !== null && account.expiresAt <= clock.now().getTime())) throw tokenInvalid();
         used.add(account.id);
         return { kind: 'service-account', id: account.id, name: account.name, permissions: new Set(account.permissions) };
