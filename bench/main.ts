@@ -1,4 +1,5 @@
 import { availableParallelism, cpus } from 'node:os';
+import { cached } from './cached.ts';
 import { gateway } from './gateway.ts';
 import { gatewayProxy } from './gateway-proxy.ts';
 import { logIns } from './log-in.ts';
@@ -23,6 +24,7 @@ const workloads: Record<string, Workload> = {
   profile,
   timing,
   gateway,
+  cached,
   'gateway-proxy': gatewayProxy,
   pipeline,
   'start-up': startUp,

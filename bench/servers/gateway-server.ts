@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { testIdentity } from '@stoa/auth/testing';
-import { gateway } from '@stoa/gateway';
-import { createHttp, type Http } from '@stoa/http';
-import { createKeys, createLog, createMetrics, type Service } from '@stoa/service';
+import { gateway, gatewayConfig } from '@stoa/gateway';
+import { createHttp, createMemoryRateLimiter, type Http } from '@stoa/http';
+import { createKeys, createLog, createMetrics, loadConfig, type Service, systemClock } from '@stoa/service';
 import { destination } from 'pino';
 import { Type } from 'typebox';
 import { BUFFERED } from '../../apps/server/src/log-destination.ts';
 
-/** The gateway in front of one service with one trivial route, everything on: headers, correlation id, metrics, request log. */
+/** The gateway in front of one service with one trivial route, everything on: headers, correlation id, limits, metrics, request log. */
 const log = createLog({ destination: destination({ dest: '/dev/null', ...BUFFERED }) });
 const metrics = createMetrics();
 const health = async () => [];
@@ -17,5 +17,7 @@ const hello = { name: 'hello', http: http as unknown as Service['http'], start: 
 await http.ready();
 const derive = createKeys(randomBytes(32).toString('base64'));
 const { identity } = await testIdentity();
-const front = await gateway.create({ log, derive, identity, metrics, services: [hello], asyncApi: {} });
+const limiter = createMemoryRateLimiter(systemClock);
+const config = loadConfig(gatewayConfig, { PUBLIC_READS_PER_MINUTE: '1000000000' });
+const front = await gateway.create({ log, derive, identity, metrics, services: [hello], asyncApi: {}, limiter, config });
 console.log(await front.http.listen({ port: 0, host: '127.0.0.1' }));
