@@ -73,7 +73,7 @@ describe('dead letters by command line', () => {
 
   test('one is shown with its payload; those of a type are handed in again, so many a second', async () => {
     const message = await bury();
-    const id = ((await stoa('list', '--type', 'activation-requested'))[0] ?? '').split(' ')[0] as string;
+    const id = ((await stoa('list', '--service', 'mailer', '--type', 'activation-requested'))[0] ?? '').split(' ')[0] as string;
     expect(await stoa('list', '--type', 'nothing-of-this')).toEqual(['users: none', 'mailer: none']);
     const shown = JSON.parse((await stoa('show', id)).join('\n'));
     expect(shown).toMatchObject({ id, messageId: message, reason: 'it was a bad day', data: { email: `${message}@example.com` } });
