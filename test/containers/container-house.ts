@@ -22,6 +22,7 @@ export interface Project {
   readonly project: string;
   readonly variables: Variables;
 }
+
 /** The containers of each service, the gateway's first. */
 type Copies = ReadonlyMap<string, readonly string[]>;
 
@@ -42,8 +43,9 @@ export async function startInContainers(options: StartOptions & { port: number }
   try {
     await Promise.all([...copies.values()].flat().map(ready));
     await leaveForCommands(options, ground, url);
-    const gateways = copies.get('gateway') as string[];
-    const balancer = await startBalancer(port, await Promise.all(gateways.map((id) => publishedPort(id, 3000))));
+    const gateways = await Promise.all((copies.get('gateway') ?? []).map((id) => publishedPort(id, 3000)));
+    await Promise.all(gateways.map((gateway) => seesAll(gateway, wanted)));
+    const balancer = await startBalancer(port, gateways);
     return { url, dataDirectory, child: logs[0] as ChildProcess, output, ...endOf(copies, balancer, logs) };
   } catch (error) {
     const said = output();
@@ -129,6 +131,16 @@ const closed = async (child: ChildProcess) => {
 async function ready(container: string): Promise<void> {
   const probe = JSON.parse(await runEngine(['inspect', '--format', '{{json .Config.Healthcheck.Test}}', container])) as string[];
   await eventually(() => runEngine(['exec', container, ...probe.slice(1)]), { timeoutMs: 120_000, intervalMs: 250 });
+}
+
+/** A gateway is ready without the services behind it, as some of its requests need only one; who asks all of them waits for all. */
+async function seesAll(gateway: string, services: readonly string[]): Promise<void> {
+  const seen = async () => {
+    const { parts } = (await (await fetch(`http://${gateway}/health/ready`)).json()) as { parts: { name: string; ok: boolean }[] };
+    const missing = services.filter((service) => service !== 'gateway' && !parts.some(({ name, ok }) => name === service && ok));
+    if (missing.length > 0 || !parts.some(({ name, ok }) => name === 'identity' && ok)) throw new Error(JSON.stringify(parts));
+  };
+  await eventually(seen, { timeoutMs: 60_000, intervalMs: 100 });
 }
 
 /** @returns the exit codes of those that were asked to stop. */
