@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { InboxRow } from './inbox-rows.ts';
 import { inHandlingSpan } from './message-spans.ts';
@@ -19,15 +18,12 @@ export async function runHandler<Schema>(
   row: InboxRow,
   timeoutMs: number,
 ): Promise<void> {
-  const finished = new AbortController();
-  const late = delay(timeoutMs, undefined, { signal: finished.signal }).then(
-    () => Promise.reject(new Error(`the handler ran longer than ${timeoutMs} ms`)),
-    () => {},
-  );
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`the handler ran longer than ${timeoutMs} ms`)), timeoutMs);
   try {
     await inHandlingSpan(handler.name, row, () => Promise.race([handler.handle(tx, row.message), late]));
   } finally {
-    finished.abort();
+    clearTimeout(timer);
   }
 }
 

@@ -8,6 +8,8 @@ import { declareExchange, JSON_TEXT, type Topology } from './topology.ts';
 const MOST_BYTES = 8 * 1024 * 1024;
 const MOST_KEY_BYTES = 255;
 
+const [OPEN, COMMA, CLOSE] = ['[', ',', ']'].map((text) => Buffer.from(text)) as [Buffer, Buffer, Buffer];
+
 interface PublisherOptions {
   readonly connection: RabbitConnection;
   readonly topology: Topology;
@@ -54,21 +56,21 @@ export function createPublisher({ connection, topology, sendTimeoutMs }: Publish
   /** @returns why the server did not take a message, by its id. */
   async function send({ channel, returned }: Lane, sendable: readonly Sendable[]): Promise<Map<string, string>> {
     const problems = new Map<string, string>();
-    const publish = async ({ message, body }: Sendable, routingKey: string, forSubscriber: boolean): Promise<void> => {
-      const options = { exchange: topology.exchange, routingKey, messageId: message.id, ...JSON_TEXT };
+    const publish = async ({ message, body }: Sendable, routingKey: string): Promise<void> => {
+      const options = { exchange: topology.exchange, routingKey, messageId: message.id, mandatory: true, durable: true, ...JSON_TEXT };
       try {
-        await channel.basicPublish({ ...options, mandatory: forSubscriber, durable: forSubscriber }, body);
+        await channel.basicPublish(options, body);
       } catch (error) {
         if (!isNack(error)) throw error;
         problems.set(message.id, `RabbitMQ did not take it as ${routingKey}`);
       }
     };
-    await Promise.all(
-      sendable.flatMap((item) => [
-        ...item.subscribers.map((subscriber) => publish(item, topology.keyOf(subscriber, item.message.type), true)),
-        publish(item, topology.observersKeyOf(item.message.type), false),
-      ]),
-    );
+    await Promise.all([
+      ...sendable.flatMap((item) => item.subscribers.map((subscriber) => publish(item, topology.keyOf(subscriber, item.message.type)))),
+      ...digests(sendable).map(({ type, body }) =>
+        channel.basicPublish({ exchange: topology.exchange, routingKey: topology.observersKeyOf(type), ...JSON_TEXT }, body),
+      ),
+    ]);
     // The client tells of a return a turn after it was read; its confirm, which came later, has resolved by then.
     await nextTurn();
     for (const { message, subscribers } of sendable) {
@@ -115,6 +117,30 @@ export function createPublisher({ connection, topology, sendTimeoutMs }: Publish
 
 interface Sendable extends Outgoing {
   readonly body: Buffer;
+}
+
+/**
+ * What observers get: the messages of a type together, as an array. One each would double what is sent, and mostly nobody observes.
+ * An array is a little larger at most than the largest message.
+ */
+function digests(sendable: readonly Sendable[]): { type: string; body: Buffer }[] {
+  const made: { type: string; body: Buffer }[] = [];
+  for (const [type, items] of Map.groupBy(sendable, ({ message }) => message.type)) {
+    let parts: Buffer[] = [];
+    let bytes = 0;
+    const finish = (): void => {
+      made.push({ type, body: Buffer.concat([OPEN, ...parts.slice(1), CLOSE]) });
+      parts = [];
+      bytes = 0;
+    };
+    for (const { body } of items) {
+      if (bytes > 0 && bytes + body.length > MOST_BYTES) finish();
+      parts.push(COMMA, body);
+      bytes += body.length;
+    }
+    finish();
+  }
+  return made;
 }
 
 /** Sorts out what the protocol cannot carry. */

@@ -70,8 +70,9 @@ export function keepObservation(options: Common & { readonly observer: Observer 
       const isNext = createGapFinder();
       await channel.basicConsume({ queue, noAck: true, exclusive: true }, (delivery) => {
         if (!isNext(delivery.deliveryTag)) return lose();
-        const { message, fault } = readEnvelope(read(delivery));
-        if (fault === undefined) call(() => observer.heard(message));
+        for (const { message, fault } of [read(delivery)].flat().map(readEnvelope)) {
+          if (fault === undefined) call(() => observer.heard(message));
+        }
       });
       if (!isFirst) call(() => observer.missed());
       return { pauseMs: () => 0, finish: async () => {} };
