@@ -1,13 +1,14 @@
 import { Redis } from 'ioredis';
 import { Connection } from 'rabbitmq-client';
 
-/** Takes away what another house has left at the broker: its queues with all that waits in them. */
-export async function emptyBroker(url: string): Promise<void> {
+/** Takes away what the house of this prefix has left at the broker: its exchange and queues, with all that waits in them. */
+export async function emptyBroker(url: string, prefix: string): Promise<void> {
   const connection = new Connection({ url, connectionTimeout: 5_000 });
   const { promise: failed, reject } = Promise.withResolvers<never>();
   connection.on('error', reject);
   const emptied = (async () => {
-    for (const service of ['users', 'mailer']) await connection.queueDelete({ queue: `stoa.${service}` });
+    for (const queue of ['users', 'mailer', 'registry']) await connection.queueDelete({ queue: `${prefix}.${queue}` });
+    await connection.exchangeDelete({ exchange: `${prefix}.events` });
   })();
   try {
     await Promise.race([emptied, failed]);

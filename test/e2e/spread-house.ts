@@ -88,12 +88,15 @@ function groundOf(dataDirectory: string): Promise<Ground> {
 }
 
 async function openGround(dataDirectory: string): Promise<Ground> {
-  const [server] = await Promise.all([startTestServer(), emptyBroker(BROKER_URL), emptyRedis(REDIS_URL)]);
+  const [server] = await Promise.all([startTestServer(), emptyRedis(REDIS_URL)]);
+  // Another house on the same broker, one that a broken run has left behind say, takes none of its messages.
+  const prefix = `e2e-${randomBytes(4).toString('hex')}`;
   const env = {
     DATABASE_URL: server.url,
     STOA_SECRET: randomBytes(32).toString('base64'),
     MAIL_URL: 'mailbox:',
     BROKER_URL,
+    BROKER_PREFIX: prefix,
     REDIS_URL,
     DRAIN_MS: '0',
   };
@@ -101,7 +104,13 @@ async function openGround(dataDirectory: string): Promise<Ground> {
   await writeFile(join(dataDirectory, 'run.json'), JSON.stringify({ databaseUrl: server.url }));
   const migrating = spawnStoa({ dataDirectory, env, command: [process.execPath, MAIN, 'migrate'] });
   if ((await migrating.exited) !== 0) throw new Error(migrating.output());
-  return { env, close: () => server.stop() };
+  return {
+    env,
+    async close() {
+      await emptyBroker(BROKER_URL, prefix);
+      await server.stop();
+    },
+  };
 }
 
 /** Commands of a test run in the folder above, and find there where the house is. */

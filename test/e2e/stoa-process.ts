@@ -26,6 +26,8 @@ export interface StartOptions {
   readonly args?: readonly string[];
   /** How to start it; `node apps/server/src/main.ts start` by default. */
   readonly command?: readonly string[];
+  /** Its working folder; the project's by default. */
+  readonly cwd?: string;
   /** In a process group of its own, as a terminal would start it. */
   readonly detached?: boolean;
 }
@@ -57,11 +59,17 @@ export async function startStoa(options: StartOptions): Promise<StoaProcess> {
   return stoa;
 }
 
+/** What a test leaves running, as one that ran into its time limit does, must not outlive it. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** Starts the process without waiting for anything: for starts that are meant to fail. */
-export function spawnStoa({ dataDirectory, port, env, args = [], command, detached = false }: StartOptions): StoaProcess {
+export function spawnStoa({ dataDirectory, port, env, args = [], command, cwd = root, detached = false }: StartOptions): StoaProcess {
   const [program, ...words] = command ?? [process.execPath, join(root, 'apps/server/src/main.ts'), 'start'];
   const child = spawn(program as string, [...words, ...args], {
-    cwd: root,
+    cwd,
     detached,
     env: {
       PATH: process.env['PATH'],
@@ -74,6 +82,8 @@ export function spawnStoa({ dataDirectory, port, env, args = [], command, detach
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  running.add(child);
+  child.once('close', () => running.delete(child));
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
   const exited = once(child, 'close').then(([code]) => code as number | null);

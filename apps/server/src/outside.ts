@@ -17,14 +17,14 @@ export interface Outside {
 }
 
 export interface OutsideOptions {
-  readonly topology: Pick<Topology, 'brokerUrl' | 'redisUrl' | 'elsewhere' | 'here' | 'hasGateway'>;
+  readonly topology: Pick<Topology, 'brokerUrl' | 'brokerPrefix' | 'redisUrl' | 'elsewhere' | 'here' | 'hasGateway'>;
   readonly log: Logger;
   readonly metrics: Metrics;
 }
 
 /** Waits for none of it: what is away comes back by itself. */
 export async function openOutside({ topology, log, metrics }: OutsideOptions): Promise<Outside> {
-  const broker = createBroker(topology.brokerUrl, log, `stoa ${[...topology.here, ...(topology.hasGateway ? ['gateway'] : [])].join(' ')}`);
+  const broker = createBroker(topology, log);
   const redis = topology.redisUrl === undefined ? undefined : (await import('@stoa/redis')).connectRedis({ url: topology.redisUrl, log });
   const upstreams = new Map([...topology.elsewhere].map(([name, urls]) => [name, createUpstream({ name, urls, log, metrics })]));
   return {
@@ -45,8 +45,11 @@ export async function openOutside({ topology, log, metrics }: OutsideOptions): P
   };
 }
 
-const createBroker = (url: string, log: Logger, name: string): Broker =>
-  url === LOCAL ? createLocalBroker({ log }) : createRabbitBroker({ url, log, name });
+function createBroker({ brokerUrl: url, brokerPrefix: prefix, here, hasGateway }: OutsideOptions['topology'], log: Logger): Broker {
+  if (url === LOCAL) return createLocalBroker({ log });
+  const name = [prefix, ...here, ...(hasGateway ? ['gateway'] : [])].join(' ');
+  return createRabbitBroker({ url, prefix, log, name });
+}
 
 async function createLimiter(redis: RedisConnection | undefined, log: Logger): Promise<RateLimiter> {
   const fallback = createMemoryRateLimiter(systemClock);

@@ -94,6 +94,12 @@ const ownConfig = Type.Object({
     expected: 'local:, or amqp://user:password@host:5672',
     description: 'Message broker: `local:` carries messages inside the process, `amqp:` by RabbitMQ between processes.',
   }),
+  BROKER_PREFIX: Type.String({
+    default: 'stoa',
+    pattern: '^[a-z][a-z0-9_-]{0,30}$',
+    expected: 'lower-case letters, digits, _ and -',
+    description: 'Begins the names of the exchange and the queues: tells apart houses that share a broker.',
+  }),
   REDIS_URL: Type.Optional(
     Type.String({
       pattern: '^rediss?://',

@@ -15,6 +15,7 @@ describe('the topology', () => {
       elsewhere: new Map(),
       works: true,
       brokerUrl: 'local:',
+      brokerPrefix: 'stoa',
       redisUrl: undefined,
       drainMs: 0,
     });

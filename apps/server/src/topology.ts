@@ -16,6 +16,7 @@ export interface Topology {
   /** Whether this process relays, handles and sends, or only answers. */
   readonly works: boolean;
   readonly brokerUrl: string;
+  readonly brokerPrefix: string;
   readonly redisUrl: string | undefined;
   readonly drainMs: number;
 }
@@ -26,7 +27,7 @@ const DRAIN_MS = 3_000;
 
 /** @throws StartProblem for what cannot work together. */
 export function topologyOf({ config, resolved, embedded }: Settings, chosen: readonly string[]): Topology {
-  const { ROLE, BROKER_URL: brokerUrl, REDIS_URL: redisUrl, DRAIN_MS: drainMs } = config;
+  const { ROLE, BROKER_URL: brokerUrl, BROKER_PREFIX: brokerPrefix, REDIS_URL: redisUrl, DRAIN_MS: drainMs } = config;
   const isAlone = brokerUrl === LOCAL;
   if (embedded && ROLE !== 'all') {
     throw new StartProblem(
@@ -48,6 +49,7 @@ export function topologyOf({ config, resolved, embedded }: Settings, chosen: rea
     ),
     works: ROLE !== 'api',
     brokerUrl,
+    brokerPrefix,
     redisUrl,
     drainMs: drainMs ?? (isAlone ? 0 : DRAIN_MS),
   };

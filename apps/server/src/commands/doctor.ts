@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { routes } from '@stoa/contracts';
 import { readAnswer, type Upstream } from '@stoa/http';
-import { createDeadLetters } from '@stoa/messaging';
+import { createDeadLetters, findLeftOverQueues } from '@stoa/messaging';
 import { createDatabase } from '@stoa/postgres';
 import { createLog, createMetrics, type Environment, type HealthPart, type Logger, type ServiceDefinition } from '@stoa/service';
 import { type DatabasePlace, databaseUrl, pendingOf } from '../databases.ts';
@@ -92,7 +93,7 @@ async function examineOutside(topology: Topology, log: Logger): Promise<Finding[
   const outside = await openOutside({ topology, log, metrics: createMetrics() });
   try {
     const [bus, redis, ...services] = await Promise.all([
-      examineBroker(topology, outside),
+      examineBroker(topology, outside, log),
       examineRedis(topology, outside),
       ...[...outside.upstreams.values()].map(examineService),
     ]);
@@ -102,14 +103,26 @@ async function examineOutside(topology: Topology, log: Logger): Promise<Finding[
   }
 }
 
-async function examineBroker({ brokerUrl }: Topology, { broker }: Outside): Promise<Finding[]> {
+async function examineBroker({ brokerUrl, brokerPrefix: prefix }: Topology, { broker }: Outside, log: Logger): Promise<Finding[]> {
   const what = 'broker';
   if (brokerUrl === LOCAL) return [{ what, state: 'good', detail: 'inside the process (BROKER_URL=local:)' }];
   // Its connections are made in the background.
   const { ok, detail = '' } = await until(CONNECT_MS, () => broker.health());
   if (!ok)
     return [{ what, state: 'wrong', detail, fix: 'Check BROKER_URL and that RabbitMQ runs. Meanwhile events wait in the outboxes.' }];
-  return [{ what, state: 'good', detail: 'answers' }];
+  const subscribers = [...new Set(Object.values(routes).flat())];
+  const left = await findLeftOverQueues({ url: brokerUrl, prefix, log, subscribers });
+  return [
+    { what, state: 'good', detail: 'answers' },
+    ...left.map(
+      ({ subscriber, queue, messages, consumers }): Finding => ({
+        what: `queue ${queue}`,
+        state: 'noted',
+        detail: `there is no subscriber ${subscriber} any more; ${messages} messages wait, and ${consumers} take from it`,
+        fix: `If nobody needs them, delete it: rabbitmqctl delete_queue ${queue}`,
+      }),
+    ),
+  ];
 }
 
 async function examineRedis({ redisUrl, brokerUrl }: Topology, { redis }: Outside): Promise<Finding[]> {
