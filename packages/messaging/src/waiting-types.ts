@@ -1,7 +1,7 @@
 import type { Logger } from '@stoa/service';
 import { backoffMs } from './backoff.ts';
 
-const BACKOFF = { firstMs: 250, longestMs: 30_000 };
+const BACKOFF = { firstMs: 250, longestMs: 5_000 };
 
 interface Waiting {
   readonly tries: number;
