@@ -59,11 +59,12 @@ export async function startStoa(options: StartOptions): Promise<StoaProcess> {
   return stoa;
 }
 
-/** What a test leaves running, as one that ran into its time limit does, must not outlive it. */
-const running = new Set<ChildProcess>();
-process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
+/** What a test leaves running, as one that fails does, must not outlive its folder: by the folder it works on. */
+const running = new Map<ChildProcess, string>();
+const killThoseOf = (folder: string): void => {
+  for (const [child, directory] of running) if (directory.startsWith(folder)) child.kill('SIGKILL');
+};
+process.once('exit', () => killThoseOf(''));
 
 /** Starts the process without waiting for anything: for starts that are meant to fail. */
 export function spawnStoa({ dataDirectory, port, env, args = [], command, cwd = root, detached = false }: StartOptions): StoaProcess {
@@ -82,7 +83,7 @@ export function spawnStoa({ dataDirectory, port, env, args = [], command, cwd = 
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  running.add(child);
+  running.set(child, dataDirectory);
   child.once('close', () => running.delete(child));
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
@@ -121,6 +122,7 @@ export async function dataFolder(): Promise<{ path: string; [Symbol.asyncDispose
   return {
     path: data,
     async [Symbol.asyncDispose]() {
+      killThoseOf(path);
       if (isSpread) await (await import('./spread-house.ts')).closeGround(data);
       if (isContainers) await (await import('../containers/container-house.ts')).closeContainers(data);
       await rm(path, { recursive: true, force: true });
