@@ -16,8 +16,8 @@ import {
   uuidv7,
 } from '@stoa/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { gateway, gatewayConfig } from '../index.ts';
 import type { OpenApiDocument } from '../behind/open-api-document.ts';
+import { gateway, gatewayConfig } from '../index.ts';
 
 const log = createLog({ level: 'silent' });
 
