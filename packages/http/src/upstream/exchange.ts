@@ -112,6 +112,8 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
     if (status < 200 || this.#isOver) return;
     this.#hasHead = true;
     this.#route.breaker.succeeded();
+    // One that has lost its database, say, refuses at once: with the least in hand it would otherwise draw all requests to itself.
+    if (status === 503 && this.#address !== undefined) leaveOut(this.#address);
     this.#receiver.head(status, headers);
   }
 

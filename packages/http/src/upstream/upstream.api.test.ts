@@ -104,6 +104,16 @@ describe('a call to a service in another process', () => {
     expect(await counted('answered')).toBe(1);
   });
 
+  test('goes past an address that refuses, as long as there is another', async () => {
+    const refusing = await serve((_request, response) => void response.writeHead(503, { 'retry-after': '1' }).end());
+    const ask = caller(upstreamTo(refusing, await serve(json('well'))));
+    const begun = performance.now();
+    let refusals = 0;
+    for (let n = 0; n < 20; n += 1) if ((await failure(ask('/'))) instanceof Error) refusals += 1;
+    // Each refusal leaves the address out for a second; by turns it would be every other request.
+    expect(refusals).toBeLessThanOrEqual(1 + Math.ceil((performance.now() - begun) / 1_000));
+  });
+
   test('without a body gets one without a body', async () => {
     const url = await serve((_request, response) => void response.writeHead(204).end());
     expect(await caller(upstreamTo(url))('/')).toEqual({ status: 204, body: undefined });
