@@ -33,8 +33,10 @@ export type SetUp = (draft: FirstAdministrator, signal: AbortSignal) => Promise<
  */
 export function createSetUp({ codeMaker, passwords, inTransaction, clock, oneByOne, commonPasswords }: SetUpPorts): SetUp {
   async function requireOpen({ administrators, setUpCodes }: UsersTx, digest: Buffer, now: Date) {
+    // In this order: who makes the first administrator takes the codes away with it.
+    const isOpen = await setUpCodes.isOpen(digest, now);
     if (await administrators.exist()) throw errors.already_set_up();
-    if (!(await setUpCodes.isOpen(digest, now))) throw errors.setup_code_invalid();
+    if (!isOpen) throw errors.setup_code_invalid();
   }
 
   /** A wrong code is written down: somebody tries to become an administrator. */
