@@ -23,7 +23,7 @@ export interface Ledger {
   readonly twice: readonly string[];
   /** Neither promised nor lost on the way; answers that are none; dead letters. */
   readonly wrong: readonly string[];
-  /** The longest time in which nobody got a 201. */
+  /** The longest time in which nobody got a 201, as long as new ones came. */
   readonly gapMs: number;
   /** From the last answer to the last mail. */
   readonly drainedMs: number;
@@ -160,7 +160,11 @@ async function deadLetters(ask: Ask): Promise<string[]> {
   return dead;
 }
 
+/** As long as new ones came: at the end those are left who wait for what a dead process holds for them. */
 function longestGap(registrations: readonly Registration[]): number {
-  const times = registrations.flatMap(({ accepted }) => (accepted ? [accepted.at] : [])).sort((one, other) => one - other);
-  return times.reduce((longest, at, index) => Math.max(longest, at - (times[index - 1] ?? at)), 0);
+  const end = registrations.at(-1)?.begunAt ?? 0;
+  const times = registrations
+    .flatMap(({ accepted }) => (accepted && accepted.at <= end ? [accepted.at] : []))
+    .sort((one, other) => one - other);
+  return [...times, end].reduce((longest, at, index, all) => Math.max(longest, at - (all[index - 1] ?? at)), 0);
 }

@@ -7,6 +7,7 @@ import type { Answer, Balancer, Outcome } from './balancer.ts';
 /** One registration, and all that its client was told. */
 export interface Registration {
   readonly email: string;
+  readonly begunAt: number;
   /** Every other client sends one: the gateway may then repeat for it, and its own repeat gets the first answer. */
   readonly key: string | undefined;
   /** The answer 201. */
@@ -70,6 +71,7 @@ export function startLoad({ balancer, atLeast, concurrency, perSecond }: LoadOpt
   async function register(number: number): Promise<void> {
     const registration: Registration = {
       email: `${batch}-${number}@example.com`,
+      begunAt: performance.now(),
       key: number % 2 === 0 ? undefined : `${batch}-${number}`,
       refusals: 0,
       broken: [],
