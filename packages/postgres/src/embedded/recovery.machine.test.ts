@@ -25,6 +25,15 @@ async function recover(directory: string): Promise<number> {
 
 const postmasterOf = async (directory: string) => Number.parseInt(await readFile(join(directory, 'postmaster.pid'), 'utf8'), 10);
 
+/** A backend may have ended since it was seen. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
 async function startWithData(directory: string) {
   const starter = await startProcess({ directory });
   await ask(starter.url, 'create table kept as select 42 as answer');
@@ -70,7 +79,7 @@ describe('after kill -9', () => {
         }
       })().catch(() => {});
       await eventually(() => expect(commits.length).toBeGreaterThan(2));
-      for (const pid of postgresProcessesOf(starter.directory)) process.kill(pid, 'SIGKILL');
+      for (const pid of postgresProcessesOf(starter.directory)) killIfThere(pid);
       await end(starter, 'SIGKILL');
       await writing;
       const next = await startEmbeddedPostgres({ directory, log });

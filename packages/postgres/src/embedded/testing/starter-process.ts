@@ -19,10 +19,25 @@ export type StarterOptions = Omit<EmbeddedPostgresOptions, 'log' | 'onProgress'>
   readonly user?: { readonly uid: number; readonly gid: number };
 };
 
+/** What runs, by the folder it works on. */
+const running = new Map<ChildProcess, string>();
+
 /** Spawns a starter in a process group of its own, without waiting for it. */
 export function spawnStarter({ user, ...options }: StarterOptions): ChildProcess {
   const script = fileURLToPath(new URL('starter.ts', import.meta.url));
-  return spawn(process.execPath, [script, JSON.stringify(options)], { ...user, detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [script, JSON.stringify(options)], {
+    ...user,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  running.set(child, options.directory);
+  child.once('exit', () => running.delete(child));
+  return child;
+}
+
+/** What a test that failed leaves running in its folder would keep the whole run from ending. */
+export function killStartersIn(folder: string): void {
+  for (const [child, directory] of running) if (directory.startsWith(folder)) child.kill('SIGKILL');
 }
 
 /** What the starter tells when it is done: that it runs, or why not. */
