@@ -5,7 +5,8 @@ import { isIPv6 } from 'node:net';
  * IPv6 address by its /64, since one subscriber has at least that many. The zone of a link-local address is left out.
  */
 export function addressKey(address: string): string {
-  if (!isIPv6(address)) return address;
+  // Most are of version 4, and the whole grammar of version 6 is a long look.
+  if (!address.includes(':') || !isIPv6(address)) return address;
   const groups = groupsOf(address);
   const isMapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
   if (isMapped) return bytesOf(groups[6] as number, groups[7] as number).join('.');

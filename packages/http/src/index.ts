@@ -15,7 +15,15 @@ export { createMemoryRateLimiter } from './memory-rate-limiter.ts';
 export type { DeclaredRoute } from './methods-of.ts';
 export type { Readiness } from './operations.ts';
 export { EXAMPLE_ID, mergeProblems, PROBLEM_TYPE, Problem, problems, statusOf, toProblem } from './problem.ts';
-export { type LimitOptions, limitBy, limitByAddress, type RateLimiter, type RatePolicy, type RateState } from './rate-limit.ts';
+export {
+  type LimitOptions,
+  limitBy,
+  limitByAddress,
+  type RateLimiter,
+  type RatePolicy,
+  type RateState,
+  tellFirstLimit,
+} from './rate-limit.ts';
 export { sendProblem } from './refusals.ts';
 export { PAGE_CSP } from './security-headers.ts';
 export { Text, type TextOptions } from './text.ts';

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { AppError } from '@stoa/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { addressKey } from './address.ts';
@@ -60,12 +61,21 @@ export async function limitBy(limiter: RateLimiter, policy: RatePolicy, key: str
 
 /** Tells the client how many are left. @throws the refusal where none is. */
 export function tellLimit(policy: RatePolicy, state: RateState, { reply, refusal = rateLimited }: LimitOptions): void {
-  const { allowed, remaining, resetSeconds } = state;
   if (reply !== undefined) {
-    setItem(reply, 'ratelimit-policy', policy.name, `;q=${policy.limit};w=${policy.windowSeconds}`);
-    setItem(reply, 'ratelimit', policy.name, `;r=${remaining};t=${resetSeconds}`);
+    setItem(reply, 'ratelimit-policy', policy.name, policyItem(policy));
+    setItem(reply, 'ratelimit', policy.name, stateItem(policy, state));
   }
-  if (!allowed) throw refusal(resetSeconds);
+  if (!state.allowed) throw refusal(state.resetSeconds);
+}
+
+const policyItem = ({ name, limit, windowSeconds }: RatePolicy): string => `"${name}";q=${limit};w=${windowSeconds}`;
+const stateItem = ({ name }: RatePolicy, { remaining, resetSeconds }: RateState): string => `"${name}";r=${remaining};t=${resetSeconds}`;
+
+/** The same on a raw response, as the first limit that it is told of. @throws 429 `rate_limited`. */
+export function tellFirstLimit(response: ServerResponse, policy: RatePolicy, state: RateState): void {
+  response.setHeader('ratelimit-policy', policyItem(policy));
+  response.setHeader('ratelimit', stateItem(policy, state));
+  if (!state.allowed) throw rateLimited(state.resetSeconds);
 }
 
 /** Counts the request against the policy for its address. @throws 429 `rate_limited`. */
@@ -81,8 +91,8 @@ export async function limitByAddress(
 const rateLimited = (retryAfterSeconds: number) => httpErrors.rate_limited({ retryAfterSeconds });
 
 /** Both headers are lists (RFC 9651 §3.1): a route may have several limits. One that is counted twice is told as it was last. */
-function setItem(reply: FastifyReply, header: string, name: string, parameters: string): void {
+function setItem(reply: FastifyReply, header: string, name: string, item: string): void {
   const items = String(reply.getHeader(header) ?? '').split(', ');
-  const others = items.filter((item) => item !== '' && !item.startsWith(`"${name}";`));
-  void reply.header(header, [...others, `"${name}"${parameters}`].join(', '));
+  const others = items.filter((other) => other !== '' && !other.startsWith(`"${name}";`));
+  void reply.header(header, [...others, item].join(', '));
 }

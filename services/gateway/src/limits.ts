@@ -1,5 +1,5 @@
 import { bearerToken, type Identity, type Principal } from '@stoa/auth';
-import { addressKey, limitBy, type RateLimiter, type RatePolicy } from '@stoa/http';
+import { addressKey, type RateLimiter, type RatePolicy, type RateState, tellFirstLimit } from '@stoa/http';
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify';
 import { type Static, Type } from 'typebox';
 
@@ -21,7 +21,6 @@ export interface Limits {
   of(isElsewhere: boolean): onRequestHookHandler;
 }
 
-const COUNTED = ['ratelimit', 'ratelimit-policy'] as const;
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 /**
@@ -43,11 +42,12 @@ export function createLimits(limiter: RateLimiter, identity: Identity, config: L
       return;
     }
     const key = principal === undefined ? `address ${addressKey(request.clientAddress)}` : keyOf(principal);
-    limitBy(limiter, chosen, key, { reply }).then(() => {
-      // What answers writes on the raw response.
-      for (const name of COUNTED) reply.raw.setHeader(name, reply.getHeader(name) as string);
-      done();
-    }, done);
+    // On the raw response, where what answers writes.
+    const tell = (state: RateState) => tellFirstLimit(reply.raw, chosen, state);
+    limiter
+      .consume(chosen, key)
+      .then(tell)
+      .then(() => done(), done);
   }
 
   return {
