@@ -1,0 +1,2 @@
+export { eventually } from './eventually.ts';
+export { freePort, type OwnServer, type ServerProgram, startOwnServer } from './own-server.ts';
