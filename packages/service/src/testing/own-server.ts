@@ -48,6 +48,7 @@ const LINES_KEPT = 10;
 /** Starts `program` on a free port of the loopback, with a folder that is removed with it. */
 export async function startOwnServer(program: ServerProgram): Promise<OwnServer> {
   const folder = await mkdtemp(join(tmpdir(), `stoa-${program.name}-`));
+  const remove = () => rm(folder, { recursive: true, force: true });
   for (let tries = 1; ; tries += 1) {
     const own = join(folder, String(tries));
     await mkdir(own);
@@ -57,15 +58,16 @@ export async function startOwnServer(program: ServerProgram): Promise<OwnServer>
       await server.start();
       return {
         ...server,
-        port,
         async [Symbol.asyncDispose]() {
           await server.kill();
-          await rm(folder, { recursive: true, force: true });
+          await remove();
         },
       };
     } catch (error) {
       await server.kill();
-      if (tries === MOST_PORTS) throw error;
+      if (tries < MOST_PORTS) continue;
+      await remove();
+      throw error;
     }
   }
 }
