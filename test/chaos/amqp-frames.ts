@@ -1,4 +1,4 @@
-import type { Inspect } from './tcp-proxy.ts';
+import type { Inspect } from '@stoa/service/testing';
 
 /** AMQP 0-9-1 §4.2.3: type, channel, size, payload, and one octet that ends the frame. */
 const HEADER_BYTES = 7;

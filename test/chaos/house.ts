@@ -5,12 +5,12 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type RabbitServer, startRabbitServer } from '@stoa/messaging/testing';
 import { type RedisServer, startRedisServer } from '@stoa/redis/testing';
+import { startTcpProxy, type TcpProxy } from '@stoa/service/testing';
 import { cutAtConfirm } from './amqp-frames.ts';
 import { type Balancer, startBalancer } from './balancer.ts';
 import { createPod, type Pod } from './pod.ts';
 import { type Ask, type PostgresGround, startPostgresGround } from './postgres-ground.ts';
 import { startReaper } from './reaper.ts';
-import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
 /** A Stoa of many processes with everything of its own, on free ports and in a folder of its own. */
 export interface House {

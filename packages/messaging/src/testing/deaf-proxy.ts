@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { startTcpProxy } from '@stoa/service/testing';
 
 /** A network to a server, on the way back of which answers can be held. */
 export interface DeafProxy extends AsyncDisposable {
@@ -12,52 +11,28 @@ export interface DeafProxy extends AsyncDisposable {
   cut(): void;
 }
 
+const NOTHING = Buffer.alloc(0);
+
 export async function startDeafProxy(serverPort: number): Promise<DeafProxy> {
-  const sockets = new Set<Socket>();
   let holding = false;
   let heardHeld = Promise.withResolvers<void>();
-
-  const proxy = createServer((client) => {
-    const server = connect(serverPort, '127.0.0.1');
-    const end = () => {
-      client.destroy();
-      server.destroy();
-    };
-    for (const socket of [client, server]) {
-      sockets.add(socket);
-      socket.on('error', end).on('close', () => {
-        sockets.delete(socket);
-        end();
-      });
-    }
-    client.on('data', (chunk) => server.write(chunk));
-    server.on('data', (chunk) => {
-      if (!holding) client.write(chunk);
-      // A heartbeat (type 8) is no answer.
-      else if (chunk[0] !== 8) heardHeld.resolve();
-    });
-  }).listen(0, '127.0.0.1');
-  await once(proxy, 'listening');
-  const address = proxy.address();
-  if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port');
-
-  const cut = (): void => {
-    holding = false;
-    for (const socket of sockets) socket.destroy();
-  };
+  const proxy = await startTcpProxy(serverPort, () => (chunk) => {
+    if (!holding) return chunk;
+    // A heartbeat (type 8) is no answer.
+    if (chunk[0] !== 8) heardHeld.resolve();
+    return NOTHING;
+  });
   return {
-    port: address.port,
+    port: proxy.port,
     holdAnswers() {
       holding = true;
       heardHeld = Promise.withResolvers();
     },
     held: () => heardHeld.promise,
-    cut,
-    async [Symbol.asyncDispose]() {
-      const closed = once(proxy, 'close');
-      proxy.close();
-      cut();
-      await closed;
+    cut() {
+      holding = false;
+      proxy.cut();
     },
+    [Symbol.asyncDispose]: () => proxy.close(),
   };
 }

@@ -1,2 +1,3 @@
 export { eventually } from './eventually.ts';
 export { freePort, type OwnServer, type ServerProgram, startOwnServer } from './own-server.ts';
+export { type Inspect, startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
