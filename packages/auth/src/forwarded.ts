@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
-import { type Http, setClientAddress } from '@stoa/http';
+import { dropDefaultHeaders, type Http, setClientAddress } from '@stoa/http';
 import type { DeriveKey } from '@stoa/service';
 import { serviceCredential } from './service-credential.ts';
 
@@ -30,14 +30,18 @@ export function createForwardedReader(derive: DeriveKey): (header: string | stri
 /** Takes the client's address from the gateway, who proves who it is; what anybody else says leaves the peer's address as it is. */
 export function installForwarded(http: Http, derive: DeriveKey): void {
   const read = createForwardedReader(derive);
-  http.addHook('onRequest', (request, _reply, done) => {
+  http.addHook('onRequest', (request, reply, done) => {
     const { headers } = request.raw;
     const header = headers[FORWARDED_HEADER];
     if (header !== undefined) {
       // It holds a credential: no handler needs it.
       delete headers[FORWARDED_HEADER];
       const address = read(header);
-      if (address !== undefined) setClientAddress(request.raw, address);
+      if (address !== undefined) {
+        setClientAddress(request.raw, address);
+        // The gateway adds them.
+        dropDefaultHeaders(reply.raw);
+      }
     }
     done();
   });

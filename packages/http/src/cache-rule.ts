@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, RouteOptions } from 'fastify';
+import { dropDefaultHeader } from './default-headers.ts';
 
 /**
  * Says of a public GET that its answer is the same for everybody, so that the gateway may keep it. It depends on the path, the
@@ -46,7 +47,7 @@ export function installCacheRules(http: FastifyInstance): void {
     route.onRequest = [
       (request, reply, done) => {
         // The house's default would hide what the handler says.
-        if (!hasCredentials(request.headers)) reply.raw.removeHeader('cache-control');
+        if (!hasCredentials(request.headers)) dropDefaultHeader(reply.raw, 'cache-control');
         done();
       },
       ...[route.onRequest ?? []].flat(),

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createContext, currentContext, type RequestContext, runInContext } from '@stoa/service';
 import type { FastifyInstance } from 'fastify';
+import { setDefaultHeaders } from './default-headers.ts';
 import { httpErrors } from './http-errors.ts';
 import { endRequestSpan, startRequestSpan } from './request-spans.ts';
-import { setSecurityHeaders } from './security-headers.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 
 /**
  * What the instance that took the request from the network knows about it. It passes to the owner of the route on the raw
@@ -115,7 +116,6 @@ function openEdge(raw: EdgeRequest, response: ServerResponse, { isTraced, ...res
   raw[kEdge] = edge;
   if (span !== undefined)
     response.once('close', () => endRequestSpan(span, raw, response, edge.service, edge.route === NO_ROUTE ? undefined : edge.route));
-  response.setHeader('x-correlation-id', edge.context.correlationId);
-  setSecurityHeaders(response);
+  setDefaultHeaders(response, { 'x-correlation-id': context.correlationId, ...SECURITY_HEADERS });
   return edge;
 }

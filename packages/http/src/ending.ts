@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { FastifyInstance } from 'fastify';
+import { setDefaultHeader } from './default-headers.ts';
 import { edgeOf } from './edge.ts';
 import { httpErrors } from './http-errors.ts';
 
@@ -36,8 +37,8 @@ export function installEnding(http: FastifyInstance): void {
   });
   http.addHook('onRequest', (request, reply, done) => {
     if ((!isDraining && !ending.signal.aborted) || edgeOf(request.raw).owner !== http) return done();
-    // On the raw response, as another instance may answer.
-    reply.raw.setHeader('connection', 'close');
+    // For whoever answers.
+    setDefaultHeader(reply.raw, 'connection', 'close');
     if (ending.signal.aborted) done(httpErrors.service_unavailable());
     else done();
   });

@@ -5,6 +5,7 @@ export { startCallSpan, tellAnswer } from './call-spans.ts';
 export { type CallerLimitsOptions, installCallerLimits } from './caller-limits.ts';
 export { createHttp, type Http, type HttpOptions } from './create-http.ts';
 export { type Cursors, createCursors, Page, PageQuery, pageOf } from './cursors.ts';
+export { dropDefaultHeaders, setDefaultHeader } from './default-headers.ts';
 export { type Edge, edgeOf, setClientAddress } from './edge.ts';
 export { entityTag, IfMatch, namesTag, requireMatch } from './entity-tags.ts';
 export { createFailureLimit, type FailureLimit, type FailureLimitOptions } from './failure-limit.ts';

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { AppError } from '@stoa/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { addressKey } from './address.ts';
+import { defaultHeader, setDefaultHeader } from './default-headers.ts';
 import { httpErrors } from './http-errors.ts';
 
 /** So many of one thing, in so many seconds. A limit of 0 is none. */
@@ -71,11 +72,11 @@ export function tellLimit(policy: RatePolicy, state: RateState, { reply, refusal
 const policyItem = ({ name, limit, windowSeconds }: RatePolicy): string => `"${name}";q=${limit};w=${windowSeconds}`;
 const stateItem = ({ name }: RatePolicy, { remaining, resetSeconds }: RateState): string => `"${name}";r=${remaining};t=${resetSeconds}`;
 
-/** The same on a raw response, as the first limit that it is told of. @throws 429 `rate_limited`. */
-export function tellFirstLimit(response: ServerResponse, policy: RatePolicy, state: RateState): void {
-  response.setHeader('ratelimit-policy', policyItem(policy));
-  response.setHeader('ratelimit', stateItem(policy, state));
-  if (!state.allowed) throw rateLimited(state.resetSeconds);
+/** The same on a raw response, as the first limit that it is told of. @returns 429 `rate_limited` where none is left. */
+export function tellFirstLimit(response: ServerResponse, policy: RatePolicy, state: RateState): AppError | undefined {
+  setDefaultHeader(response, 'ratelimit-policy', policyItem(policy));
+  setDefaultHeader(response, 'ratelimit', stateItem(policy, state));
+  return state.allowed ? undefined : rateLimited(state.resetSeconds);
 }
 
 /** Counts the request against the policy for its address. @throws 429 `rate_limited`. */
@@ -92,7 +93,7 @@ const rateLimited = (retryAfterSeconds: number) => httpErrors.rate_limited({ ret
 
 /** Both headers are lists (RFC 9651 §3.1): a route may have several limits. One that is counted twice is told as it was last. */
 function setItem(reply: FastifyReply, header: string, name: string, item: string): void {
-  const items = String(reply.getHeader(header) ?? '').split(', ');
+  const items = String(reply.getHeader(header) ?? defaultHeader(reply.raw, header) ?? '').split(', ');
   const others = items.filter((other) => other !== '' && !other.startsWith(`"${name}";`));
   void reply.header(header, [...others, item].join(', '));
 }

@@ -31,7 +31,8 @@ export function createRequestLog(log: Logger, metrics: Metrics): WatchRequest {
       const milliseconds = performance.now() - edge.startedAt;
       if (!edge.isHeld) durations.observe({ service, method, route, status }, milliseconds / 1000);
       const line = {
-        ...(isNamed ? {} : { service }),
+        // One that is undefined is not written.
+        service: isNamed ? undefined : service,
         method,
         path: pathOf(request.url as string),
         status,
@@ -39,8 +40,9 @@ export function createRequestLog(log: Logger, metrics: Metrics): WatchRequest {
         address,
         correlationId: context.correlationId,
         traceId: traceIdOf(context.traceparent),
+        aborted: response.writableEnded ? undefined : true,
       };
-      log[edge.isHeld ? 'debug' : 'info'](response.writableEnded ? line : { ...line, aborted: true }, 'request');
+      log[edge.isHeld ? 'debug' : 'info'](line, 'request');
     });
   };
 }

@@ -1,5 +1,3 @@
-import type { ServerResponse } from 'node:http';
-
 /**
  * Sent with every answer (OWASP Secure Headers; ASVS 5.0 §3.4). An API loads nothing and is framed by nobody; a page sets a
  * policy of its own over it, see `PAGE_CSP`.
@@ -16,12 +14,6 @@ export const SECURITY_HEADERS = {
   'cache-control': 'no-store',
 } as const;
 
-const HEADERS = Object.entries(SECURITY_HEADERS);
-
 /** For pages of our own: scripts, styles and images from this server alone, nothing inline. */
 export const PAGE_CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
-
-export function setSecurityHeaders(response: ServerResponse): void {
-  for (const [name, value] of HEADERS) response.setHeader(name, value);
-}

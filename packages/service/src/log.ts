@@ -12,12 +12,25 @@ export interface LogOptions {
   readonly destination?: DestinationStream;
 }
 
+let stampedAt = 0;
+let stamp = '';
+
+/** To write a date anew for each line would be a third of what the line costs. */
+function timestamp(): string {
+  const now = Date.now();
+  if (now !== stampedAt) {
+    stampedAt = now;
+    stamp = `,"time":"${new Date(now).toISOString()}"`;
+  }
+  return stamp;
+}
+
 /** The one logger: JSON lines with level, time (ISO 8601), correlation and trace id, and secrets replaced by `[redacted]`. */
 export function createLog({ level = 'info', destination }: LogOptions = {}): Logger {
   const options = {
     level,
     base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
+    timestamp,
     serializers: { err: (error: unknown) => describeError(error) },
     formatters: { level: (label: string) => ({ level: label }), log: redactSecrets },
     mixin: () => {

@@ -27,7 +27,8 @@ export function redactSecrets<T extends object>(fields: T): T {
 
 function redact(value: object, depth: number): object {
   let copy: Record<string, unknown> | undefined;
-  for (const [name, inner] of Object.entries(value)) {
+  for (const name in value) {
+    const inner = value[name as keyof typeof value] as unknown;
     const safe = isSecret(name, inner) ? REDACTED : hasFields(inner) ? deeper(inner, depth) : inner;
     if (safe === inner) continue;
     copy ??= (Array.isArray(value) ? [...value] : { ...value }) as Record<string, unknown>;

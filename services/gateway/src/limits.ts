@@ -1,5 +1,5 @@
 import { bearerToken, type Identity, type Principal } from '@stoa/auth';
-import { addressKey, type RateLimiter, type RatePolicy, type RateState, tellFirstLimit } from '@stoa/http';
+import { addressKey, type RateLimiter, type RatePolicy, tellFirstLimit } from '@stoa/http';
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify';
 import { type Static, Type } from 'typebox';
 
@@ -43,11 +43,7 @@ export function createLimits(limiter: RateLimiter, identity: Identity, config: L
     }
     const key = principal === undefined ? `address ${addressKey(request.clientAddress)}` : keyOf(principal);
     // On the raw response, where what answers writes.
-    const tell = (state: RateState) => tellFirstLimit(reply.raw, chosen, state);
-    limiter
-      .consume(chosen, key)
-      .then(tell)
-      .then(() => done(), done);
+    limiter.consume(chosen, key).then((state) => done(tellFirstLimit(reply.raw, chosen, state)), done);
   }
 
   return {

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { edgeOf, hasCredentials } from '@stoa/http';
+import { edgeOf, hasCredentials, setDefaultHeader } from '@stoa/http';
 import type { Observer } from '@stoa/messaging';
 import type { Clock, Logger, Metrics } from '@stoa/service';
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
@@ -137,7 +137,7 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
     const { route, reply, handOver } = asked;
     const madeAt = clock.now().getTime();
     count(route, 'miss');
-    reply.raw.setHeader('cache-status', 'stoa; fwd=uri-miss');
+    setDefaultHeader(reply.raw, 'cache-status', 'stoa; fwd=uri-miss');
     capture(reply.raw, {
       maxBytes: maxEntryBytes,
       isWanted: isStorable,
@@ -182,7 +182,7 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
         edgeOf(request.raw).service = route.service;
         if (passesBy(headers)) {
           count(route, 'bypass');
-          reply.raw.setHeader('cache-status', 'stoa; fwd=bypass');
+          setDefaultHeader(reply.raw, 'cache-status', 'stoa; fwd=bypass');
           return handOver.call(this, request, reply, done);
         }
         const give = () => handOver.call(this, request, reply, done);

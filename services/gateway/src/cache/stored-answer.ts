@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { type CacheRule, namesTag, publicCacheControl } from '@stoa/http';
+import { endWhole } from '../end-whole.ts';
 import { negotiatedBy } from './cache-key.ts';
 import type { Captured } from './capture.ts';
 import type { StoredAnswer } from './store.ts';
@@ -45,6 +46,9 @@ export interface Sending {
   readonly isReused: boolean;
 }
 
+/** What a 304 does not say again. */
+const OF_THE_BODY = ['content-type', 'content-encoding', 'content-language'];
+
 /** Answers with what is stored, or with 304 to who has it. */
 export function sendStored(response: ServerResponse, stored: StoredAnswer, rule: CacheRule, sending: Sending): void {
   // Who has left needs no answer.
@@ -53,18 +57,15 @@ export function sendStored(response: ServerResponse, stored: StoredAnswer, rule:
   const { now, ifNoneMatch, status, isReused } = sending;
   const isKnown = ifNoneMatch !== undefined && namesTag(ifNoneMatch, headers['etag'] as string);
   const age = Math.max(0, Math.floor((now - stored.madeAt) / 1_000));
-  for (const name in headers) response.setHeader(name, headers[name] as string | string[]);
-  if (headers['cache-control'] === publicCacheControl(rule)) response.setHeader('cache-control', publicCacheControl(rule, age));
-  response.setHeader('cache-status', `stoa; ${status}`);
-  if (isReused) response.setHeader('age', age);
+  const said: OutgoingHttpHeaders = { ...headers, 'cache-status': `stoa; ${status}` };
+  if (headers['cache-control'] === publicCacheControl(rule)) said['cache-control'] = publicCacheControl(rule, age);
+  if (isReused) said['age'] = String(age);
   if (isKnown) {
-    for (const name of ['content-type', 'content-length', 'content-encoding', 'content-language']) response.removeHeader(name);
-    response.statusCode = 304;
-    response.end();
+    for (const name of OF_THE_BODY) delete said[name];
+    response.writeHead(304, said).end();
   } else {
-    response.statusCode = 200;
-    response.setHeader('content-length', body.length);
-    response.end(body);
+    said['content-length'] = body.length;
+    endWhole(response.writeHead(200, said), body);
   }
 }
 

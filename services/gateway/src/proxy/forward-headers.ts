@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { AnswerHeaders } from '@stoa/http';
 
 /** What concerns one connection and not the message (RFC 9110 §7.6.1), and what each hop says for itself. */
@@ -29,13 +29,14 @@ export function forwardedHeaders(headers: IncomingHttpHeaders): string[] {
   return forwarded;
 }
 
-/** Sets the headers of an answer that go on, over what the edge has set. */
-export function setAnswerHeaders(response: { setHeader(name: string, value: string | string[]): unknown }, headers: AnswerHeaders): void {
+/** The headers of an answer that go on. */
+export function answerHeaders(headers: AnswerHeaders): OutgoingHttpHeaders {
   const named = namedIn(headers['connection']);
+  const passed: OutgoingHttpHeaders = {};
   for (const name in headers) {
-    if (HOP_BY_HOP.has(name) || named?.includes(name)) continue;
-    response.setHeader(name, headers[name] as string | string[]);
+    if (!HOP_BY_HOP.has(name) && !named?.includes(name)) passed[name] = headers[name];
   }
+  return passed;
 }
 
 /** `Connection` names further headers that are for this hop alone. */

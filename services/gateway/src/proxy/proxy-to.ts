@@ -13,13 +13,12 @@ import {
 } from '@stoa/http';
 import { type AppError, type DeriveKey, type Logger, runInContext, type Span } from '@stoa/service';
 import type { FastifyReply, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify';
-import { forwardedHeaders, setAnswerHeaders } from './forward-headers.ts';
+import { endWhole } from '../end-whole.ts';
+import { answerHeaders, forwardedHeaders } from './forward-headers.ts';
 import { hasBody, isSmall, readBody, streamBody } from './read-body.ts';
 
 /** How long a service may wait until its answer begins; a route that waits on purpose adds to it. */
 const HEAD_MS = 30_000;
-
-const ONE_WRITE_BYTES = 16_384;
 
 export interface ProxyTarget {
   readonly upstream: Upstream;
@@ -94,15 +93,14 @@ class Passing implements Receiver {
     const response = this.#response;
     if (this.#span !== undefined) tellAnswer(this.#span, status);
     this.#reply.hijack();
-    response.statusCode = status;
-    setAnswerHeaders(response, headers);
+    response.writeHead(status, answerHeaders(headers));
     // What is streamed may say nothing for long: its head is not to wait for it.
     if (headers['content-length'] === undefined) response.flushHeaders();
     else this.#length = Number(headers['content-length']);
   }
 
   data(chunk: Buffer): boolean {
-    if (chunk.length === this.#length && chunk.length <= ONE_WRITE_BYTES) {
+    if (chunk.length === this.#length) {
       this.#body = chunk;
       return true;
     }
@@ -112,9 +110,8 @@ class Passing implements Receiver {
   }
 
   end(): void {
-    // As text it leaves in one piece with the head, and not by a write of several.
     if (this.#body === undefined) this.#response.end();
-    else this.#response.end(this.#body.toString('latin1'), 'latin1');
+    else endWhole(this.#response, this.#body);
   }
 
   fail(error: AppError): void {

@@ -1,0 +1,51 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+
+/** Names in lower case. Each response has its own. */
+type Defaults = Record<string, string>;
+
+const kDefaults = Symbol('stoa.defaultHeaders');
+
+type Response = ServerResponse & { [kDefaults]?: Defaults };
+
+/**
+ * Gives the response headers that it carries unless the answer says something else under the same name, whoever writes it: a service, the
+ * proxy, the cache. They join the answer's own when its head is written, all at once: to set each of them first would cost more than the route.
+ */
+export function setDefaultHeaders(response: ServerResponse, headers: Defaults): void {
+  (response as Response)[kDefaults] = headers;
+  response.writeHead = writeHead as ServerResponse['writeHead'];
+}
+
+/** Adds one, over that of the same name. */
+export function setDefaultHeader(response: ServerResponse, name: string, value: string): void {
+  const defaults = (response as Response)[kDefaults];
+  if (defaults === undefined) setDefaultHeaders(response, { [name]: value });
+  else defaults[name] = value;
+}
+
+export const defaultHeader = (response: ServerResponse, name: string): string | undefined => (response as Response)[kDefaults]?.[name];
+
+/** Takes one away, for who says it himself or wants to see that nobody has. */
+export function dropDefaultHeader(response: ServerResponse, name: string): void {
+  const defaults = (response as Response)[kDefaults];
+  if (defaults !== undefined) delete defaults[name];
+}
+
+/** Takes all away, where another hop adds them. */
+export function dropDefaultHeaders(response: ServerResponse): void {
+  (response as Response)[kDefaults] = {};
+}
+
+type Given = OutgoingHttpHeaders | readonly string[];
+
+function writeHead(this: Response, status: number, reason?: string | Given, given?: Given): ServerResponse {
+  const defaults = this[kDefaults] ?? {};
+  const headers = typeof reason === 'string' ? given : reason;
+  const write = Object.getPrototypeOf(this).writeHead as (...args: unknown[]) => ServerResponse;
+  if (this.getHeaderNames().length === 0 && !Array.isArray(headers)) {
+    const all = { ...defaults, ...headers };
+    return typeof reason === 'string' ? write.call(this, status, reason, all) : write.call(this, status, all);
+  }
+  for (const name in defaults) if (!this.hasHeader(name)) this.setHeader(name, defaults[name] as string);
+  return typeof reason === 'string' ? write.call(this, status, reason, headers) : write.call(this, status, headers);
+}

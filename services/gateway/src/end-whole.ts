@@ -1,0 +1,9 @@
+import type { ServerResponse } from 'node:http';
+
+const ONE_WRITE_BYTES = 16_384;
+
+/** Ends with a whole body. As text a short one leaves in one piece with the head, and not by a write of several. */
+export function endWhole(response: ServerResponse, body: Buffer): void {
+  if (body.length > ONE_WRITE_BYTES) response.end(body);
+  else response.end(body.toString('latin1'), 'latin1');
+}
