@@ -55,3 +55,25 @@ test.for([
   expect(addresses).toEqual(['127.0.0.1', '127.0.0.1']);
   expect(Object.keys(headers)).not.toContain(FORWARDED_HEADER);
 });
+
+const headersOf = async (header?: string) =>
+  (await http.inject({ url: '/v1/seen', headers: header === undefined ? {} : { [FORWARDED_HEADER]: header } })).headers;
+
+test('what every answer carries is left to the gateway, and to nobody else', async () => {
+  expect(await headersOf(forwarding('203.0.113.7'))).not.toHaveProperty('content-security-policy');
+  for (const header of [undefined, other('203.0.113.7')]) expect(await headersOf(header)).toHaveProperty('content-security-policy');
+});
+
+test('a process that drains tells the gateway too', async () => {
+  await using stack = new AsyncDisposableStack();
+  const options = { name: 'things', title: '', description: '', version: '1', log: createLog({ level: 'silent' }), errors: {} };
+  const ending = stack.adopt(await createHttp({ ...options, metrics: createMetrics(), health: async () => [] }), (each) => each.close());
+  installAccess(ending, { identity: who.identity, derive });
+  ending.get('/v1/seen', { config: { access: 'anyone' } }, async () => ({}));
+  const url = await ending.listen({ port: 0, host: '127.0.0.1' });
+  const connection = async () =>
+    (await fetch(`${url}/v1/seen`, { headers: { [FORWARDED_HEADER]: forwarding('203.0.113.7') } })).headers.get('connection');
+  expect(await connection()).toBe('keep-alive');
+  ending.drain();
+  expect(await connection()).toBe('close');
+});

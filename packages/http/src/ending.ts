@@ -1,6 +1,5 @@
 import { setMaxListeners } from 'node:events';
 import type { FastifyInstance } from 'fastify';
-import { setDefaultHeader } from './default-headers.ts';
 import { edgeOf } from './edge.ts';
 import { httpErrors } from './http-errors.ts';
 
@@ -37,8 +36,8 @@ export function installEnding(http: FastifyInstance): void {
   });
   http.addHook('onRequest', (request, reply, done) => {
     if ((!isDraining && !ending.signal.aborted) || edgeOf(request.raw).owner !== http) return done();
-    // For whoever answers.
-    setDefaultHeader(reply.raw, 'connection', 'close');
+    // Set on the response itself: it is said on this hop, whoever answers and whatever else is left to the gateway.
+    reply.raw.setHeader('connection', 'close');
     if (ending.signal.aborted) done(httpErrors.service_unavailable());
     else done();
   });
