@@ -55,14 +55,21 @@ describe.each(['here', 'elsewhere'] as const)('requests for a service %s', (wher
     expect(await statuses(1, '/v1/notes', { method: 'POST', authorization: bot })).toEqual([200]);
   });
 
-  test('with a bad token are refused; in the same process they count for their address', async () => {
+  test('with a bad token are refused, and count for their address', async () => {
     nextMinute();
     const before = house.asked();
     const answer = await fetch(`${house.url}/v1/drafts`, { headers: { authorization: 'Bearer made-up' } });
     expect(await answer.json()).toMatchObject({ status: 401, code: 'token_invalid' });
     expect(answer.headers.get('www-authenticate')).toContain('Bearer');
+    expect(answer.headers.get('ratelimit')).toBe('"public-reads";r=2;t=60');
     expect(house.asked()).toBe(before);
-    expect(await statuses(3, '/v1/drafts')).toEqual(where === 'here' ? [200, 200, 429] : [200, 200, 200]);
+    expect(await statuses(3, '/v1/drafts')).toEqual([200, 200, 429]);
+  });
+
+  test.each(['Bearer made-up', `Bearer stoa_sk_${'0'.repeat(43)}`])('with %s are limited as those without', async (authorization) => {
+    nextMinute();
+    expect(await statuses(4, '/v1/drafts', { authorization })).toEqual([401, 401, 401, 429]);
+    expect(await statuses(3, '/v1/notes', { method: 'POST', authorization })).toEqual([401, 401, 429]);
   });
 
   test('for pages and of the process are not counted', async () => {

@@ -52,7 +52,8 @@ export function createLimits(limiter: RateLimiter, identity: Identity, config: L
       if (token === undefined) return count(request, reply, undefined, done);
       identity.authenticate(token).then(
         (principal) => count(request, reply, principal, done),
-        (refusal: Error) => (isElsewhere ? done(refusal) : count(request, reply, undefined, done)),
+        // Counted first: who makes tokens up has as many tries as others have requests.
+        (refusal: Error) => count(request, reply, undefined, (limited?: Error) => done(limited ?? (isElsewhere ? refusal : undefined))),
       );
     },
   };
