@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { AppError } from '@stoa/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { addressKey } from './address.ts';
@@ -63,8 +63,8 @@ export async function limitBy(limiter: RateLimiter, policy: RatePolicy, key: str
 /** Tells the client how many are left. @throws the refusal where none is. */
 export function tellLimit(policy: RatePolicy, state: RateState, { reply, refusal = rateLimited }: LimitOptions): void {
   if (reply !== undefined) {
-    setItem(reply, 'ratelimit-policy', policy.name, policyItem(policy));
-    setItem(reply, 'ratelimit', policy.name, stateItem(policy, state));
+    setItem(reply, 'ratelimit-policy', policyItem(policy));
+    setItem(reply, 'ratelimit', stateItem(policy, state));
   }
   if (!state.allowed) throw refusal(state.resetSeconds);
 }
@@ -91,9 +91,28 @@ export async function limitByAddress(
 
 const rateLimited = (retryAfterSeconds: number) => httpErrors.rate_limited({ retryAfterSeconds });
 
-/** Both headers are lists (RFC 9651 §3.1): a route may have several limits. One that is counted twice is told as it was last. */
-function setItem(reply: FastifyReply, header: string, name: string, item: string): void {
-  const items = String(reply.getHeader(header) ?? defaultHeader(reply.raw, header) ?? '').split(', ');
-  const others = items.filter((other) => other !== '' && !other.startsWith(`"${name}";`));
-  void reply.header(header, [...others, item].join(', '));
+const NAMES = ['ratelimit-policy', 'ratelimit'] as const;
+
+/** Puts the limits that a service told in its answer behind those that the response tells already. @param headers of that answer. */
+export function joinLimits(response: ServerResponse, headers: OutgoingHttpHeaders): void {
+  for (const name of NAMES) {
+    const more = headers[name];
+    const told = more === undefined ? undefined : defaultHeader(response, name);
+    if (told !== undefined) headers[name] = withItems(told, String(more));
+  }
+}
+
+function setItem(reply: FastifyReply, header: string, item: string): void {
+  void reply.header(header, withItems(String(reply.getHeader(header) ?? defaultHeader(reply.raw, header) ?? ''), item));
+}
+
+/** Both headers are lists (RFC 9651 §3.1): a request may be counted by several limits. One that is told twice is told as it was last. */
+function withItems(list: string, more: string): string {
+  const items = new Map<string, string>();
+  for (const item of [...list.split(', '), ...more.split(', ')]) {
+    const [name = ''] = item.split(';', 1);
+    items.delete(name);
+    if (item !== '') items.set(name, item);
+  }
+  return [...items.values()].join(', ');
 }

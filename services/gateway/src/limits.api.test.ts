@@ -45,6 +45,27 @@ describe.each(['here', 'elsewhere'] as const)('requests for a service %s', (wher
     expect(await refused.json()).toMatchObject({ status: 429, code: 'rate_limited' });
   });
 
+  const limitsTold = ({ status, headers }: Response) => [status, headers.get('ratelimit-policy'), headers.get('ratelimit')];
+
+  test('are told the limits of the service behind those of the gateway; who refuses says when to come again', async () => {
+    nextMinute();
+    const policies = '"public-reads";q=3;w=60, "visits";q=2;w=30';
+    expect(limitsTold(await ask('/v1/visits'))).toEqual([200, policies, '"public-reads";r=2;t=60, "visits";r=1;t=30']);
+    expect(limitsTold(await ask('/v1/visits'))).toEqual([200, policies, '"public-reads";r=1;t=60, "visits";r=0;t=30']);
+    const byService = await ask('/v1/visits');
+    expect(limitsTold(byService)).toEqual([429, policies, '"public-reads";r=0;t=60, "visits";r=0;t=30']);
+    expect(byService.headers.get('retry-after')).toBe('30');
+    const byGateway = await ask('/v1/visits');
+    expect(limitsTold(byGateway)).toEqual([429, '"public-reads";q=3;w=60', '"public-reads";r=0;t=60']);
+    expect(byGateway.headers.get('retry-after')).toBe('60');
+  });
+
+  test('are not told the limits of a service that was not asked', async () => {
+    nextMinute();
+    const told = [await ask('/v1/kept-visits'), await ask('/v1/kept-visits')].map(({ headers }) => headers.get('ratelimit'));
+    expect(told).toEqual(['"public-reads";r=2;t=60, "visits";r=1;t=30', '"public-reads";r=1;t=60']);
+  });
+
   test('with a token are counted by who it is, and take nothing from the others at the address', async () => {
     nextMinute();
     const [ada, bot] = [await house.who.person(), await house.who.serviceAccount()];

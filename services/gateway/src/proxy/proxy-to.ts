@@ -5,6 +5,7 @@ import {
   type DeclaredRoute,
   type Edge,
   edgeOf,
+  joinLimits,
   type Receiver,
   type Sending,
   startCallSpan,
@@ -93,7 +94,9 @@ class Passing implements Receiver {
     const response = this.#response;
     if (this.#span !== undefined) tellAnswer(this.#span, status);
     this.#reply.hijack();
-    response.writeHead(status, answerHeaders(headers));
+    const passed = answerHeaders(headers);
+    joinLimits(response, passed);
+    response.writeHead(status, passed);
     // What is streamed may say nothing for long: its head is not to wait for it.
     if (headers['content-length'] === undefined) response.flushHeaders();
     else this.#length = Number(headers['content-length']);

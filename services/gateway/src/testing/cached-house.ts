@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { installAccess } from '@stoa/auth';
 import { type TestIdentity, testIdentity } from '@stoa/auth/testing';
-import { type CacheRule, createHttp, createMemoryRateLimiter, createUpstream, type Http } from '@stoa/http';
+import { type CacheRule, createHttp, createMemoryRateLimiter, createUpstream, type Http, installCallerLimits } from '@stoa/http';
 import { createLocalBroker, type Message } from '@stoa/messaging';
 import type { RedisConnection } from '@stoa/redis';
 import {
@@ -75,12 +75,17 @@ export async function startCachedHouse({ where = 'here', redis, settings = {} }:
     health: async () => [],
   });
   installAccess(notes, { identity: who.identity, derive });
+  installCallerLimits(notes, { limiter: createMemoryRateLimiter(clock) });
   for (const [url, cache] of Object.entries(ROUTES)) {
     notes.get(url, { config: { access: 'anyone', ...(cache && { cache }) } }, async (request, reply) => {
       asked += 1;
       return answer === undefined ? { number: asked } : await answer(request, reply);
     });
   }
+  const limit = { name: 'visits', limit: 2, windowSeconds: 30 };
+  const cache = { maxAgeSeconds: 60, invalidatedBy: {} };
+  notes.get('/v1/visits', { config: { access: 'anyone', limit } }, async () => ({}));
+  notes.get('/v1/kept-visits', { config: { access: 'anyone', limit, cache } }, async () => ({}));
   notes.post('/v1/notes', { config: { access: 'anyone' } }, async () => ({ written: true }));
   notes.get('/pages/notes', async () => 'a page');
   await notes.ready();
