@@ -64,4 +64,14 @@ describe('memory', () => {
     expect((await consume('key 8')).remaining, 'the youngest are kept').toBe(1);
     expect((await consume('first')).allowed).toBe(true);
   });
+
+  test('is shared out by policy: a flood of keys in one makes no other forget', async () => {
+    const { consume } = limiterAt(undefined, 10);
+    for (let n = 0; n < 3; n++) await consume('first');
+    const reads = { name: 'reads', limit: 1, windowSeconds: 60 };
+    for (let n = 0; n < 1_000; n++) await consume(`key ${n}`, reads);
+    expect((await consume('first')).allowed).toBe(false);
+    expect((await consume('key 999', reads)).allowed, 'the youngest of the flood are kept').toBe(false);
+    expect((await consume('key 0', reads)).allowed).toBe(true);
+  });
 });
