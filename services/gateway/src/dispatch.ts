@@ -40,6 +40,14 @@ export function dispatchTo(gateway: Http, behind: Behind, { responses, limits }:
   }
 }
 
+/** Counts requests for the gateway's own routes, of those that are declared from now on, before it is asked who makes them: as for a service here. */
+export function countOwn(gateway: Http, limits: Limits): void {
+  const limit = limits.of(false);
+  gateway.addHook('onRoute', (route) => {
+    if (COUNTED.test(route.url) && route.config?.access !== 'owner') route.onRequest = [limit, ...[route.onRequest ?? []].flat()];
+  });
+}
+
 /** Headers by which a client could claim to be somebody, or to come from somewhere, else. */
 const FORGEABLE = /^(?:x-user|x-stoa|x-forwarded|x-real-ip|forwarded|x-client-ip|true-client-ip)/;
 

@@ -20,7 +20,7 @@ import { type Directory, readDirectory } from './behind/directory.ts';
 import { cacheConfig, createGatewayCache } from './cache/create-cache.ts';
 import { createAllDeadLetters } from './dead-letters/all-dead-letters.ts';
 import { deadLettersRoutes } from './dead-letters/dead-letters.routes.ts';
-import { dispatchTo, dropForgedHeaders } from './dispatch.ts';
+import { countOwn, dispatchTo, dropForgedHeaders } from './dispatch.ts';
 import { serveDocs } from './docs.ts';
 import { createLimits, limitsConfig } from './limits.ts';
 import { mergeOpenApi } from './open-api.ts';
@@ -102,9 +102,10 @@ async function createGateway(deps: GatewayDeps): Promise<Service> {
   serveLanding(http, frame, behind);
   serveProblems(http, frame, catalogueOf(behind));
   serveDocs(http, frame);
-  serveDeadLetters(http, deps, behind);
   const responses = broker && createGatewayCache({ config, redis, clock, log, metrics });
   const limits = limiter && createLimits(limiter, identity, config);
+  if (limits) countOwn(http, limits);
+  serveDeadLetters(http, deps, behind);
   for (const each of behind) dispatchTo(http, each, { responses, limits });
   // Made once, at the first question: only then have all routes been declared.
   let openApi: object | undefined;

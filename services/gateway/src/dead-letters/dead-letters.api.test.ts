@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { installAccess } from '@stoa/auth';
 import { type TestIdentity, testIdentity } from '@stoa/auth/testing';
-import { createHttp, type Http } from '@stoa/http';
+import { createHttp, createMemoryRateLimiter, type Http } from '@stoa/http';
 import { createDeadLetters, DEAD_LETTERS_PATH, installDeadLetterRoutes, messagingMigrations } from '@stoa/messaging';
 import { testDatabase } from '@stoa/postgres/testing';
-import { createKeys, createLog, createMetrics, type Service } from '@stoa/service';
+import { createKeys, createLog, createMetrics, loadConfig, type Service, systemClock } from '@stoa/service';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { gateway } from '../index.ts';
+import { gateway, gatewayConfig } from '../index.ts';
 
 const derive = createKeys(Buffer.alloc(32, 9).toString('base64'));
 const lines: string[] = [];
@@ -331,4 +331,26 @@ describe('who may', () => {
     const direct = await stones.service.http.inject({ url: `${DEAD_LETTERS_PATH}?limit=1`, headers: { authorization: admin } });
     expect(direct.json()).toMatchObject({ status: 401, code: 'service_credential_invalid' });
   });
+});
+
+test('requests are counted with all others: of who is known and may, and of the address of who may not', async () => {
+  const settings = { PUBLIC_READS_PER_MINUTE: '1', SIGNED_IN_READS_PER_MINUTE: '2', WRITES_PER_MINUTE: '1' };
+  const counting = await gateway.create({
+    ...{ log, derive, identity: who.identity, metrics: createMetrics(), services: [stones.service], asyncApi: {} },
+    limiter: createMemoryRateLimiter(systemClock),
+    config: loadConfig(gatewayConfig, settings),
+  });
+  const send = async (method: 'GET' | 'HEAD' | 'POST', path = '', authorization?: string) => {
+    const request = { method, url: `/v1/dead-letters${path}`, headers: authorization ? { authorization } : {} };
+    const { statusCode, headers } = await counting.http.inject(request);
+    return [statusCode, headers['ratelimit']];
+  };
+  expect(await send('HEAD', '', reader)).toEqual([200, '"signed-in-reads";r=1;t=60']);
+  expect(await send('GET', '/stones.inbox-1', reader)).toEqual([404, '"signed-in-reads";r=0;t=60']);
+  expect(await send('GET', '', reader)).toEqual([429, '"signed-in-reads";r=0;t=60']);
+  expect(await send('POST', '/stones.inbox-1/replay', replayer)).toEqual([404, '"writes";r=0;t=60']);
+  expect(await send('POST', '/replay', replayer)).toEqual([429, '"writes";r=0;t=60']);
+  expect(await send('GET')).toEqual([401, '"public-reads";r=0;t=60']);
+  expect(await send('GET')).toEqual([429, '"public-reads";r=0;t=60']);
+  await counting.http.close();
 });
