@@ -39,7 +39,7 @@ export interface HttpOptions {
   readonly tags?: Readonly<Record<string, string>>;
   /** Shows `/health/ready` to who asks for HTML first; JSON by default. */
   readonly readinessPage?: (readiness: Readiness) => string;
-  /** Other limits than the house's, for tests and special ports. */
+  /** Other limits than those of a service: `ENTRY_LIMITS` at the gateway, short ones in tests. */
   readonly limits?: Partial<typeof LIMITS>;
 }
 
@@ -67,8 +67,10 @@ declare module 'fastify' {
 const LIMITS = {
   /** Bytes of a body. */
   bodyBytes: 1_048_576,
-  /** Bytes of all headers, with the request line. */
-  headerBytes: 16_384,
+  /** Bytes of all headers, with the request line: what the gateway lets through and adds, and room to spare. */
+  headerBytes: 49_152,
+  /** Headers: as above. */
+  headers: 2_000,
   /** From the first byte of a request to the end of its headers. */
   headersMs: 15_000,
   /** From the first byte of a request to the last of its body. */
@@ -78,6 +80,12 @@ const LIMITS = {
   /** How often the times are looked at: a limit may be passed by so much. */
   checkMs: 2_000,
 };
+
+/**
+ * What the entry to the house allows other than a service, which stands behind it. A service that refused what the entry lets through
+ * would do so unread, by hanging up: whoever sent such requests would make it look broken to the gateway.
+ */
+export const ENTRY_LIMITS = { headerBytes: 16_384, headers: 1_000 };
 
 const HOUSE_TAGS = { operations: 'How the process is: health, metrics, errors explained.' };
 
@@ -108,6 +116,7 @@ export async function createHttp(options: HttpOptions): Promise<Http> {
       sendProblem(request, reply, toAppError(error), log);
     },
   }).withTypeProvider<TypeBoxProvider>();
+  http.server.maxHeadersCount = limits.headers;
   // An expectation other than 100-continue may be ignored (RFC 9110 §10.1.1), which is better than Node's empty 417.
   http.server.on('checkExpectation', (request, response) => http.server.emit('request', request, response));
   http.decorate('errorCatalogue', errors);

@@ -1,5 +1,15 @@
 import { authErrors, type Identity, installAccess, serviceCredential } from '@stoa/auth';
-import { createCaller, createCursors, createHttp, type Http, httpErrors, type Place, type RateLimiter, type Upstream } from '@stoa/http';
+import {
+  createCaller,
+  createCursors,
+  createHttp,
+  ENTRY_LIMITS,
+  type Http,
+  httpErrors,
+  type Place,
+  type RateLimiter,
+  type Upstream,
+} from '@stoa/http';
 import { type Broker, type BrokerSubscription, DEAD_LETTERS_PATH, deadLetterErrors } from '@stoa/messaging';
 import type { RedisConnection } from '@stoa/redis';
 import {
@@ -94,6 +104,7 @@ async function createGateway(deps: GatewayDeps): Promise<Service> {
     tags: { 'dead letters': 'Messages that could be neither published nor handled, of all services.' },
     health,
     readinessPage: (readiness) => readinessPage(frame, readiness),
+    limits: ENTRY_LIMITS,
   });
   installAccess(http, { identity, derive });
   trustProxies(http, config.TRUSTED_PROXIES);

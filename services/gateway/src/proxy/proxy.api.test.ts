@@ -132,6 +132,16 @@ describe('a request to a service elsewhere', () => {
     expect(headers.host).toMatch(/^127\.0\.0\.1:/);
   });
 
+  test.for([
+    ['one long header', `x-long: ${'a'.repeat(16_150)}`],
+    ['bytes that are no ASCII', `x-long: ${'é'.repeat(16_150)}`],
+    ['very many headers', Array.from({ length: 995 }, (_, n) => `x${n}: 1`).join('\r\n')],
+  ])('is taken by the service whenever the gateway takes it: %s', async ([, headers]) => {
+    const begun = ['POST /v1/stones HTTP/1.1', 'host: a', 'content-type: application/json', 'transfer-encoding: chunked', headers];
+    const bytes = Buffer.from(`${begun.join('\r\n')}\r\n\r\n8\r\n{"text":\r\n4\r\n"a"}\r\n0\r\n\r\n`, 'latin1');
+    expect((await sendRaw(house.url, bytes)).status).toBe(201);
+  });
+
   test('has its token looked at by the service', async () => {
     const status = async (headers: Record<string, string>) => (await get('/v1/stones/mine', { headers })).status;
     expect([await status({}), await status({ authorization: await who.person() })]).toEqual([401, 200]);
