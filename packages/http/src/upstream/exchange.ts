@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici';
 import { httpErrors } from '../http-errors.ts';
 import { type Address, type Addresses, leaveOut } from './addresses.ts';
 import type { CircuitBreaker } from './circuit-breaker.ts';
-import { isRepeatHarmless } from './repeats.ts';
+import { isBroken, isRepeatHarmless } from './repeats.ts';
 
 export type AnswerHeaders = Record<string, string | string[] | undefined>;
 
@@ -65,6 +65,8 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
   #controller: Dispatcher.DispatchController | undefined;
   #repeats = 0;
   #isSent = false;
+  /** Whether all of its body has left. */
+  #isWhole = false;
   #hasHead = false;
   #isOver = false;
 
@@ -92,6 +94,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
     const { method, path, headers, body = null } = this.#request;
     this.#address = address;
     this.#isSent = false;
+    this.#isWhole = false;
     address.inHand += 1;
     address.pool.dispatch({ method, path, headers, body: body as Buffer | null, headersTimeout: Math.max(1, this.#timeLeft()) }, this);
   }
@@ -105,6 +108,10 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
     this.#controller = controller;
     this.#isSent = true;
     if (this.#isOver) controller.abort(new Error('nobody waits for it'));
+  }
+
+  onRequestSent(): void {
+    this.#isWhole = true;
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: AnswerHeaders): void {
@@ -138,6 +145,11 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
   }
 
   #failTry(address: Address | undefined, error: Error & { code?: string }): void {
+    // Who refuses a body that still comes may hang up on it (RFC 9112 §9.6), and a client chooses what it sends: it is not held against the service.
+    if (this.#isSent && !this.#isWhole && isBroken(error.code)) {
+      this.#fail('broken', 'did not take the whole request', error);
+      return;
+    }
     // An address that was taken off the list while the request was on its way to it did nothing wrong.
     const isGone = error.code === 'UND_ERR_CLOSED' || error.code === 'UND_ERR_DESTROYED';
     if (address !== undefined && !isGone) leaveOut(address);

@@ -1,7 +1,9 @@
 /** Methods of which a repeat does no harm (RFC 9110 §9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
-/** The connection ended, whoever ended it; a time that is over, or an answer that cannot be read, is no reason to ask again. */
 const BROKEN = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+
+/** Whether the connection ended, whoever ended it; a time that is over, or an answer that cannot be read, is no reason to ask again. */
+export const isBroken = (code: string | undefined): boolean => BROKEN.has(code ?? '');
 
 export interface Attempt {
   readonly method: string;
@@ -16,5 +18,5 @@ export interface Attempt {
 /** Whether a request that failed before the head of an answer came may be sent again. */
 export function isRepeatHarmless({ method, hasKey, isReplayable, isSent }: Attempt, code: string | undefined): boolean {
   if (!isSent) return true;
-  return BROKEN.has(code ?? '') && isReplayable && (hasKey || IDEMPOTENT.has(method));
+  return isBroken(code) && isReplayable && (hasKey || IDEMPOTENT.has(method));
 }

@@ -278,3 +278,31 @@ test('a service that is away is refused at once after five failures, and tried u
   await eventually(async () => expect(await failure(call('/'))).toBe('answered'), { timeoutMs: 20_000 });
   expect(lines.map(({ msg }) => msg)).toEqual(['a service is away: it is tried once a second', 'a service is back']);
 });
+
+describe('a service that hangs up on bodies while they come', () => {
+  const hangsUp =
+    (name: string): RequestListener =>
+    (request, response) =>
+      request.method === 'POST' ? request.socket.resetAndDestroy() : json(name)(request, response);
+  async function* endless() {
+    for (;;) yield Buffer.alloc(65_536);
+  }
+  const upload = (upstream: Upstream) => failure(readAnswer(upstream, { method: 'POST', path: '/', headers: [], body: endless() }, 5_000));
+
+  test('is not away: others are served', async () => {
+    const upstream = upstreamTo(await serve(hangsUp('a')));
+    for (let n = 0; n < 8; n += 1) {
+      expect(await upload(upstream)).toMatchObject({ message: 'The service things did not take the whole request.' });
+    }
+    expect((await caller(upstream)('/')).status).toBe(200);
+    expect(lines).toEqual([]);
+  });
+
+  test('is not left out', async () => {
+    const upstream = upstreamTo(await serve(hangsUp('a')), await serve(hangsUp('b')), await serve(hangsUp('c')));
+    await upload(upstream);
+    const names: unknown[] = [];
+    for (let n = 0; n < 3; n += 1) names.push(((await caller(upstream)('/')).body as { name: string }).name);
+    expect(names.toSorted()).toEqual(['a', 'b', 'c']);
+  });
+});
