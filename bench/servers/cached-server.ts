@@ -6,16 +6,15 @@ import { createLocalBroker } from '@stoa/messaging';
 import { createDatabase } from '@stoa/postgres';
 import { createKeys, createLog, createMetrics, loadConfig, type Service, systemClock } from '@stoa/service';
 import { sql } from 'kysely';
-import { destination } from 'pino';
 import { Type } from 'typebox';
-import { BUFFERED } from '../../apps/server/src/log-destination.ts';
+import { inBatches } from '../../apps/server/src/log-destination.ts';
 
 /**
  * The gateway in front of a small service that reads a page of twenty notes from PostgreSQL, twice: by one route that may be kept, and by
  * one that may not. Everything is on: limits, headers, metrics, request log.
  */
 const [, , url = ''] = process.argv;
-const log = createLog({ destination: destination({ dest: '/dev/null', ...BUFFERED }) });
+const log = createLog({ destination: inBatches('/dev/null') });
 const metrics = createMetrics();
 const health = async () => [];
 const database = createDatabase<unknown>({ url, name: 'notes', log, metrics });

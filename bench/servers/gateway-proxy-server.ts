@@ -3,12 +3,11 @@ import { testIdentity } from '@stoa/auth/testing';
 import { gateway } from '@stoa/gateway';
 import { createUpstream } from '@stoa/http';
 import { createKeys, createLog, createMetrics } from '@stoa/service';
-import { destination } from 'pino';
-import { BUFFERED } from '../../apps/server/src/log-destination.ts';
+import { inBatches } from '../../apps/server/src/log-destination.ts';
 
 /** The gateway in front of `hello-server.ts` in another process: `gateway-proxy-server.ts URL`. Everything on. */
 const [url] = process.argv.slice(2) as [string];
-const log = createLog({ destination: destination({ dest: '/dev/null', ...BUFFERED }) });
+const log = createLog({ destination: inBatches('/dev/null') });
 const metrics = createMetrics();
 const derive = createKeys(randomBytes(32).toString('base64'));
 const { identity } = await testIdentity();

@@ -3,12 +3,11 @@ import { testIdentity } from '@stoa/auth/testing';
 import { gateway, gatewayConfig } from '@stoa/gateway';
 import { createHttp, createMemoryRateLimiter, type Http } from '@stoa/http';
 import { createKeys, createLog, createMetrics, loadConfig, type Service, systemClock } from '@stoa/service';
-import { destination } from 'pino';
 import { Type } from 'typebox';
-import { BUFFERED } from '../../apps/server/src/log-destination.ts';
+import { inBatches } from '../../apps/server/src/log-destination.ts';
 
 /** The gateway in front of one service with one trivial route, everything on: headers, correlation id, limits, metrics, request log. */
-const log = createLog({ destination: destination({ dest: '/dev/null', ...BUFFERED }) });
+const log = createLog({ destination: inBatches('/dev/null') });
 const metrics = createMetrics();
 const health = async () => [];
 const http: Http = await createHttp({ name: 'hello', title: 'Hello', description: '', version: '1', log, metrics, errors: {}, health });

@@ -1,11 +1,10 @@
 import { createHttp, type Http } from '@stoa/http';
 import { createLog, createMetrics } from '@stoa/service';
-import { destination } from 'pino';
 import { Type } from 'typebox';
-import { BUFFERED } from '../../apps/server/src/log-destination.ts';
+import { inBatches } from '../../apps/server/src/log-destination.ts';
 
 /** A service with one trivial route, listening itself, everything on: headers, correlation id, metrics, request log. */
-const log = createLog({ destination: destination({ dest: '/dev/null', ...BUFFERED }) });
+const log = createLog({ destination: inBatches('/dev/null') });
 const health = async () => [];
 const http: Http = await createHttp({
   name: 'hello',
