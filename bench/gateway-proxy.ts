@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import autocannon from 'autocannon';
 import { requestsPerSecond, startServer } from './load.ts';
 import { inTurns, median, type Workload } from './workload.ts';
@@ -7,8 +8,9 @@ const SECONDS = 4;
 
 /** A trivial route of a service in another process, through the gateway, beside the same route asked directly. Three processes and the load. */
 export const gatewayProxy: Workload = async () => {
-  await using hello = await startServer('hello-server.ts');
-  await using front = await startServer('gateway-proxy-server.ts', [hello.url]);
+  const key = randomBytes(32).toString('base64');
+  await using hello = await startServer('hello-server.ts', [key]);
+  await using front = await startServer('gateway-proxy-server.ts', [hello.url, key]);
   const [ourUrl, directUrl] = [`${front.url}/v1/hello`, `${hello.url}/v1/hello`];
   for (const url of [ourUrl, directUrl]) await requestsPerSecond({ url, duration: 2 });
   const { value, floor } = await inTurns(

@@ -1,15 +1,14 @@
-import { randomBytes } from 'node:crypto';
 import { testIdentity } from '@stoa/auth/testing';
 import { gateway } from '@stoa/gateway';
 import { createUpstream } from '@stoa/http';
 import { createKeys, createLog, createMetrics } from '@stoa/service';
 import { inBatches } from '../../apps/server/src/log-destination.ts';
 
-/** The gateway in front of `hello-server.ts` in another process: `gateway-proxy-server.ts URL`. Everything on. */
-const [url] = process.argv.slice(2) as [string];
+/** The gateway in front of `hello-server.ts` in another process: `gateway-proxy-server.ts URL KEY`. Everything on. */
+const [url, key] = process.argv.slice(2) as [string, string];
 const log = createLog({ destination: inBatches('/dev/null') });
 const metrics = createMetrics();
-const derive = createKeys(randomBytes(32).toString('base64'));
+const derive = createKeys(key);
 const { identity } = await testIdentity();
 const directory = { hello: { routes: [{ method: 'GET', url: '/v1/hello' }], errors: {}, openApi: {} } };
 const elsewhere = [createUpstream({ name: 'hello', urls: [url], log, metrics })];
