@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type ComposeFile, type ComposeService, deploy, environmentOf, readCompose } from './compose-file.ts';
-import { checkSettings, deployed, ownSettingsOf, settingsOf } from './settings-of.ts';
+import { checkSettings, deployed, longestStopMs, ownSettingsOf, settingsOf } from './settings-of.ts';
 
 /** What `.env.example` says has to be filled in. */
 const filledIn = {
@@ -61,7 +61,7 @@ describe('the compose file', () => {
       restart: 'unless-stopped',
     });
     expect(service.deploy?.resources.limits).toMatchObject({ cpus: expect.any(String), memory: expect.any(String) });
-    expect(Number.parseInt(service.stop_grace_period ?? '', 10) * 1_000).toBeGreaterThan(await stopLimitMs());
+    expect(Number.parseInt(service.stop_grace_period ?? '', 10) * 1_000).toBeGreaterThan(longestStopMs());
   });
 
   test('only a migration has the database administrator, and it has nothing else', () => {
@@ -108,9 +108,3 @@ test('for development there are the same stores, on this machine alone', async (
     for (const port of ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
   }
 });
-
-/** What the code says about how long a stop may take. */
-async function stopLimitMs(): Promise<number> {
-  const code = await readFile(join(deploy, '../apps/server/src/commands/start.ts'), 'utf8');
-  return Number(/^const STOP_LIMIT_MS = ([\d_]+);$/m.exec(code)?.[1]?.replaceAll('_', ''));
-}

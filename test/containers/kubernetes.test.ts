@@ -1,7 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { deploy } from './compose-file.ts';
 import {
   type Container,
   foldersOf,
@@ -13,7 +10,7 @@ import {
   resourcesOf,
   selects,
 } from './kubernetes-files.ts';
-import { checkSettings, deployed, settingsOf } from './settings-of.ts';
+import { checkSettings, deployed, longestStopMs, settingsOf } from './settings-of.ts';
 
 const OVERLAY = 'overlays/example';
 const PORT = 3000;
@@ -134,9 +131,7 @@ describe('the manifests', () => {
     }
   });
 
-  test('each process is asked for its health, and given the time to stop', async () => {
-    const code = await readFile(join(deploy, '../apps/server/src/commands/start.ts'), 'utf8');
-    const stopLimit = Number(/^const STOP_LIMIT_MS = ([\d_]+);$/m.exec(code)?.[1]?.replaceAll('_', '')) / 1_000;
+  test('each process is asked for its health, and given the time to stop', () => {
     for (const workload of ofKind('Deployment')) {
       const { startupProbe, livenessProbe, readinessProbe, lifecycle, ports } = containerOf(workload);
       expect(ports).toEqual([{ name: 'http', containerPort: PORT }]);
@@ -146,7 +141,7 @@ describe('the manifests', () => {
       expect(readinessProbe).toMatchObject({ httpGet: { path: '/health/ready', port: 'http' }, timeoutSeconds: 6 });
       const [program, seconds] = lifecycle?.preStop.exec.command ?? [];
       expect(program).toBe('sleep');
-      expect(podOf(workload).spec.terminationGracePeriodSeconds).toBeGreaterThan(Number(seconds) + stopLimit);
+      expect(podOf(workload).spec.terminationGracePeriodSeconds).toBeGreaterThan(Number(seconds) + longestStopMs() / 1_000);
     }
   });
 

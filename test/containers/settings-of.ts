@@ -1,5 +1,6 @@
 import { gateway } from '@stoa/gateway';
 import { type ConfigRow, describeConfig, type Environment } from '@stoa/service';
+import { STOP_LIMIT_MS } from '../../apps/server/src/commands/start.ts';
 import { GATEWAY, loadServices, serviceNames } from '../../apps/server/src/services.ts';
 import { readSettings, serverConfig } from '../../apps/server/src/settings.ts';
 
@@ -21,4 +22,10 @@ export async function settingsOf(service: string): Promise<ReadonlyMap<string, C
 /** What a start with this environment would say of it. @throws ConfigError */
 export async function checkSettings(service: string, environment: Environment): Promise<void> {
   readSettings(environment, [await definitionOf(service)]);
+}
+
+/** How long a process may take from the signal to its end, by the longest draining that it can be told. */
+export function longestStopMs(): number {
+  const { maximum } = serverConfig.properties['DRAIN_MS'] as { maximum?: number };
+  return STOP_LIMIT_MS + Number(maximum);
 }

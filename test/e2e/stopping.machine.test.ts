@@ -1,6 +1,9 @@
+import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { eventually } from '@stoa/service/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { register, somebody } from './client.ts';
@@ -46,6 +49,21 @@ describe('one signal, however it comes, is one clean stop', () => {
       expect(await stoa.stop(signal)).toBe(0);
       expect(processesOn(folder.path)).toEqual([]);
     }
+  });
+
+  test('a client that says half a request does not hold it', async () => {
+    const stoa = await startStoa({ dataDirectory: folder.path });
+    const socket = connect(Number(new URL(stoa.url).port), '127.0.0.1');
+    const head =
+      'POST /v1/users HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: 1000\r\n\r\n';
+    socket.write(head);
+    // It asks for the body: so the request is there.
+    await once(socket, 'data');
+    socket.write('{');
+    const answer = text(socket);
+    expect(await stoa.stop('SIGTERM')).toBe(0);
+    expect(await answer).toMatch(/^HTTP\/1\.1 408 /);
+    expect(processesOn(folder.path)).toEqual([]);
   });
 
   test('a signal in the middle of the start leaves nothing behind either', async () => {

@@ -46,13 +46,16 @@ export async function startPlatform({ databases, migrate, ...options }: Platform
   };
 }
 
-/** One part that cannot stop keeps no other from stopping; the first trouble is thrown at the end. */
+/**
+ * One part that cannot stop keeps no other from stopping; the first trouble is thrown at the end. A close may take
+ * `CLOSE_MS`, and `STOP_LIMIT_MS` counts two of them: so those of the services' own ports are one.
+ */
 async function stopAll({ front, services, identity, close }: Wired, started: readonly Service[]) {
   const steps = [
     () => front.http.close(),
     () => identity.stop(),
     ...started.map((service) => () => service.stop()),
-    ...services.map((service) => () => service.http.close()),
+    () => Promise.all(services.map((service) => service.http.close())),
     close,
   ];
   const troubles: unknown[] = [];

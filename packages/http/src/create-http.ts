@@ -63,6 +63,9 @@ declare module 'fastify' {
   }
 }
 
+/** How long a close may take; whoever stops a process counts on it. */
+export const CLOSE_MS = 10_000;
+
 /** Limits of one request. A slow or endless client is cut off before it holds anything. */
 const LIMITS = {
   /** Bytes of a body. */
@@ -79,6 +82,8 @@ const LIMITS = {
   keepAliveMs: 72_000,
   /** How often the times are looked at: a limit may be passed by so much. */
   checkMs: 2_000,
+  closeHalfMs: 3_000,
+  closeMs: CLOSE_MS,
 };
 
 /**
@@ -131,7 +136,7 @@ export async function createHttp(options: HttpOptions): Promise<Http> {
   });
   http.setValidatorCompiler(createValidatorCompiler());
   const openEdge = installEdge(http, name, createRequestLog(log, metrics));
-  installEnding(http);
+  installEnding(http, limits);
   installRefusals(http, log);
   acceptJsonOnly(http);
   refuseOpenSchemas(http);

@@ -1,4 +1,6 @@
 import { setMaxListeners } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { edgeOf } from './edge.ts';
 import { httpErrors } from './http-errors.ts';
@@ -19,12 +21,20 @@ declare module 'fastify' {
 
 const SWEEP_MS = 50;
 
+export interface EndingLimits {
+  /** From the beginning of a close until requests that have not come whole are refused. */
+  readonly closeHalfMs: number;
+  /** From the beginning of a close until every connection is cut, whatever goes on. */
+  readonly closeMs: number;
+}
+
 /**
- * Makes a close take no longer than the answers in hand. What still comes over a connection that was kept alive is refused
- * with 503, which a client may safely repeat elsewhere; an instance behind the gateway leaves that to the gateway. Node closes the connections that are idle when the close begins;
- * one that becomes idle after that would be kept open for the whole keep-alive time, and the close with it.
+ * Makes a close take no longer than the answers in hand, and no longer than its limit. What still comes over a connection that was kept alive
+ * is refused with 503, which a client may safely repeat elsewhere; an instance behind the gateway leaves that to the gateway. Node closes the
+ * connections that are idle when the close begins; one that becomes idle after that would be kept open for the whole keep-alive time, and the
+ * close with it. Nor does Node look at its own limits of time any more once a close has begun: one client that says half a request would hold it.
  */
-export function installEnding(http: FastifyInstance): void {
+export function installEnding(http: FastifyInstance, { closeHalfMs, closeMs }: EndingLimits): void {
   const ending = new AbortController();
   // Every answer that waits listens to it, and there may be many.
   setMaxListeners(0, ending.signal);
@@ -41,10 +51,32 @@ export function installEnding(http: FastifyInstance): void {
     if (ending.signal.aborted) done(httpErrors.service_unavailable());
     else done();
   });
+  const sockets = new Set<Socket>();
+  http.server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  function refuseHalf(): void {
+    const error = Object.assign(new Error('the server closes'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+    for (const socket of sockets) if (isHalf(socket)) http.server.emit('clientError', error, socket);
+  }
   http.addHook('preClose', async () => {
     ending.abort();
-    if (!http.server.listening) return;
-    const sweep = setInterval(() => http.server.closeIdleConnections(), SWEEP_MS);
-    http.server.once('close', () => clearInterval(sweep));
+    const { server } = http;
+    if (!server.listening) return;
+    const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+    const half = setTimeout(refuseHalf, closeHalfMs);
+    const all = setTimeout(() => server.closeAllConnections(), closeMs);
+    server.once('close', () => {
+      clearInterval(sweep);
+      clearTimeout(half);
+      clearTimeout(all);
+    });
   });
+}
+
+/** Whether what came is no whole request yet, and no answer to it has begun to leave. Node hangs the response in hand on its socket. */
+function isHalf(socket: Socket): boolean {
+  const { _httpMessage: response } = socket as { _httpMessage?: ServerResponse | null };
+  return !response || !(response.req.complete || response.headersSent);
 }

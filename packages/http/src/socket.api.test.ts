@@ -8,7 +8,7 @@ import { createHttp, type Http } from './index.ts';
 import { sendRaw } from './testing/index.ts';
 
 /** What only a real connection shows. The limits are those of the house, shortened. */
-const limits = { bodyBytes: 1_000, headersMs: 200, requestMs: 400, checkMs: 20 };
+const limits = { bodyBytes: 1_000, headersMs: 200, requestMs: 400, checkMs: 20, closeHalfMs: 50, closeMs: 2_000 };
 let lines: Record<string, unknown>[];
 let served: unknown[];
 let http: Http;
@@ -186,4 +186,34 @@ test('a close lets what is in hand finish, and refuses what still comes over a k
   expect(refusal.toLowerCase()).toMatch(/retry-after: 1\r\n/);
   expect(refusal.toLowerCase()).toMatch(/connection: close\r\n/);
   await closed;
+});
+
+describe('a close is not held', () => {
+  test.for([
+    ['half a head', 'GET /v1/thi'],
+    ['half a body', post('{"na', 'content-length: 100\r\n')],
+  ] as const)('by %s, which is refused', async ([, half]) => {
+    const socket = open();
+    socket.write(get('/v1/things/1') + half);
+    await new Promise((resolve) => socket.once('data', resolve));
+    const answers = text(socket);
+    await http.close();
+    expect(statuses(await answers)).toEqual([408]);
+  });
+
+  test('by the rest of a body that nobody waits for', async () => {
+    const socket = open();
+    socket.write(post('{"na', 'content-length: 5000\r\n'));
+    await new Promise((resolve) => socket.once('data', resolve)).then((data) => expect(String(data)).toMatch(/^HTTP\/1\.1 413 /));
+    await http.close();
+  });
+
+  test('by an answer that does not come: its connection is cut', async () => {
+    const socket = open();
+    socket.write(get('/v1/slow'));
+    await eventually(() => expect(served).toEqual(['slow']));
+    const answers = text(socket).catch(() => '');
+    await http.close();
+    expect(await answers).toBe('');
+  });
 });

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { CLOSE_MS } from '@stoa/http';
 import { createLog, type Environment, type Logger, type Service } from '@stoa/service';
 import { banner, warningsOf } from '../banner.ts';
 import { assertUnused } from '../data-directory.ts';
@@ -14,8 +15,11 @@ import { onStopSignal } from '../signals.ts';
 import type { Telemetry, TelemetryOptions } from '../telemetry.ts';
 import { topologyOf } from '../topology.ts';
 
-/** How long a clean stop may take after the draining, before the process ends all the same. */
-const STOP_LIMIT_MS = 25_000;
+/**
+ * How long a clean stop may take after the draining, before the process ends all the same: the front's close, that of the services' own
+ * ports, and 5 s for the rest. Who kills the process must wait longer than this and the longest `DRAIN_MS`: deploy/.
+ */
+export const STOP_LIMIT_MS = 2 * CLOSE_MS + 5_000;
 
 /** Starts the chosen services in this process and prints where everything is. Returns when all of it is ready. */
 export async function start(environment: Environment): Promise<void> {
