@@ -16,6 +16,28 @@ test('whatever comes becomes a message that can be stored, and the same one when
   );
 });
 
+const dated = (occurredAt: string) => ({
+  ...{ id: '0198c6d2-4a5e-7c3a-9f00-000000000001', type: 'happened', version: 1, source: 'sender', key: 'a', occurredAt },
+  ...{ correlationId: '', traceparent: '', data: {} },
+});
+
+test.for([
+  '0000-01-01T00:00:00Z',
+  '2016-12-31T23:59:59+23:59',
+  '2016-12-31T23:59:59-16:00',
+  `2016-12-31T23:59:59.${'0'.repeat(200)}Z`,
+  '2016-12-31T23:59:59Z[Europe/Paris]',
+])('a time that Postgres would not take is a fault: %s', (occurredAt) => {
+  expect(readEnvelope(dated(occurredAt)).fault).toMatch(/^not a message: \/occurredAt/);
+});
+
+test.for(['2016-12-31T23:59:60Z', '2016-12-31t23:59:59.123456z', '1000-01-01T00:00:00+15:59', '9999-12-31T23:59:59.999Z'])(
+  'a time that Postgres takes is none: %s',
+  (occurredAt) => {
+    expect(readEnvelope(dated(occurredAt)).fault).toBeUndefined();
+  },
+);
+
 test('different contents have different ids', () => {
   expect(readEnvelope('a').message.id).not.toBe(readEnvelope('b').message.id);
 });

@@ -93,17 +93,70 @@ test.for<[string, unknown, RegExp]>([
   });
 });
 
-test('what Postgres does not take is kept with its data as text, and what comes with it is handled', async () => {
+test('what Postgres does not take is kept whole, as text, and what comes with it is handled', async () => {
   await using receiver = await openReceiver();
-  const deep = JSON.parse('['.repeat(50_000) + ']'.repeat(50_000));
-  await receiver.accept(message({ type: 'unheard-of', data: deep }), message());
+  const deep = message({ type: 'unheard-of', data: JSON.parse('['.repeat(50_000) + ']'.repeat(50_000)) });
+  await receiver.accept(deep, message());
   await eventually(async () => {
     expect(await receiver.rows()).toMatchObject([
-      { status: 'dead', data: JSON.stringify(deep), reason: expect.stringMatching(/stack depth/) },
+      {
+        consumer: 'unrouted',
+        status: 'dead',
+        type: 'unreadable',
+        data: JSON.stringify(deep),
+        reason: expect.stringMatching(/stack depth/),
+      },
       { consumer: 'on-happened', status: 'done' },
     ]);
   });
 });
+
+test('what is nested too deep for the engine itself is kept whole too', async () => {
+  await using receiver = await openReceiver();
+  const text = `${'[{},'.repeat(200_000)}1${']'.repeat(200_000)}`;
+  await receiver.accept(message({ data: JSON.parse(text) }), JSON.parse(text), message());
+  await eventually(async () => {
+    const rows = await receiver.rows();
+    expect(rows).toMatchObject([{ consumer: 'unrouted' }, { consumer: 'unrouted' }, { consumer: 'on-happened', status: 'done' }]);
+    for (const { data } of rows.slice(0, 2)) expect(String(data)).toContain(text);
+  });
+});
+
+test.for([
+  ['type', 'unheard-of', "new.type = 'unheard-of'"],
+  ['version', 7, 'new.version = 7'],
+  ['source', 'odd', "new.source = 'odd'"],
+  ['key', 'odd', "new.key = 'odd'"],
+  ['occurredAt', '1999-01-01T00:00:00Z', "new.occurred_at < '2000-01-01'"],
+  ['correlationId', 'odd', "new.correlation_id = 'odd'"],
+  ['traceparent', 'odd', "new.traceparent = 'odd'"],
+  ['tracestate', 'odd', "new.tracestate = 'odd'"],
+  ['data', { key: 'a', n: 13 }, "json_typeof(new.data) = 'object' and new.data->>'n' = '13'"],
+])(
+  'whatever it is that Postgres does not take, the message is kept once, and keeps no other out: %s',
+  async ([field, value, condition]) => {
+    await using fixture = await testDatabase<unknown>({
+      sources: [{ name: 'messaging', directory: messagingMigrations }],
+      leftoversExpected: 'pending, as nothing works here',
+    });
+    const { query } = fixture.database;
+    await sql`create function refuse() returns trigger language plpgsql as ${sql.lit(`begin raise exception 'odd' using errcode = '22008'; end`)}`.execute(
+      query,
+    );
+    await sql`create trigger refusing before insert on inbox for each row when (${sql.raw(String(condition))}) execute function refuse()`.execute(
+      query,
+    );
+    const { accept } = createInbox(query, [onHappened], silent);
+    const [odd, other] = [message({ [String(field)]: value }), message()];
+    await accept([odd, other]);
+    await accept([odd, other]);
+    const { rows } = await sql`select consumer, status, message_id, reason, data from inbox order by id`.execute(query);
+    expect(rows).toEqual([
+      { consumer: 'unrouted', status: 'dead', message_id: odd.id, reason: 'the database does not take it: odd', data: JSON.stringify(odd) },
+      { consumer: 'on-happened', status: 'pending', message_id: other.id, reason: null, data: other.data },
+    ]);
+  },
+);
 
 test.for(['57014', '40P01', '55P03', '25006', '58030'])(
   'SQLSTATE %s buries nothing: the messages arrive once when they come again',

@@ -2,11 +2,15 @@ import type { Logger } from '@stoa/service';
 import { type Kysely, sql } from 'kysely';
 import type { Accept } from './broker.ts';
 import { findFault } from './check.ts';
-import { readEnvelope } from './envelope.ts';
+import { readEnvelope, toUnreadable } from './envelope.ts';
+import { jsonText } from './json-text.ts';
 import type { Consumer, Message } from './types.ts';
 
 /** Keeps what no consumer of the service takes, dead from the start; a replay routes it again. */
 export const UNROUTED = 'unrouted';
+
+/** Of what the database does not take, so much is kept: twice what the bus is given, and all that a statement can carry in any case. */
+const MOST_RESCUED = 16 * 1024 * 1024;
 
 /** A message as one consumer is to get it. With a reason it is dead from the start. */
 interface NewRow {
@@ -36,15 +40,19 @@ export function createInbox<Schema>(db: Kysely<Schema>, consumers: readonly Cons
     });
   }
 
-  /** One row that Postgres does not take must neither keep the others out nor be lost: its data is kept as text. */
+  /** One row that Postgres does not take must neither keep the others out nor be lost. */
   async function insertOneByOne(rows: readonly NewRow[]): Promise<void> {
     for (const row of rows) {
       try {
         await insertRows(db, [row]);
       } catch (error) {
         if (!isCausedByRow(error)) throw error;
-        const reason = `the database does not take it: ${error instanceof Error ? error.message : String(error)}`;
-        await insertRows(db, [{ ...row, message: { ...row.message, data: JSON.stringify(row.message.data) }, reason }]);
+        const rescued = rescue(row, error);
+        log.error(
+          { messageId: row.message.id, consumer: row.consumer, reason: rescued.reason },
+          'message is dead: it cannot be stored as it is',
+        );
+        await insertRows(db, [rescued]);
       }
     }
   }
@@ -79,8 +87,15 @@ export function findMisfit<Schema>({ event }: Consumer<Schema>, { version, data 
  * `true` when a repeat would fail the same way: SQLSTATE classes 22 (data), 23 (constraint) and 54 (limit). After every other error,
  * a time-out or a deadlock say, the message is to come again.
  */
-const isCausedByRow = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' && /^(22|23|54)...$/.test(error.code);
+const isCausedByRow = (error: unknown): error is Error =>
+  error instanceof RangeError ||
+  (error instanceof Error && 'code' in error && typeof error.code === 'string' && /^(22|23|54)...$/.test(error.code));
+
+/** Keeps the whole message as text. Only its id, which is known to be a UUID, stays where it was: a redelivery is then recognised. */
+function rescue({ message }: NewRow, error: Error): NewRow {
+  const text = jsonText(message).slice(0, MOST_RESCUED);
+  return { consumer: UNROUTED, message: toUnreadable(message.id, text), reason: `the database does not take it: ${error.message}` };
+}
 
 /** One statement; a message that a consumer already has is left as it is. The order of the rows becomes the order of their ids. */
 async function insertRows<Schema>(db: Kysely<Schema>, rows: readonly NewRow[]): Promise<void> {
