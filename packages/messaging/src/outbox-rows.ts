@@ -30,6 +30,9 @@ const firstOfKey = sql`not exists (
     and earlier.sent_at is null and earlier.parked_at is null and earlier.retry_at is not null
     and (earlier.attempts > 0 or earlier.replays = 0 or earlier.retry_at <= now()))`;
 
+/** The name of a row's route, as `nameOfRoute` makes it. */
+const route = sql`type || ' to ' || array_to_string(subscribers, ', ')`;
+
 /** The statements of the relay. `Db` may be any database that has the messaging tables. */
 export function createOutboxRows<Schema>(source: string, db: Kysely<Schema>) {
   const toRow = ({ id, attempts, subscribers, message_id, occurred_at, correlation_id, ...rest }: Columns): OutboxRow => ({
@@ -60,11 +63,11 @@ export function createOutboxRows<Schema>(source: string, db: Kysely<Schema>) {
       return rows.map(toRow);
     },
 
-    /** Rows whose next try is due, at most one of each key, without those of types that wait for a subscriber. */
-    async due(limit: number, waitingTypes: readonly string[]): Promise<OutboxRow[]> {
+    /** Rows whose next try is due, at most one of each key, without those of routes that wait for a subscriber. */
+    async due(limit: number, waitingRoutes: readonly string[]): Promise<OutboxRow[]> {
       const { rows } = await sql<Columns>`
         select ${columns} from outbox
-        where sent_at is null and parked_at is null and retry_at <= now() and type <> all(${waitingTypes}::text[]) and ${firstOfKey}
+        where sent_at is null and parked_at is null and retry_at <= now() and ${route} <> all(${waitingRoutes}::text[]) and ${firstOfKey}
         order by id limit ${limit}`.execute(db);
       return rows.map(toRow);
     },
@@ -87,12 +90,11 @@ export function createOutboxRows<Schema>(source: string, db: Kysely<Schema>) {
     },
 
     /** Milliseconds until the next row that waits is due, if any does. */
-    async nextDueMs(waitingTypes: readonly string[]): Promise<number | undefined> {
+    async nextDueMs(waitingRoutes: readonly string[]): Promise<number | undefined> {
       const { rows } = await sql<{ ms: number | null }>`
         select extract(epoch from min(retry_at) - now())::float8 * 1000 as ms from outbox
-        where sent_at is null and parked_at is null and retry_at is not null and type <> all(${waitingTypes}::text[]) and ${firstOfKey}`.execute(
-        db,
-      );
+        where sent_at is null and parked_at is null and retry_at is not null and ${route} <> all(${waitingRoutes}::text[])
+          and ${firstOfKey}`.execute(db);
       return rows[0]?.ms ?? undefined;
     },
   };

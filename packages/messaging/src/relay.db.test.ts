@@ -1,10 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { uuidv7 } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
-import { sql } from 'kysely';
+import { type KyselyPlugin, sql } from 'kysely';
 import { expect, test } from 'vitest';
 import type { Broker, Outgoing, Rejection } from './broker.ts';
 import { createOutbox } from './outbox.ts';
-import { happened } from './testing/copies.ts';
+import { createRelay } from './relay.ts';
+import { defaultSettings } from './settings.ts';
+import { happened, silent } from './testing/copies.ts';
 import { openPipeline, type Pipeline } from './testing/pipeline.ts';
 import { createTestBus } from './testing/test-bus.ts';
 
@@ -145,4 +148,59 @@ test('many messages for somebody who is not there do not keep the others from le
     const { rows } = await sql`select type from outbox where sent_at is not null`.execute(pipeline.sender.database.query);
     expect(rows).toEqual([{ type: 'audited' }]);
   });
+});
+
+/** Rejects what is for somebody who is gone. */
+const rejectGone = (outgoing: readonly Outgoing[]): Rejection[] =>
+  outgoing
+    .filter(({ subscribers }) => subscribers.includes('gone'))
+    .map(({ message: { id } }) => ({ id, reason: 'unroutable', detail: 'gone is not there' }));
+
+test('a row for somebody who is gone keeps no other of its type from leaving at once', async () => {
+  await using pipeline = await openPipeline('the row for who is gone');
+  const { broker, taken } = recorder(rejectGone);
+  const sender = await pipeline.startSender(broker);
+  await pipeline.sender.database.transaction((tx) =>
+    createOutbox('sender', tx).append({ ...happened, subscribers: ['receiver', 'gone'] }, { key: 'old', n: 0 }),
+  );
+  for (let n = 1; n <= 20; n++) {
+    await pipeline.append({ key: `new ${n}`, n });
+    await eventually(() => expect(taken).toHaveLength(n));
+    expect((await sender.health())[0]?.detail).toBe('happened waits: gone is not there');
+  }
+  const { rows } = await sql`select data->>'n' as n from outbox where retry_at is not null`.execute(pipeline.sender.database.query);
+  expect(rows).toEqual([{ n: '0' }]);
+});
+
+test('a wait that ends while the relay asks how long to sleep is not slept over', async () => {
+  await using pipeline = await openPipeline();
+  const { database } = pipeline.sender;
+  let isOpen = false;
+  const { broker, taken } = recorder((outgoing) =>
+    isOpen ? [] : outgoing.map(({ message: { id } }) => ({ id, reason: 'unroutable', detail: 'nobody is there' })),
+  );
+  /** Answers that question later than a wait lasts at first. */
+  const asks = new WeakSet<object>();
+  const slowly: KyselyPlugin = {
+    transformQuery({ node, queryId }) {
+      if (JSON.stringify(node).includes('min(retry_at)')) asks.add(queryId);
+      return node;
+    },
+    async transformResult({ result, queryId }) {
+      if (asks.has(queryId)) {
+        isOpen = true;
+        await delay(400);
+      }
+      return result;
+    },
+  };
+  const relay = createRelay({
+    ...{ service: 'sender', broker, log: silent, instanceId: 'only', published: () => {} },
+    database: { ...database, query: database.query.withPlugin(slowly) },
+    settings: { ...defaultSettings, pollMs: 60_000 },
+  });
+  await pipeline.append({ key: 'a', n: 1 });
+  await relay.start();
+  await eventually(() => expect(taken).toEqual([1]));
+  await relay.stop();
 });

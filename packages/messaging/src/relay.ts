@@ -6,7 +6,7 @@ import { startLoop } from './loop.ts';
 import { publishInSpans } from './message-spans.ts';
 import { createOutboxRows, type OutboxRow } from './outbox-rows.ts';
 import type { MessagingSettings } from './settings.ts';
-import { createWaitingTypes } from './waiting-types.ts';
+import { createWaitingRoutes, type Route } from './waiting-routes.ts';
 
 /** A bus that is away is asked again soon: it counts for nothing, and everybody waits for it. */
 const BROKER_BACKOFF: Backoff = { firstMs: 100, longestMs: 10_000 };
@@ -34,20 +34,22 @@ export interface Relay {
  */
 export function createRelay<Schema>({ service, database, broker, log, instanceId, settings, published }: RelayOptions<Schema>): Relay {
   const rows = createOutboxRows(service, database.query);
-  const waiting = createWaitingTypes(log);
+  const waiting = createWaitingRoutes(log);
   let failure: string | undefined;
   let wake = (): void => {};
   const stops: (() => Promise<void>)[] = [];
 
   async function step(): Promise<number> {
-    const due = await rows.due(settings.relayBatch, waiting.types());
-    const [held, fresh] = split(await rows.fresh(settings.relayBatch), ({ message }) => waiting.has(message.type));
+    const asleep = waiting.at(performance.now());
+    const due = await rows.due(settings.relayBatch, asleep.names);
+    const [held, fresh] = split(await rows.fresh(settings.relayBatch), (row) => asleep.has(routeOf(row)));
     await rows.setAside(held.map(({ id }) => id));
     if (due.length + fresh.length > 0) await send([...due, ...fresh]);
     failure = undefined;
     if (due.length + fresh.length + held.length > 0) return 0;
-    const next = (await rows.nextDueMs(waiting.types())) ?? Number.POSITIVE_INFINITY;
-    return Math.max(1, Math.min(settings.pollMs, next, waiting.nextMs()));
+    // A route is left out of this, and waited for: both as it was at the beginning, or one that ends its wait meanwhile is in neither.
+    const next = (await rows.nextDueMs(asleep.names)) ?? Number.POSITIVE_INFINITY;
+    return Math.max(1, Math.min(settings.pollMs, next, asleep.until - performance.now()));
   }
 
   /** Sends the first row of each key together, then the second ones, and so on; a key whose row was rejected goes no further. */
@@ -59,9 +61,9 @@ export function createRelay<Schema>({ service, database, broker, log, instanceId
         const refusals = await publishInSpans(first, (outgoing) => broker.publish(outgoing));
         const rejections = new Map(refusals.map((rejection) => [rejection.id, rejection]));
         const [rejected, taken] = split(first, ({ message }) => rejections.has(message.id));
-        for (const { id, message } of taken) {
-          sent.push(id);
-          waiting.delete(message.type);
+        for (const row of taken) {
+          sent.push(row.id);
+          waiting.delete(routeOf(row));
         }
         await reject(rejected, rejections);
         const stuck = new Set(rejected.map(({ message }) => message.key));
@@ -74,13 +76,14 @@ export function createRelay<Schema>({ service, database, broker, log, instanceId
   }
 
   async function reject(rejected: readonly OutboxRow[], rejections: ReadonlyMap<string, Rejection>): Promise<void> {
+    const now = performance.now();
     const unroutable: number[] = [];
     for (const row of rejected) {
       const { reason, detail } = rejections.get(row.message.id) as Rejection;
       if (reason === 'refused') await countRefusal(row, detail);
       else {
         unroutable.push(row.id);
-        waiting.add(row.message.type, detail);
+        waiting.add(routeOf(row), detail, now);
       }
     }
     await rows.setAside(unroutable);
@@ -120,6 +123,8 @@ export function createRelay<Schema>({ service, database, broker, log, instanceId
     trouble: () => failure ?? waiting.describe(),
   };
 }
+
+const routeOf = ({ message, subscribers }: OutboxRow): Route => ({ type: message.type, subscribers });
 
 function split<T>(items: readonly T[], belongs: (item: T) => boolean): [T[], T[]] {
   const { yes = [], no = [] } = Object.groupBy(items, (item) => (belongs(item) ? 'yes' : 'no'));
