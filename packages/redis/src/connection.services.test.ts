@@ -95,6 +95,28 @@ test('one that hangs costs the first command half a second, and those behind it 
   expect(said()).toEqual(['Redis is away', 'Redis is back']);
 });
 
+test('however many find that it hangs, the connection is given up once', async () => {
+  const server = await serverOf();
+  const { redis, said } = connectTo(server.url);
+  await redis.ready();
+  let told = 0;
+  redis.client.on('error', () => void (told += 1));
+  const warnings: Error[] = [];
+  const warned = (warning: Error) => void warnings.push(warning);
+  process.on('warning', warned);
+  ends.push(async () => void process.off('warning', warned));
+  server.freeze();
+  const commands = await Promise.allSettled(Array.from({ length: 200 }, () => redis.client.echo('anybody')));
+  expect(new Set(commands.map(({ status }) => status))).toEqual(new Set(['rejected']));
+  expect(told).toBe(1);
+  await isAway(redis);
+  server.thaw();
+  await isThere(redis);
+  await echo(redis);
+  expect(warnings).toEqual([]);
+  expect(said()).toEqual(['Redis is away', 'Redis is back']);
+});
+
 test('an answer that came in time counts, even if this process was too busy to read it', async () => {
   const server = await serverOf();
   const { redis } = connectTo(server.url);

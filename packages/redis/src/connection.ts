@@ -1,8 +1,7 @@
 import type { HealthPart, Logger } from '@stoa/service';
-import { type Command, Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { BoundedRedis } from './bounded-redis.ts';
 
-/** Who waits longer for an answer does better without Redis. */
-const ANSWER_WITHIN_MS = 500;
 const CONNECT_WITHIN_MS = 2_000;
 /** The longest pause between two tries to connect. */
 const LONGEST_PAUSE_MS = 1_000;
@@ -71,25 +70,4 @@ export function connectRedis({ url, log }: ConnectRedisOptions): RedisConnection
       client.disconnect();
     },
   };
-}
-
-class BoundedRedis extends Redis {
-  // Not ioredis' own `commandTimeout`: it takes an answer that nobody has read yet, as this process was busy, for one that is missing.
-  override sendCommand(command: Command, stream?: Parameters<Redis['sendCommand']>[1]): unknown {
-    const late = () => {
-      const error = new Error(`no answer within ${ANSWER_WITHIN_MS} ms`);
-      command.reject(error);
-      this.emit('error', error);
-      this.disconnect(true);
-    };
-    let isLate: NodeJS.Immediate | undefined;
-    // What has arrived is read between the two.
-    const timer = setTimeout(() => (isLate = setImmediate(late)), ANSWER_WITHIN_MS);
-    const answered = () => {
-      clearTimeout(timer);
-      clearImmediate(isLate);
-    };
-    command.promise.then(answered, answered);
-    return super.sendCommand(command, stream);
-  }
 }
