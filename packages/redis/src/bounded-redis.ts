@@ -2,15 +2,19 @@ import { type Command, Redis, type RedisOptions } from 'ioredis';
 
 /** Who waits longer for an answer does better without Redis. */
 const ANSWER_WITHIN_MS = 500;
+/** What a server says that is no primary, or that has nothing yet. Before Redis 7 a script's refusal stands within another error. */
+const NO_PRIMARY = /^(READONLY|MASTERDOWN|LOADING) | -READONLY /;
 
 /**
- * A client whose commands have an end. A connection that does not answer in time is given up: once, however many commands find it.
+ * A client whose commands have an end. A connection that does not answer in time, or whose server has become a replica, is given up, so
+ * that the next one finds who is there now: once, however many commands find it.
  */
 export class BoundedRedis extends Redis {
   #isGivenUp = false;
 
-  constructor(url: string, options: Omit<RedisOptions, 'replyMapping'>) {
-    super(url, options);
+  constructor(url: string, options: Omit<RedisOptions, 'replyMapping' | 'reconnectOnError'>) {
+    // Rejected, not sent again.
+    super(url, { ...options, reconnectOnError: (error) => NO_PRIMARY.test(error.message) && this.#isFirstToGiveUp(error) });
     this.on('connect', () => {
       this.#isGivenUp = false;
     });

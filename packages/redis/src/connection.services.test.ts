@@ -9,7 +9,7 @@ import { createLog } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
 import { afterAll, expect, test } from 'vitest';
 import { connectRedis, type RedisConnection } from './index.ts';
-import { startRedisServer } from './testing/index.ts';
+import { failOver, startRedisServer } from './testing/index.ts';
 
 const ends: (() => PromiseLike<void>)[] = [];
 afterAll(async () => {
@@ -114,6 +114,52 @@ test('however many find that it hangs, the connection is given up once', async (
   await isThere(redis);
   await echo(redis);
   expect(warnings).toEqual([]);
+  expect(said()).toEqual(['Redis is away', 'Redis is back']);
+});
+
+test('a primary that has become a replica is away, also to who asks nothing of it; told once, and taken up when it is one again', async () => {
+  const [server, successor] = [await serverOf(), await serverOf()];
+  const { redis, said } = connectTo(server.url);
+  expect(await redis.ready()).toBe(true);
+  const attempts: number[] = [];
+  redis.client.on('connect', () => void attempts.push(performance.now()));
+  await failOver(server, successor);
+  await isAway(redis);
+  await eventually(async () => {
+    await expect(redis.client.set('written', 'yes')).rejects.toThrow();
+    expect(attempts.length).toBeGreaterThan(8);
+  });
+  const [before = 0, last = 0] = attempts.slice(-2);
+  expect(last - before, 'it is asked ever less often').toBeGreaterThan(200);
+  expect(redis.health()).toMatchObject({ ok: false, detail: expect.stringContaining('READONLY') });
+  await server.lead();
+  await isThere(redis);
+  expect(await redis.client.set('written', 'yes')).toBe('OK');
+  expect(said()).toEqual(['Redis is away', 'Redis is back']);
+});
+
+test('the first command that a replica refuses gives the connection up, and none is sent again', async () => {
+  const server = await serverOf();
+  const { redis } = connectTo(server.url);
+  await redis.ready();
+  await server.command('replicaof', '127.0.0.1', '1');
+  const under = Array.from({ length: 20 }, () => redis.client.incr('counted'));
+  for (const { status } of await Promise.allSettled(under)) expect(status).toBe('rejected');
+  await isAway(redis);
+  await server.lead();
+  await isThere(redis);
+  expect(await redis.client.get('counted')).toBeNull();
+});
+
+test('one that takes no writes is told as away, whatever it still answers', async () => {
+  const server = await serverOf();
+  const { redis, said } = connectTo(server.url);
+  await redis.ready();
+  await server.command('config', 'set', 'maxmemory', '1');
+  await isAway(redis);
+  expect(redis.health()).toMatchObject({ ok: false, detail: expect.stringContaining('OOM') });
+  await server.command('config', 'set', 'maxmemory', '0');
+  await isThere(redis);
   expect(said()).toEqual(['Redis is away', 'Redis is back']);
 });
 

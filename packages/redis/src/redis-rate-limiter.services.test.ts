@@ -5,7 +5,7 @@ import { createLog, systemClock } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectRedis, createRedisRateLimiter } from './index.ts';
-import { type RedisServer, startRedisServer } from './testing/index.ts';
+import { failOver, type RedisServer, startRedisServer } from './testing/index.ts';
 
 const policy = { name: 'tries', limit: 3, windowSeconds: 3_600 };
 const ends: (() => PromiseLike<void>)[] = [];
@@ -68,18 +68,23 @@ describe('in Redis', () => {
 
 describe('while Redis is away', () => {
   let server: RedisServer;
+  let successor: RedisServer;
   beforeAll(async () => {
-    server = await startRedisServer();
-    ends.push(() => server[Symbol.asyncDispose]());
+    [server, successor] = await Promise.all([startRedisServer(), startRedisServer()]);
+    ends.push(
+      () => server[Symbol.asyncDispose](),
+      () => successor[Symbol.asyncDispose](),
+    );
   });
 
   const breaks = {
     stopped: { begin: () => server.stop(), end: () => server.start() },
     killed: { begin: () => server.kill(), end: () => server.start() },
     frozen: { begin: async () => server.freeze(), end: async () => server.thaw() },
+    'a replica since a failover': { begin: () => failOver(server, successor), end: () => server.lead() },
   };
 
-  test.each(['stopped', 'killed', 'frozen'] as const)(
+  test.each(['stopped', 'killed', 'frozen', 'a replica since a failover'] as const)(
     '%s: each process counts for itself, and together again when it is back',
     async (how) => {
       const [one, other] = [await limiterAt(server.url), await limiterAt(server.url)];

@@ -1,7 +1,7 @@
 import { serviceCredential } from '@stoa/auth';
 import { createMemoryRateLimiter } from '@stoa/http';
 import { connectRedis, createRedisRateLimiter } from '@stoa/redis';
-import { type RedisServer, startRedisServer } from '@stoa/redis/testing';
+import { failOver, type RedisServer, startRedisServer } from '@stoa/redis/testing';
 import { createLog, systemClock } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -9,6 +9,8 @@ import { basic, type Person, somebody, tally, times, type UsersUnderTest, usersU
 
 /** Two copies of the service on one database and one Redis, each with connections of its own, as two processes have. */
 let server: RedisServer;
+/** What takes its place in a failover. */
+let successor: RedisServer;
 let users: UsersUnderTest;
 let copies: readonly Pick<UsersUnderTest, 'http'>[];
 const ends: (() => PromiseLike<void>)[] = [];
@@ -23,8 +25,11 @@ async function shared() {
 }
 
 beforeAll(async () => {
-  server = await startRedisServer();
-  ends.push(() => server[Symbol.asyncDispose]());
+  [server, successor] = await Promise.all([startRedisServer(), startRedisServer()]);
+  ends.push(
+    () => server[Symbol.asyncDispose](),
+    () => successor[Symbol.asyncDispose](),
+  );
   users = await usersUnderTest({ REGISTRATIONS_PER_HOUR: '0', RESENDS_PER_HOUR: '4' }, await shared());
   ends.push(() => users[Symbol.asyncDispose]());
   const other = await users.another(await shared());
@@ -109,24 +114,32 @@ describe('over two copies', () => {
 });
 
 describe('while Redis is away', () => {
-  test('codes are refused with 503 and Retry-After, all else goes on, and the copy stays ready; back, codes work unaided', async () => {
-    const person = await users.registered();
-    await server.kill();
-    await eventually(async () => expect((await mint(0, (await users.requestsOf(person)).at(-1) ?? '')).statusCode).toBe(503));
-    const refused = [await activate(1, person, person.code), await mint(1, (await users.requestsOf(person)).at(-1) ?? '')];
-    expect(refused.map((answer) => [answer.statusCode, answer.json().code, answer.headers['retry-after']])).toEqual([
-      [503, 'codes_unavailable', '2'],
-      [503, 'codes_unavailable', '2'],
-    ]);
-    expect((await post(0, '/v1/users', somebody())).statusCode).toBe(201);
-    expect((await resend(1, person)).statusCode).toBe(202);
-    expect((await activate(1, somebody(), '0000')).json().code, 'and is counted').toBe('invalid_credentials');
-    expect((await users.http.inject('/health/ready')).statusCode).toBe(200);
+  const breaks = {
+    killed: { begin: () => server.kill(), end: () => server.start() },
+    'a replica since a failover': { begin: () => failOver(server, successor), end: () => server.lead() },
+  };
 
-    await server.start();
-    const [requestId = ''] = (await users.requestsOf(person)).slice(-1);
-    for (const copy of [0, 1]) await eventually(async () => expect((await mint(copy, requestId)).statusCode).toBe(200));
-    const { code } = (await mint(0, requestId)).json();
-    expect((await activate(1, person, code)).statusCode).toBe(200);
-  });
+  test.each(['killed', 'a replica since a failover'] as const)(
+    '%s: codes are refused with 503 and Retry-After, all else goes on, and the copy stays ready; back, codes work unaided',
+    async (how) => {
+      const person = await users.registered();
+      await breaks[how].begin();
+      await eventually(async () => expect((await mint(0, (await users.requestsOf(person)).at(-1) ?? '')).statusCode).toBe(503));
+      const refused = [await activate(1, person, person.code), await mint(1, (await users.requestsOf(person)).at(-1) ?? '')];
+      expect(refused.map((answer) => [answer.statusCode, answer.json().code, answer.headers['retry-after']])).toEqual([
+        [503, 'codes_unavailable', '2'],
+        [503, 'codes_unavailable', '2'],
+      ]);
+      expect((await post(0, '/v1/users', somebody())).statusCode).toBe(201);
+      expect((await resend(1, person)).statusCode).toBe(202);
+      expect((await activate(1, somebody(), '0000')).json().code, 'and is counted').toBe('invalid_credentials');
+      expect((await users.http.inject('/health/ready')).statusCode).toBe(200);
+
+      await breaks[how].end();
+      const [requestId = ''] = (await users.requestsOf(person)).slice(-1);
+      for (const copy of [0, 1]) await eventually(async () => expect((await mint(copy, requestId)).statusCode).toBe(200));
+      const { code } = (await mint(0, requestId)).json();
+      expect((await activate(1, person, code)).statusCode).toBe(200);
+    },
+  );
 });

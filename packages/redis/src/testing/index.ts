@@ -1,1 +1,1 @@
-export { type RedisServer, startRedisServer } from './redis-server.ts';
+export { failOver, type RedisServer, startRedisServer } from './redis-server.ts';
