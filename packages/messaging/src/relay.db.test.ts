@@ -204,3 +204,26 @@ test('a wait that ends while the relay asks how long to sleep is not slept over'
   await eventually(() => expect(taken).toEqual([1]));
   await relay.stop();
 });
+
+test('what waits for a subscriber holds up the later rows of its key, of whatever type', async () => {
+  await using pipeline = await openPipeline();
+  let isOpen = false;
+  const { broker, taken } = recorder((outgoing) => (isOpen ? [] : rejectGone(outgoing)));
+  await pipeline.startSender(broker);
+  const appendAll = (...items: readonly (readonly [key: string, n: number, to: 'receiver' | 'gone'])[]) =>
+    pipeline.sender.database.transaction(async (tx) => {
+      const outbox = createOutbox('sender', tx);
+      for (const [key, n, to] of items) await outbox.append({ ...happened, name: `for-${to}`, subscribers: [to] }, { key, n });
+    });
+  // From here on the route waits, between one try and the next.
+  await appendAll(['first', 0, 'gone'], ['marker', 1, 'receiver']);
+  await eventually(() => expect(taken).toEqual([1]));
+  await appendAll(['k', 2, 'gone'], ['k', 3, 'receiver'], ['k', 4, 'gone'], ['l', 5, 'receiver'], ['l', 6, 'gone'], ['l', 7, 'receiver']);
+  await appendAll(['k', 8, 'gone'], ['k', 9, 'receiver'], ['other', 10, 'receiver']);
+  await eventually(() => expect(taken).toEqual([1, 5, 10]));
+  isOpen = true;
+  await eventually(async () => expect(await unsent(pipeline)).toEqual([]), { timeoutMs: 15_000 });
+  expect(taken.filter((n) => [2, 3, 4, 8, 9].includes(n))).toEqual([2, 3, 4, 8, 9]);
+  expect(taken.filter((n) => [5, 6, 7].includes(n))).toEqual([5, 6, 7]);
+  expect(taken).toHaveLength(11);
+});

@@ -6,7 +6,7 @@ import { startLoop } from './loop.ts';
 import { publishInSpans } from './message-spans.ts';
 import { createOutboxRows, type OutboxRow } from './outbox-rows.ts';
 import type { MessagingSettings } from './settings.ts';
-import { createWaitingRoutes, type Route } from './waiting-routes.ts';
+import { type Asleep, createWaitingRoutes, type Route } from './waiting-routes.ts';
 
 /** A bus that is away is asked again soon: it counts for nothing, and everybody waits for it. */
 const BROKER_BACKOFF: Backoff = { firstMs: 100, longestMs: 10_000 };
@@ -42,7 +42,7 @@ export function createRelay<Schema>({ service, database, broker, log, instanceId
   async function step(): Promise<number> {
     const asleep = waiting.at(performance.now());
     const due = await rows.due(settings.relayBatch, asleep.names);
-    const [held, fresh] = split(await rows.fresh(settings.relayBatch), (row) => asleep.has(routeOf(row)));
+    const { held, fresh } = holdBack(await rows.fresh(settings.relayBatch), asleep);
     await rows.setAside(held.map(({ id }) => id));
     if (due.length + fresh.length > 0) await send([...due, ...fresh]);
     failure = undefined;
@@ -122,6 +122,29 @@ export function createRelay<Schema>({ service, database, broker, log, instanceId
     },
     trouble: () => failure ?? waiting.describe(),
   };
+}
+
+/**
+ * What of `batch` goes no further: the rows whose route waits, and those behind them in their key. Of each key only a first row is `held`, to
+ * be set aside; what is behind it, or behind one that leaves now, stays as it is, so that rows set aside never overtake those before them.
+ */
+function holdBack(batch: readonly OutboxRow[], asleep: Asleep): { held: OutboxRow[]; fresh: OutboxRow[] } {
+  const held: OutboxRow[] = [];
+  const fresh: OutboxRow[] = [];
+  const stuck = new Set<string>();
+  const leaving = new Set<string>();
+  for (const row of batch) {
+    const { key } = row.message;
+    if (stuck.has(key)) continue;
+    if (asleep.has(routeOf(row))) {
+      stuck.add(key);
+      if (!leaving.has(key)) held.push(row);
+    } else {
+      leaving.add(key);
+      fresh.push(row);
+    }
+  }
+  return { held, fresh };
 }
 
 const routeOf = ({ message, subscribers }: OutboxRow): Route => ({ type: message.type, subscribers });
