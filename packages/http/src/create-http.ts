@@ -129,10 +129,9 @@ export async function createHttp(options: HttpOptions): Promise<Http> {
   const declaredRoutes: DeclaredRoute[] = [];
   http.decorate('declaredRoutes', declaredRoutes);
   http.addHook('onRoute', ({ url, method, config }) => {
-    const { cache, waitSeconds } = config ?? {};
-    declaredRoutes.push(
-      ...[method].flat().map((each) => ({ method: each, url, ...(cache && { cache }), ...(waitSeconds && { waitSeconds }) })),
-    );
+    const { cache, idempotent, waitSeconds } = config ?? {};
+    const declared = { url, ...(cache && { cache }), ...(idempotent && { idempotent }), ...(waitSeconds && { waitSeconds }) };
+    declaredRoutes.push(...[method].flat().map((each) => ({ method: each, ...declared })));
   });
   http.setValidatorCompiler(createValidatorCompiler());
   const openEdge = installEdge(http, name, createRequestLog(log, metrics));

@@ -381,3 +381,8 @@ test('the description names the header, the refusals and the mark of a repeat', 
     422: { description: expect.stringContaining('idempotency_key_reused') },
   });
 });
+
+test('the gateway is told which routes honour a key', () => {
+  expect(http.declaredRoutes).toContainEqual({ method: 'POST', url: '/v1/things', idempotent: true });
+  expect(http.declaredRoutes).toContainEqual({ method: 'GET', url: '/health/live' });
+});

@@ -4,6 +4,7 @@ export interface DeclaredRoute {
   readonly method: string;
   readonly url: string;
   readonly cache?: CacheRule;
+  readonly idempotent?: true;
   readonly waitSeconds?: number;
 }
 

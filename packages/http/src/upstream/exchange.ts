@@ -16,7 +16,7 @@ export interface UpstreamRequest {
   readonly headers: string[];
   /** What is iterated is sent as it comes; the rest can be sent again. */
   readonly body?: string | Buffer | AsyncIterable<Buffer> | undefined;
-  /** Whether it carries an `Idempotency-Key`. */
+  /** Whether it carries an `Idempotency-Key` that its route honours. */
   readonly hasKey?: boolean;
   /** How long the head of the answer may take, over all repeats. To about half a second. */
   readonly headMs?: number | undefined;

@@ -7,7 +7,7 @@ export const isBroken = (code: string | undefined): boolean => BROKEN.has(code ?
 
 export interface Attempt {
   readonly method: string;
-  /** Whether the request carries an `Idempotency-Key`. */
+  /** Whether the request carries an `Idempotency-Key` that its route honours. */
   readonly hasKey: boolean;
   /** Whether its body, if it has one, can be sent a second time. */
   readonly isReplayable: boolean;

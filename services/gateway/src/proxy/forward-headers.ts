@@ -29,6 +29,10 @@ export function forwardedHeaders(headers: IncomingHttpHeaders): string[] {
   return forwarded;
 }
 
+/** Whether a header of this name goes on. */
+export const isAmong = (forwarded: readonly string[], name: string): boolean =>
+  forwarded.some((each, index) => index % 2 === 0 && each === name);
+
 /** The headers of an answer that go on. */
 export function answerHeaders(headers: AnswerHeaders): OutgoingHttpHeaders {
   const named = namedIn(headers['connection']);

@@ -15,7 +15,7 @@ import {
 import { type AppError, type DeriveKey, type Logger, runInContext, type Span } from '@stoa/service';
 import type { FastifyReply, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify';
 import { endWhole } from '../end-whole.ts';
-import { answerHeaders, forwardedHeaders } from './forward-headers.ts';
+import { answerHeaders, forwardedHeaders, isAmong } from './forward-headers.ts';
 import { hasBody, isSmall, readBody, streamBody } from './read-body.ts';
 
 /** How long a service may wait until its answer begins; a route that waits on purpose adds to it. */
@@ -34,13 +34,20 @@ export const createProxy = (upstream: Upstream, derive: DeriveKey, log: Logger):
 });
 
 /** The hook that hands requests for a route to its service in another process, streamed in both directions. */
-export function proxyTo(proxy: ProxyTarget, { waitSeconds = 0 }: DeclaredRoute): onRequestHookHandler {
-  const headMs = HEAD_MS + waitSeconds * 1_000;
+export function proxyTo(proxy: ProxyTarget, { waitSeconds = 0, idempotent }: DeclaredRoute): onRequestHookHandler {
+  const terms: Terms = { headMs: HEAD_MS + waitSeconds * 1_000, honoursKeys: idempotent === true };
   return (request, reply, done) => {
     const edge = edgeOf(request.raw);
     edge.service = proxy.upstream.name;
-    new Passing(proxy, reply, edge, done).begin(request.raw, headMs);
+    new Passing(proxy, reply, edge, done).begin(request.raw, terms);
   };
+}
+
+/** What the route says of its requests. */
+interface Terms {
+  readonly headMs: number;
+  /** Whether a request with an `Idempotency-Key` may be sent again. */
+  readonly honoursKeys: boolean;
 }
 
 /** One request on its way through. As long as nothing was answered, an error is the gateway's to answer, as on a route of its own. */
@@ -65,28 +72,28 @@ class Passing implements Receiver {
     this.#refuse = refuse;
   }
 
-  begin(request: IncomingMessage, headMs: number): void {
+  begin(request: IncomingMessage, terms: Terms): void {
     this.#response.once('close', () => this.#leave());
-    if (!hasBody(request)) this.#send(request, headMs, undefined);
-    else if (isSmall(request)) readBody(request, (body) => this.#send(request, headMs, body));
+    if (!hasBody(request)) this.#send(request, terms, undefined);
+    else if (isSmall(request)) readBody(request, (body) => this.#send(request, terms, body));
     else
       this.#send(
         request,
-        headMs,
+        terms,
         streamBody(request, () => this.#leave()),
       );
   }
 
-  #send(request: IncomingMessage, headMs: number, body: Buffer | AsyncIterable<Buffer> | undefined): void {
+  #send(request: IncomingMessage, { headMs, honoursKeys }: Terms, body: Buffer | AsyncIterable<Buffer> | undefined): void {
     if (this.#response.destroyed) return;
     const { context, address } = this.#edge;
     const { method = 'GET', url = '/' } = request;
     this.#span = startCallSpan(context, this.#proxy.upstream.name, method);
     const headers = forwardedHeaders(request.headers);
+    const hasKey = honoursKeys && isAmong(headers, 'idempotency-key');
     headers.push('x-correlation-id', context.correlationId, 'traceparent', this.#span?.traceparent ?? context.traceparent);
     if (context.tracestate !== undefined) headers.push('tracestate', context.tracestate);
     headers.push(FORWARDED_HEADER, this.#proxy.forwarding(address));
-    const hasKey = request.headers['idempotency-key'] !== undefined;
     this.#sending = this.#proxy.upstream.send({ method, path: originForm(url), headers, body, hasKey, headMs }, this);
   }
 

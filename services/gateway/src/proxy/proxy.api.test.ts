@@ -64,7 +64,11 @@ beforeAll(async () => {
   wild = createServer((request, response) => misbehave(request, response));
   wild.listen(0, '127.0.0.1');
   await once(wild, 'listening');
-  const routes = [...['GET', 'HEAD', 'POST', 'PUT'].map((method) => ({ method, url: '/v1/wild' })), { method: 'GET', url: '/v1/wild/:id' }];
+  const routes = [
+    ...['GET', 'HEAD', 'POST', 'PUT'].map((method) => ({ method, url: '/v1/wild' })),
+    { method: 'GET', url: '/v1/wild/:id' },
+    { method: 'POST', url: '/v1/wild/kept', idempotent: true as const },
+  ];
   const gone = {
     url: 'http://127.0.0.1:1',
     routes: [
@@ -350,7 +354,22 @@ describe('a service that is away', () => {
     requests = 0;
     expect((await get('/v1/wild', { method: 'POST', body: '{}' })).status).toBe(503);
     requests = 0;
-    expect((await get('/v1/wild', { method: 'POST', body: '{}', headers: { 'idempotency-key': 'k' } })).status).toBe(200);
+    expect((await get('/v1/wild/kept', { method: 'POST', body: '{}' })).status).toBe(503);
+    requests = 0;
+    expect((await get('/v1/wild/kept', { method: 'POST', body: '{}', headers: { 'idempotency-key': 'k' } })).status).toBe(200);
+  });
+
+  test.for([
+    ['on a route that does not honour it', '/v1/wild', ''],
+    ['that is for this hop alone', '/v1/wild/kept', 'connection: idempotency-key\r\n'],
+  ])('a key %s makes nothing safe to repeat', async ([, path, connection]) => {
+    let requests = 0;
+    misbehave = (request) => {
+      requests += 1;
+      request.socket.destroy();
+    };
+    const head = `POST ${path} HTTP/1.1\r\n${connection}idempotency-key: k\r\ncontent-length: 2`;
+    expect([(await raw(head, '{}')).status, requests]).toEqual([503, 1]);
   });
 });
 
