@@ -3,6 +3,7 @@ import type { Logger } from '@stoa/service';
 import type { AsyncMessage } from 'rabbitmq-client';
 import { backoffMs } from '../backoff.ts';
 import type { Accept } from '../broker.ts';
+import { withinFarewell } from './connection.ts';
 
 /** One statement of the inbox takes this many at once; the server sends so many more meanwhile. */
 const MOST_MESSAGES = 200;
@@ -11,15 +12,17 @@ export const PREFETCH = 2 * MOST_MESSAGES;
 /** A burst gathers for this long before its first batch. */
 const GATHER_MS = 3;
 const BACKOFF = { firstMs: 100, longestMs: 5_000 };
-/** An inbox that cannot be reached for so long may be in reach of another process. */
-export const GIVE_UP_MS = 30_000;
+const SHORTEST_TRY_MS = 100;
+/** Of the time after which an inbox is given up: from then on it is said that it is in trouble. */
+const TROUBLE = 1 / 6;
 
 interface BatchesOptions {
   readonly accept: Accept;
   /** Acknowledges a delivery and all before it. */
   readonly acknowledge: (deliveryTag: number) => void;
-  /** Is called when the inbox could not be reached for long. */
+  /** Is called when the inbox has not taken a batch for `giveUpMs`, whether it failed or did not answer. */
   readonly giveUp: () => void;
+  readonly giveUpMs: number;
   readonly log: Logger;
 }
 
@@ -27,10 +30,12 @@ interface BatchesOptions {
  * Gathers deliveries and puts them into the inbox, one batch after the other. What is not accepted stays with us, unacknowledged, and is
  * tried again: given back to the server, it would come again at once, and behind what came after it.
  */
-export function createBatches({ accept, acknowledge, giveUp, log }: BatchesOptions) {
+export function createBatches({ accept, acknowledge, giveUp, giveUpMs, log }: BatchesOptions) {
   const ending = new AbortController();
   const waiting: AsyncMessage[] = [];
   let running: Promise<void> | undefined;
+  /** The batch that the inbox is to take. */
+  let inHand: { readonly since: number; problem?: string } | undefined;
 
   async function run(): Promise<void> {
     await pause(GATHER_MS);
@@ -43,18 +48,25 @@ export function createBatches({ accept, acknowledge, giveUp, log }: BatchesOptio
 
   /** @returns whether the inbox has them. */
   async function acceptAll(received: readonly unknown[]): Promise<boolean> {
-    const since = performance.now();
-    for (let failures = 1; ; failures += 1) {
+    const batch: typeof inHand = { since: performance.now() };
+    inHand = batch;
+    for (let failures = 1; !ending.signal.aborted; failures += 1) {
       try {
-        await accept(received);
+        await withinTime(Math.max(giveUpMs - elapsed(batch), SHORTEST_TRY_MS), accept(received));
+        inHand = undefined;
         return true;
       } catch (error) {
         if (failures === 1) log.warn({ err: error }, 'the inbox does not accept, will try until it does');
+        batch.problem = error instanceof Error ? error.message : String(error);
       }
-      if (performance.now() - since > GIVE_UP_MS) giveUp();
-      else await pause(backoffMs(BACKOFF, failures));
-      if (ending.signal.aborted) return false;
+      const pauseMs = backoffMs(BACKOFF, failures);
+      if (elapsed(batch) + pauseMs < giveUpMs) await pause(pauseMs);
+      else if (!ending.signal.aborted) {
+        ending.abort();
+        giveUp();
+      }
     }
+    return false;
   }
 
   const pause = (milliseconds: number): Promise<void> => delay(milliseconds, undefined, { signal: ending.signal }).catch(() => {});
@@ -67,12 +79,33 @@ export function createBatches({ accept, acknowledge, giveUp, log }: BatchesOptio
         running = undefined;
       });
     },
-    /** Resolves when the batch in hand is accepted and acknowledged, or has failed once more. Takes nothing any more. */
+    /** Why nothing goes into the inbox, when it has been so for a while. */
+    trouble(): string | undefined {
+      if (inHand === undefined || elapsed(inHand) < giveUpMs * TROUBLE) return undefined;
+      return `the inbox has not accepted for ${Math.round(elapsed(inHand) / 1_000)} s${inHand.problem === undefined ? '' : `: ${inHand.problem}`}`;
+    },
+    /**
+     * Resolves when the batch in hand is accepted and acknowledged, or has failed once more, or is not answered for long. Takes nothing
+     * any more. What is accepted after all comes again, and the inbox has it.
+     */
     async finish(): Promise<void> {
       ending.abort();
-      await running;
+      if (running !== undefined) await withinFarewell(running);
     },
   };
+}
+
+const elapsed = ({ since }: { readonly since: number }): number => performance.now() - since;
+
+/** @throws when `work` has not settled in time. */
+async function withinTime(milliseconds: number, work: Promise<void>): Promise<void> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error('it does not answer')), milliseconds);
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** The next ones, as many as one statement is to take: one at least. */

@@ -11,6 +11,8 @@ export interface ChannelUse {
   readonly pauseMs: () => number;
   /** Ends what is in hand, before the channel is closed; it may be lost already. */
   finish(): Promise<void>;
+  /** What is wrong although the channel is there. */
+  trouble?(): string | undefined;
 }
 
 interface KeptChannelOptions {
@@ -31,7 +33,7 @@ export interface KeptChannel {
 /** Opens a channel and, whenever it is lost, another one, until it is stopped. */
 export function keepChannel({ connection, log, what, use }: KeptChannelOptions): KeptChannel {
   const { promise: tried, resolve } = Promise.withResolvers<void>();
-  let trouble: string | undefined = 'not set up yet';
+  let trouble: () => string | undefined = () => 'not set up yet';
 
   async function live(stopping: AbortSignal): Promise<number> {
     const { promise: lost, resolve: lose } = Promise.withResolvers<void>();
@@ -41,11 +43,12 @@ export function keepChannel({ connection, log, what, use }: KeptChannelOptions):
     channel.once('basic.cancel', lose);
     channel.on('error', (error: Error) => log.warn({ err: error, what }, 'RabbitMQ closed a channel, will open another'));
     try {
-      const { pauseMs, finish } = await use(channel, lose);
-      trouble = undefined;
+      const { pauseMs, finish, trouble: inUse = () => undefined } = await use(channel, lose);
+      trouble = inUse;
       resolve();
       await lost;
-      trouble = 'lost its channel';
+      const why = inUse() ?? 'lost its channel';
+      trouble = () => why;
       await finish();
       return pauseMs();
     } finally {
@@ -56,11 +59,12 @@ export function keepChannel({ connection, log, what, use }: KeptChannelOptions):
   const loop = startLoop({
     step: live,
     onFailure(error, failures) {
-      trouble = error instanceof Error ? error.message : String(error);
+      const why = error instanceof Error ? error.message : String(error);
+      trouble = () => why;
       if (failures === 1 && connection.trouble() === undefined) log.warn({ err: error, what }, 'channel cannot be set up, will try again');
       resolve();
       return backoffMs(BACKOFF, failures);
     },
   });
-  return { tried, trouble: () => trouble, stop: loop.stop };
+  return { tried, trouble: () => trouble(), stop: loop.stop };
 }

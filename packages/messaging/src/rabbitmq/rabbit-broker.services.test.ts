@@ -44,6 +44,38 @@ test('what the inbox does not accept is tried again, in its order, and not hande
   expect(tries.slice(0, 4).every((ofOne) => ofOne.join() === tries[0]?.join())).toBe(true);
 });
 
+test('an inbox that never answers is told by health, and given up for that of another process', async () => {
+  await using bus = disposable();
+  const options = { url: RABBITMQ_URL, log: silent, name: 'test', prefix: bus.prefix };
+  const deaf = createRabbitBroker({ ...options, giveUpMs: 1_500 });
+  await deaf.subscribe('receiver', ['happened'], () => new Promise(() => {}));
+  const first = outgoing('receiver');
+  await deaf.publish([first]);
+  const detail = expect.stringMatching(/^the queue of receiver: the inbox has not accepted for \d s/);
+  await eventually(async () => expect(await deaf.health()).toEqual({ ok: false, detail }));
+  const received: unknown[] = [];
+  const other = createRabbitBroker(options);
+  await other.subscribe('receiver', ['happened'], async (messages) => void received.push(...messages));
+  await eventually(() => expect(received).toEqual([first.message]));
+  expect(await deaf.health()).toEqual({ ok: false, detail: expect.stringMatching(/ has not accepted for \d s: it does not answer$/) });
+  await Promise.all([deaf.close(), other.close()]);
+});
+
+test('an inbox that never answers does not hold up the end', async () => {
+  await using bus = disposable();
+  const broker = await bus.connect();
+  let asked = 0;
+  const { stop } = await broker.subscribe('receiver', ['happened'], () => {
+    asked += 1;
+    return new Promise(() => {});
+  });
+  await broker.publish([outgoing('receiver')]);
+  await eventually(() => expect(asked).toBe(1));
+  const since = performance.now();
+  await stop();
+  expect(performance.now() - since).toBeLessThan(12_000);
+});
+
 test('what is no message reaches the inbox as it is', async () => {
   await using bus = disposable();
   const broker = await bus.connect();

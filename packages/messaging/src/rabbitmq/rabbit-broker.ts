@@ -16,13 +16,16 @@ export interface RabbitBrokerOptions {
   readonly prefix?: string;
   /** A call of `publish` takes no longer than this. */
   readonly sendTimeoutMs?: number;
+  /** An inbox that has not taken a batch for so long is given up for a while: that of another process may be in reach. */
+  readonly giveUpMs?: number;
 }
 
 /**
  * The bus of many processes. Nothing waits for the server: it may come later, go and come back. Publishing has a connection of its own,
  * as a server that is short of memory blocks those that publish, and what it holds must still be taken from it.
  */
-export function createRabbitBroker({ url, log, name, prefix = 'stoa', sendTimeoutMs = 10_000 }: RabbitBrokerOptions): Broker {
+export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
+  const { url, log, name, prefix = 'stoa', sendTimeoutMs = 10_000, giveUpMs = 30_000 } = options;
   const topology = createTopology(prefix);
   const publishing = connectRabbit({ url, log, name: `${name} publishes` });
   const consuming = connectRabbit({ url, log, name: `${name} consumes` });
@@ -44,7 +47,7 @@ export function createRabbitBroker({ url, log, name, prefix = 'stoa', sendTimeou
   return {
     publish: publisher.publish,
     subscribe: (subscriber, types, accept) =>
-      keep(keepSubscription({ ...common, subscriber, types, accept }), `the queue of ${subscriber}`),
+      keep(keepSubscription({ ...common, subscriber, types, accept, giveUpMs }), `the queue of ${subscriber}`),
     observe: (types, observer) => keep(keepObservation({ ...common, types, observer }), 'the queue of an observer'),
     async health() {
       const away = publishing.trouble() ?? consuming.trouble();

@@ -17,9 +17,15 @@ interface Common {
   readonly types: readonly string[];
 }
 
+interface SubscriptionOptions extends Common {
+  readonly subscriber: string;
+  readonly accept: Accept;
+  readonly giveUpMs: number;
+}
+
 /** Carries what comes for `subscriber` into its inbox. */
-export function keepSubscription(options: Common & { readonly subscriber: string; readonly accept: Accept }): KeptChannel {
-  const { connection, topology, log, subscriber, types, accept } = options;
+export function keepSubscription(options: SubscriptionOptions): KeptChannel {
+  const { connection, topology, log, subscriber, types, accept, giveUpMs } = options;
   return keepChannel({
     connection,
     log,
@@ -33,7 +39,7 @@ export function keepSubscription(options: Common & { readonly subscriber: string
       };
       // The channel may be gone by now: its messages then come again, and the inbox has them.
       const acknowledge = (deliveryTag: number) => channel.active && channel.basicAck({ deliveryTag, multiple: true });
-      const batches = createBatches({ accept, acknowledge, giveUp, log });
+      const batches = createBatches({ accept, acknowledge, giveUp, giveUpMs, log });
       await register(connection, topology, subscriber);
       await declareExchange(channel, topology);
       const queue = await declareQueue(channel, topology, subscriber, types);
@@ -43,7 +49,7 @@ export function keepSubscription(options: Common & { readonly subscriber: string
         if (isNext(delivery.deliveryTag)) batches.add(delivery);
         else lose();
       });
-      return { pauseMs: () => pauseMs, finish: batches.finish };
+      return { pauseMs: () => pauseMs, finish: batches.finish, trouble: batches.trouble };
     },
   });
 }
