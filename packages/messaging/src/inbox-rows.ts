@@ -49,6 +49,9 @@ export async function takeAny<Schema>(tx: Kysely<Schema>, consumer: string, limi
 const waitingKeys = (consumer: string) =>
   sql`select key from inbox where consumer = ${consumer} and status = 'pending' and run_at > now() and (attempts > 0 or replays = 0) order by run_at`;
 
+/** Who has this, until the transaction ends, has the rows of an ordered consumer. */
+const orderLock = (consumer: string) => sql`hashtextextended('stoa inbox ' || ${consumer}::text, 0)`;
+
 /**
  * Takes due rows in the order they came, without those behind a row of their key that waits for its next try. One worker at a time has
  * this for a consumer: with two, the order within a key would be up to their speed.
@@ -56,7 +59,7 @@ const waitingKeys = (consumer: string) =>
  */
 export async function takeOrdered<Schema>(tx: Kysely<Schema>, consumer: string, limit: number): Promise<InboxRow[] | undefined> {
   const lock = await sql<{ locked: boolean }>`
-    select pg_try_advisory_xact_lock(hashtextextended('stoa inbox ' || ${consumer}::text, 0)) as locked`.execute(tx);
+    select pg_try_advisory_xact_lock(${orderLock(consumer)}) as locked`.execute(tx);
   if (lock.rows[0]?.locked !== true) return undefined;
   const { rows } = await sql<Columns>`
     select ${columns} from inbox where ${due(consumer)}
@@ -68,6 +71,14 @@ export async function takeOrdered<Schema>(tx: Kysely<Schema>, consumer: string, 
 
 export async function markDone<Schema>(tx: Kysely<Schema>, ids: readonly number[]): Promise<void> {
   await sql`update inbox set status = 'done', done_at = now() where id = any(${ids}::bigint[])`.execute(tx);
+}
+
+/**
+ * Waits until no worker has rows of an ordered consumer, and lets none take any until the transaction ends. Whoever has one wait for its next
+ * try does it under this: else a worker could wait for that very row and go on, with those behind it, as if it had none before it.
+ */
+export async function lockOrder<Schema>(tx: Kysely<Schema>, consumer: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock(${orderLock(consumer)})`.execute(tx);
 }
 
 /** Counts a failure. The row may have been handled elsewhere meanwhile, and is then left as it is. */

@@ -3,7 +3,7 @@ import { type Logger, traceIdOf } from '@stoa/service';
 import type { Transaction } from 'kysely';
 import { backoffMs } from './backoff.ts';
 import { type Handler, limitTransaction, runHandler } from './handling.ts';
-import { countFailure, type InboxRow, isDue, markDone, nextDueMs, takeAny, takeOrdered } from './inbox-rows.ts';
+import { countFailure, type InboxRow, isDue, lockOrder, markDone, nextDueMs, takeAny, takeOrdered } from './inbox-rows.ts';
 import { type Loop, startLoop } from './loop.ts';
 import type { Observe } from './metrics.ts';
 import type { Permits } from './permits.ts';
@@ -73,7 +73,10 @@ export function startWorker<Schema>({ handler, database, permits, log, settings,
   async function fail({ id, attempts: before, message }: InboxRow, error: unknown): Promise<void> {
     const attempts = before + 1;
     const dead = error instanceof PermanentError || attempts >= settings.handleAttempts;
-    await countFailure(database.query, id, describe(error), backoffMs(settings.backoff, attempts), dead);
+    await database.transaction(async (tx) => {
+      if (ordered) await lockOrder(tx, name);
+      await countFailure(tx, id, describe(error), backoffMs(settings.backoff, attempts), dead);
+    });
     observe.failed(name);
     const { id: messageId, correlationId, traceparent } = message;
     const details = { err: error, consumer: name, messageId, attempts, correlationId, traceId: traceIdOf(traceparent) || undefined };
