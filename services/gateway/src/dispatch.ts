@@ -51,10 +51,18 @@ export function countOwn(gateway: Http, limits: Limits): void {
 /** Headers by which a client could claim to be somebody, or to come from somewhere, else. */
 const FORGEABLE = /^(?:x-user|x-stoa|x-forwarded|x-real-ip|forwarded|x-client-ip|true-client-ip)/;
 
-/** To come after what reads them of those who may set them. */
-export function dropForgedHeaders(gateway: Http): void {
-  gateway.addHook('onRequest', (request, _reply, done) => {
-    const { headers } = request.raw;
+/** The authority of a whole URL, which a client may send as its target (RFC 9112 §3.2.2); routes are found by the rest. */
+const AUTHORITY = /^https?:\/\/[^/?#]*\/?/i;
+
+/**
+ * What a client could claim by its request without being it: nothing behind the gateway is to depend on it. To come after what reads the headers
+ * of those who may set them.
+ */
+export function dropClaims(gateway: Http): void {
+  gateway.addHook('onRequest', ({ raw }, _reply, done) => {
+    const { headers, url = '/' } = raw;
+    // A slash: what nearly all begin with.
+    if (url.charCodeAt(0) !== 47) raw.url = url.replace(AUTHORITY, '/');
     for (const name in headers) {
       // Only names that begin with x, f or t can match; most headers do not.
       const first = name.charCodeAt(0);

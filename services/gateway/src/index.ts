@@ -30,7 +30,7 @@ import { type Directory, readDirectory } from './behind/directory.ts';
 import { cacheConfig, createGatewayCache } from './cache/create-cache.ts';
 import { createAllDeadLetters } from './dead-letters/all-dead-letters.ts';
 import { deadLettersRoutes } from './dead-letters/dead-letters.routes.ts';
-import { countOwn, dispatchTo, dropForgedHeaders } from './dispatch.ts';
+import { countOwn, dispatchTo, dropClaims } from './dispatch.ts';
 import { serveDocs } from './docs.ts';
 import { createLimits, limitsConfig } from './limits.ts';
 import { mergeOpenApi } from './open-api.ts';
@@ -108,7 +108,7 @@ async function createGateway(deps: GatewayDeps): Promise<Service> {
   });
   installAccess(http, { identity, derive });
   trustProxies(http, config.TRUSTED_PROXIES);
-  dropForgedHeaders(http);
+  dropClaims(http);
   serveAssets(http);
   serveLanding(http, frame, behind);
   serveProblems(http, frame, catalogueOf(behind));

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Agent, type IncomingHttpHeaders, request as open, type RequestOptions } from 'node:http';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { sendRaw } from '@stoa/http/testing';
 import { eventually } from '@stoa/service/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Answer, type CachedHouse, startCachedHouse } from '../testing/cached-house.ts';
@@ -245,6 +246,16 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
       expect(status).toBe(200);
       expect(body).not.toMatch(/evil|gopher|"xx"|modified/);
     });
+  });
+
+  test.for(['http://evil.example', 'HTTP://evil.example:81'])('is the same for who sends a whole URL of %s', async (authority) => {
+    house.answers(({ url, host }) => ({ url, host }));
+    const path = note();
+    for (const target of [`${authority}${path}?a=1`, `${path}?a=1`]) {
+      const answer = await sendRaw(house.url, `GET ${target} HTTP/1.1\r\nhost: evil.example\r\n\r\n`);
+      expect(JSON.parse(answer.body).url).toBe(`${path}?a=1`);
+      expect(answer.body).not.toContain('evil');
+    }
   });
 
   describe('passes by', () => {

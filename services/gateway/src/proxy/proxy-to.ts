@@ -94,7 +94,7 @@ class Passing implements Receiver {
     headers.push('x-correlation-id', context.correlationId, 'traceparent', this.#span?.traceparent ?? context.traceparent);
     if (context.tracestate !== undefined) headers.push('tracestate', context.tracestate);
     headers.push(FORWARDED_HEADER, this.#proxy.forwarding(address));
-    this.#sending = this.#proxy.upstream.send({ method, path: originForm(url), headers, body, hasKey, headMs }, this);
+    this.#sending = this.#proxy.upstream.send({ method, path: url, headers, body, hasKey, headMs }, this);
   }
 
   head(status: number, headers: AnswerHeaders): void {
@@ -141,6 +141,3 @@ class Passing implements Receiver {
     this.#span = undefined;
   }
 }
-
-/** A client may send a whole URL (RFC 9112 §3.2.2): its path is what the route was found by. */
-const originForm = (url: string): string => (url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?#]*/i, '') || '/');
