@@ -1,14 +1,11 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Channel, ReturnedMessage } from 'rabbitmq-client';
 import type { Broker, Outgoing, Rejection } from '../broker.ts';
-import { discard, type RabbitConnection } from './connection.ts';
-import { declareExchange, JSON_TEXT, type Topology } from './topology.ts';
+import type { RabbitConnection } from './connection.ts';
+import { ChannelClosed, createLanes, type Lane, type Sendable } from './lane.ts';
+import type { Topology } from './topology.ts';
 
-/** A larger one would make the server close the channel, for all that travels on it: RabbitMQ 4 takes 16 MiB by default. */
+/** RabbitMQ 4 takes 16 MiB by default, and closes the channel for all that travels on it when a message is larger. */
 const MOST_BYTES = 8 * 1024 * 1024;
 const MOST_KEY_BYTES = 255;
-
-const [OPEN, COMMA, CLOSE] = ['[', ',', ']'].map((text) => Buffer.from(text)) as [Buffer, Buffer, Buffer];
 
 interface PublisherOptions {
   readonly connection: RabbitConnection;
@@ -16,96 +13,61 @@ interface PublisherOptions {
   readonly sendTimeoutMs: number;
 }
 
-interface Lane {
-  readonly channel: Channel;
-  /** Keys under which a message came back, by its id. */
-  readonly returned: Map<string, string[]>;
-  /** Are told when the channel is closed. */
-  readonly waiting: Set<(error: Error) => void>;
-}
-
 /**
  * Publishes with confirms, all of a call at once, each message once for each of its subscribers. The server returns what it cannot
  * route and confirms it all the same: a message is taken when its confirms are there and it did not come back.
  */
 export function createPublisher({ connection, topology, sendTimeoutMs }: PublisherOptions) {
+  const lanes = createLanes({ connection, topology });
   let current: Promise<Lane> | undefined;
 
-  async function openLane(): Promise<Lane> {
-    const channel = await connection.channel();
-    const lane: Lane = { channel, returned: new Map(), waiting: new Set() };
-    const close = (error: Error) => {
-      for (const tell of lane.waiting) tell(error);
-    };
-    channel.on('error', close);
-    channel.once('close', () => close(new Error('RabbitMQ closed the channel')));
-    channel.on('basic.return', ({ messageId = '', routingKey }: ReturnedMessage) => {
-      lane.returned.set(messageId, [...(lane.returned.get(messageId) ?? []), routingKey]);
-    });
-    await declareExchange(channel, topology);
-    await channel.confirmSelect();
-    return lane;
+  /** Finds by halves what the server closes the channel for, each time on another one, so that it is refused and the others leave. */
+  async function sift(sendable: readonly Sendable[]): Promise<Rejection[]> {
+    const found: Rejection[] = [];
+    const end = performance.now() + sendTimeoutMs;
+    const parts: (readonly Sendable[])[] = [sendable];
+    let lane = lanes.open();
+    try {
+      for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
+        try {
+          found.push(...(await lanes.send(lane, part, end - performance.now())));
+        } catch (error) {
+          const isFault = error instanceof ChannelClosed && error.isAboutMessage;
+          const rejections = (items: readonly Sendable[], reason: Rejection['reason']): Rejection[] =>
+            items.map(({ message }) => ({ id: message.id, reason, detail: error instanceof Error ? error.message : String(error) }));
+          if (!isFault && !found.some(({ reason }) => reason === 'refused')) throw error;
+          // What was found is kept, or the next call would end at the same place.
+          if (!isFault) return [...found, ...rejections([part, ...parts].flat(), 'unroutable')];
+          lanes.drop(lane);
+          lane = lanes.open();
+          if (part.length === 1) found.push(...rejections(part, 'refused'));
+          else parts.push(...halves(part));
+        }
+      }
+      return found;
+    } finally {
+      lanes.drop(lane);
+    }
   }
 
-  /** What is still under way on it must not be taken for an answer to the next call. */
   function drop(lane: Promise<Lane>): void {
     if (current === lane) current = undefined;
-    lane.then(({ channel }) => discard(channel)).catch(() => {});
-  }
-
-  /** @returns why the server did not take a message, by its id. */
-  async function send({ channel, returned }: Lane, sendable: readonly Sendable[]): Promise<Map<string, string>> {
-    const problems = new Map<string, string>();
-    const publish = async ({ message, body }: Sendable, routingKey: string): Promise<void> => {
-      const options = { exchange: topology.exchange, routingKey, messageId: message.id, mandatory: true, durable: true, ...JSON_TEXT };
-      try {
-        await channel.basicPublish(options, body);
-      } catch (error) {
-        if (!isNack(error)) throw error;
-        problems.set(message.id, `RabbitMQ did not take it as ${routingKey}`);
-      }
-    };
-    await Promise.all([
-      ...sendable.flatMap((item) => item.subscribers.map((subscriber) => publish(item, topology.keyOf(subscriber, item.message.type)))),
-      ...digests(sendable).map(({ type, body }) =>
-        channel.basicPublish({ exchange: topology.exchange, routingKey: topology.observersKeyOf(type), ...JSON_TEXT }, body),
-      ),
-    ]);
-    // The client tells of a return a turn after it was read; its confirm, which came later, has resolved by then.
-    await nextTurn();
-    for (const { message, subscribers } of sendable) {
-      const keys = returned.get(message.id);
-      if (keys === undefined) continue;
-      returned.delete(message.id);
-      const missing = subscribers.filter((subscriber) => keys.includes(topology.keyOf(subscriber, message.type)));
-      problems.set(message.id, `${missing.join(' and ')} has no queue for ${message.type}`);
-    }
-    return problems;
+    lanes.drop(lane);
   }
 
   return {
     publish: async (outgoing: Parameters<Broker['publish']>[0]): Promise<Rejection[]> => {
       const { sendable, refused } = prepare(outgoing, topology);
       if (sendable.length === 0) return refused;
-      const { promise: broken, reject: giveUp } = Promise.withResolvers<never>();
-      const timer = setTimeout(() => giveUp(new Error(`RabbitMQ did not confirm within ${sendTimeoutMs} ms`)), sendTimeoutMs);
-      const forget = connection.onTrouble(giveUp);
-      current ??= openLane();
-      const opening = current;
-      let lane: Lane | undefined;
+      current ??= lanes.open();
+      const lane = current;
       try {
-        lane = await Promise.race([opening, broken]);
-        if (!lane.channel.active) throw new Error('RabbitMQ closed the channel');
-        lane.waiting.add(giveUp);
-        const problems = await Promise.race([send(lane, sendable), broken]);
-        return [...refused, ...[...problems].map(([id, detail]) => ({ id, reason: 'unroutable' as const, detail }))];
+        return [...refused, ...(await lanes.send(lane, sendable, sendTimeoutMs))];
       } catch (error) {
-        drop(opening);
-        throw error;
-      } finally {
-        clearTimeout(timer);
-        forget();
-        lane?.waiting.delete(giveUp);
+        drop(lane);
+        if (!(error instanceof ChannelClosed)) throw error;
+        // It may have been closed for what another call had on it.
+        return [...refused, ...(await sift(sendable))];
       }
     },
 
@@ -115,32 +77,9 @@ export function createPublisher({ connection, topology, sendTimeoutMs }: Publish
   };
 }
 
-interface Sendable extends Outgoing {
-  readonly body: Buffer;
-}
-
-/**
- * What observers get: the messages of a type together, as an array. One each would double what is sent, and mostly nobody observes.
- * An array is a little larger at most than the largest message.
- */
-function digests(sendable: readonly Sendable[]): { type: string; body: Buffer }[] {
-  const made: { type: string; body: Buffer }[] = [];
-  for (const [type, items] of Map.groupBy(sendable, ({ message }) => message.type)) {
-    let parts: Buffer[] = [];
-    let bytes = 0;
-    const finish = (): void => {
-      made.push({ type, body: Buffer.concat([OPEN, ...parts.slice(1), CLOSE]) });
-      parts = [];
-      bytes = 0;
-    };
-    for (const { body } of items) {
-      if (bytes > 0 && bytes + body.length > MOST_BYTES) finish();
-      parts.push(COMMA, body);
-      bytes += body.length;
-    }
-    finish();
-  }
-  return made;
+function halves<T>(items: readonly T[]): [readonly T[], readonly T[]] {
+  const middle = Math.ceil(items.length / 2);
+  return [items.slice(0, middle), items.slice(middle)];
 }
 
 /** Sorts out what the protocol cannot carry. */
@@ -157,5 +96,3 @@ function prepare(outgoing: readonly Outgoing[], topology: Topology): { sendable:
   }
   return { sendable, refused };
 }
-
-const isNack = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'NACK';

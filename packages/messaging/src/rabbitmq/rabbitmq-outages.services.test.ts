@@ -52,6 +52,56 @@ const outgoing = (n: number): Outgoing => ({
   subscribers: ['receiver'],
 });
 
+describe('a server that closes the channel', () => {
+  test('for a message that is larger than it takes: that one is refused with its words, and its neighbours leave', async () => {
+    const bus = openRabbitBus(server.url);
+    const broker = await bus.connect();
+    const received: unknown[] = [];
+    await broker.subscribe('receiver', ['happened'], async (messages) => void received.push(...messages));
+    const large = (n: number): Outgoing => ({ ...outgoing(n), message: { ...outgoing(n).message, data: 'x'.repeat(200_000) } });
+    const batch = Array.from({ length: 40 }, (_, n) => (n % 13 === 7 ? large(n) : outgoing(n)));
+    const isLarge = ({ message }: Outgoing) => typeof message.data === 'string';
+    await server.takeAtMost(100_000);
+    try {
+      const detail = expect.stringMatching(/RabbitMQ closed the channel: BasicPublish: PRECONDITION_FAILED - message size \d+ is larger/);
+      const refused = batch.filter(isLarge).map(({ message: { id } }) => ({ id, reason: 'refused', detail }));
+      const found = await broker.publish(batch);
+      expect(found.toSorted((a, b) => (a.id < b.id ? -1 : 1))).toEqual(refused);
+      const ids = () => new Set(received.map((message) => (message as Outgoing['message']).id));
+      await eventually(() => expect(ids()).toEqual(new Set(batch.filter((item) => !isLarge(item)).map(({ message }) => message.id))));
+      expect(await broker.publish([outgoing(99)])).toEqual([]);
+    } finally {
+      await server.takeAtMost();
+    }
+    await bus.close?.();
+  });
+
+  test('for a key that it does not allow: what has that key is refused, and no other', async () => {
+    const bus = openRabbitBus(server.url);
+    const broker = await bus.connect();
+    for (const subscriber of ['receiver', 'mailer']) await broker.subscribe(subscriber, ['happened'], async () => {});
+    await server.allowKeys(`${bus.prefix}.events`, '^(receiver|@observers)[.]');
+    const [allowed, forbidden] = [outgoing(1), { ...outgoing(2), subscribers: ['mailer'] }];
+    const detail = expect.stringMatching(/ACCESS_REFUSED .*topic 'mailer.happened'/);
+    expect(await broker.publish([allowed, forbidden])).toEqual([{ id: forbidden.message.id, reason: 'refused', detail }]);
+    await bus.close?.();
+  });
+
+  test('to whoever publishes to the exchange: no message is at fault, and the whole call fails with its words', async () => {
+    const bus = openRabbitBus(server.url);
+    const broker = await bus.connect();
+    await broker.subscribe('receiver', ['happened'], async () => {});
+    await server.allowExchanges('^$');
+    try {
+      await expect(broker.publish([outgoing(1), outgoing(2)])).rejects.toThrow(/ACCESS_REFUSED .*exchange/);
+    } finally {
+      await server.allowExchanges('.*');
+    }
+    expect(await broker.publish([outgoing(3)])).toEqual([]);
+    await bus.close?.();
+  });
+});
+
 describe('a server in trouble', () => {
   test('that blocks who publishes: publishing fails at once, health says why, what it holds is still taken, and all flows when it is over', async () => {
     const bus = openRabbitBus(server.url);

@@ -10,6 +10,12 @@ export interface RabbitServer extends OwnServer {
   /** Raises the alarm that a server raises when its memory is full: who publishes is blocked until `unblock`. */
   block(): Promise<void>;
   unblock(): Promise<void>;
+  /** Closes the channel of who publishes more than that; without a number as much as is usual. */
+  takeAtMost(bytes?: number): Promise<void>;
+  /** Closes the channel of who publishes to the exchange under a key that does not match the pattern. */
+  allowKeys(exchange: string, pattern: string): Promise<void>;
+  /** Closes the channel of who publishes to an exchange that does not match the pattern. */
+  allowExchanges(pattern: string): Promise<void>;
   /**
    * Resolves when a kill does not hurt the queue: RabbitMQ 3.10 writes down a new quorum queue some seconds late, and one that it had not
    * written stays broken for ever (declaring it: INTERNAL_ERROR).
@@ -42,6 +48,10 @@ export async function startRabbitServer(): Promise<RabbitServer> {
     url: `amqp://guest:guest@127.0.0.1:${server.port}`,
     block: () => control('set_vm_memory_high_watermark', '0'),
     unblock: () => control('set_vm_memory_high_watermark', '0.6'),
+    takeAtMost: (bytes = 128 * 1024 * 1024) =>
+      control('eval', `application:set_env(rabbit, max_message_size, ${bytes}), persistent_term:erase(rabbit_max_message_size).`),
+    allowKeys: (exchange, pattern) => control('set_topic_permissions', 'guest', exchange, pattern, '.*'),
+    allowExchanges: (pattern) => control('set_permissions', 'guest', '.*', pattern, '.*'),
     settled: (queue) =>
       eventually(
         async () => {
