@@ -83,8 +83,9 @@ export function installEdge(http: FastifyInstance, service: string, watch: Watch
     if (edge === undefined) {
       edge = open(raw, reply.raw, route, !request.routeOptions.config.held && !isOperation(route));
       // RFC 9112 §3.2: a server must.
-      if (raw.headers.host === undefined && raw.httpVersion === '1.1') {
-        return done(httpErrors.malformed_request({ message: 'The request has no header Host.' }));
+      const hosts = hostsIn(raw.rawHeaders);
+      if (hosts > 1 || (hosts === 0 && raw.httpVersion === '1.1')) {
+        return done(httpErrors.malformed_request({ message: `The request has ${hosts === 0 ? 'no' : 'more than one'} header Host.` }));
       }
     } else {
       edge.route = route;
@@ -95,6 +96,16 @@ export function installEdge(http: FastifyInstance, service: string, watch: Watch
     else runInContext(edge.context, done);
   });
   return open;
+}
+
+/** How often the request says `Host`: Node shows the first alone. For each request, so that most names are told by their length. */
+function hostsIn(rawHeaders: readonly string[]): number {
+  let hosts = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    if (name.length === 4 && (name.charCodeAt(0) | 32) === 104 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts;
 }
 
 /** The route of a request that has none. */

@@ -129,6 +129,7 @@ describe('a connection', () => {
   test.for([
     ['a path that is no UTF-8', get('/v1/things/%ff'), 400, 'malformed_request'],
     ['no Host', 'GET /v1/things/1 HTTP/1.1\r\n\r\n', 400, 'malformed_request'],
+    ['two Hosts', get('/v1/things/1', 'HOST: b\r\n'), 400, 'malformed_request'],
     ['a parameter that is too long', get(`/v1/things/${'a'.repeat(300)}`), 404, 'not_found'],
   ] as const)('%s: the refusal has the id and the headers of any other', async ([, bytes, status, code]) => {
     const answer = await sendRaw(url, bytes);

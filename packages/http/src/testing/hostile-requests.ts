@@ -47,6 +47,7 @@ function againstAnyRoute(target: Target): HostileRequest[] {
     head('no HTTP', 'hello', ''),
     head('an unknown method', `STEAL ${path} HTTP/1.1`, 'host: a\r\n'),
     head('no Host', line, ''),
+    head('two Hosts', line, 'host: a\r\nHOST: a\r\n'),
     head('HTTP/2 in clear', 'PRI * HTTP/2.0', '\r\nSM\r\n'),
     head('huge headers', line, `host: a\r\nx-much: ${'a'.repeat(20_000)}\r\n`, HEADERS_TOO_LARGE),
     head('very many headers', line, `host: a\r\n${'x-many: a\r\n'.repeat(3_000)}`, HEADERS_TOO_LARGE),
