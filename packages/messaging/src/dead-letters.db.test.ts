@@ -126,11 +126,11 @@ describe('what waits for its turn in a replay', () => {
     const taken = await fixture.database.transaction((tx) => takeOrdered(tx, 'on-rain', 100));
     expect(taken?.map(({ message }) => message.type)).toEqual(expect.arrayContaining(['newer']));
     const rows = createOutboxRows('service', fixture.database.query);
-    expect((await rows.fresh(10)).map(({ id }) => id)).toEqual([newer[0]?.id]);
+    expect((await rows.fresh(10, [])).map(({ id }) => id)).toEqual([newer[0]?.id]);
     // Once it was tried and failed, it does.
     await query(sql`update outbox set attempts = 1 where id = ${parked?.id}`);
     await query(sql`update inbox set attempts = 1 where status = 'pending' and run_at > now()`);
-    expect(await rows.fresh(10)).toEqual([]);
+    expect(await rows.fresh(10, [])).toEqual([]);
     expect(await fixture.database.transaction((tx) => takeOrdered(tx, 'on-rain', 100))).toEqual([]);
   });
 });

@@ -54,20 +54,21 @@ export function createOutboxRows<Schema>(source: string, db: Kysely<Schema>) {
   });
 
   return {
-    /** Rows that were not tried yet, oldest first. */
-    async fresh(limit: number): Promise<OutboxRow[]> {
+    /** Rows that were not tried yet and that nobody has in hand, oldest first. */
+    async fresh(limit: number, inHand: readonly number[]): Promise<OutboxRow[]> {
       const { rows } = await sql<Columns>`
         select ${columns} from outbox
-        where sent_at is null and parked_at is null and retry_at is null and ${firstOfKey}
+        where sent_at is null and parked_at is null and retry_at is null and id <> all(${inHand}::bigint[]) and ${firstOfKey}
         order by id limit ${limit}`.execute(db);
       return rows.map(toRow);
     },
 
     /** Rows whose next try is due, at most one of each key, without those of routes that wait for a subscriber. */
-    async due(limit: number, waitingRoutes: readonly string[]): Promise<OutboxRow[]> {
+    async due(limit: number, waitingRoutes: readonly string[], inHand: readonly number[]): Promise<OutboxRow[]> {
       const { rows } = await sql<Columns>`
         select ${columns} from outbox
-        where sent_at is null and parked_at is null and retry_at <= now() and ${route} <> all(${waitingRoutes}::text[]) and ${firstOfKey}
+        where sent_at is null and parked_at is null and retry_at <= now() and ${route} <> all(${waitingRoutes}::text[])
+          and id <> all(${inHand}::bigint[]) and ${firstOfKey}
         order by id limit ${limit}`.execute(db);
       return rows.map(toRow);
     },

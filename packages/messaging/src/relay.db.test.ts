@@ -227,3 +227,44 @@ test('what waits for a subscriber holds up the later rows of its key, of whateve
   expect(taken.filter((n) => [5, 6, 7].includes(n))).toEqual([5, 6, 7]);
   expect(taken).toHaveLength(11);
 });
+
+/** Batches of two, so that the next one is read while one is under way. */
+const SMALL = { relayBatch: 2, publishAttempts: 3, backoff: { firstMs: 100, longestMs: 100 } };
+
+test('the next batch is read while the bus has one in hand, and no row leaves before the one ahead of it', async () => {
+  await using pipeline = await openPipeline('the refused row');
+  const { broker, taken } = recorder((outgoing) =>
+    outgoing.filter((item) => numberOf(item) === 1).map(({ message }) => ({ id: message.id, reason: 'refused', detail: 'too hot' })),
+  );
+  // Long enough for the next batch to be there when the refusal comes.
+  const slow: Broker = { ...broker, publish: (outgoing) => delay(20).then(() => broker.publish(outgoing)) };
+  await pipeline.append(...Array.from({ length: 20 }, (_, n) => ({ key: n % 2 === 1 ? 'hot' : `cold ${n % 4}`, n })));
+  await pipeline.startSender(slow, SMALL);
+  const hot = () => taken.filter((n) => n % 2 === 1);
+  await eventually(() => expect(taken).toHaveLength(19));
+  expect(hot()).toEqual([3, 5, 7, 9, 11, 13, 15, 17, 19]);
+  expect(taken.indexOf(3)).toBeGreaterThan(taken.indexOf(18));
+});
+
+test('a bus that breaks in the middle: each row of a key follows the one before it', async () => {
+  await using pipeline = await openPipeline();
+  let calls = 0;
+  const { broker, taken } = recorder(() => {
+    calls += 1;
+    if (calls % 3 === 0) throw new Error('the connection is gone');
+    return [];
+  });
+  await pipeline.append(...Array.from({ length: 20 }, (_, n) => ({ key: `${n % 5}`, n })));
+  await pipeline.startSender(broker, SMALL);
+  await eventually(async () => expect(await unsent(pipeline)).toEqual([]), { timeoutMs: 15_000 });
+  for (const key of [0, 1, 2, 3, 4]) expect(taken.filter((n) => n % 5 === key)).toEqual([0, 5, 10, 15].map((n) => n + key));
+});
+
+test('what is ready leaves while the marking of what left is still to come, and leaves once', async () => {
+  await using pipeline = await openPipeline();
+  const { broker, taken } = recorder();
+  await pipeline.append(...Array.from({ length: 200 }, (_, n) => ({ key: `${n % 7}`, n })));
+  await pipeline.startSender(broker, SMALL);
+  await eventually(async () => expect(await unsent(pipeline)).toEqual([]), { timeoutMs: 15_000 });
+  expect(taken).toHaveLength(200);
+});

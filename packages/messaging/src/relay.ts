@@ -11,6 +11,15 @@ import { type Asleep, createWaitingRoutes, type Route } from './waiting-routes.t
 /** A bus that is away is asked again soon: it counts for nothing, and everybody waits for it. */
 const BROKER_BACKOFF: Backoff = { firstMs: 100, longestMs: 10_000 };
 
+interface Batch {
+  /** What is to be sent now. */
+  readonly ready: readonly OutboxRow[];
+  /** Whether there was anything to do. */
+  readonly found: boolean;
+}
+
+const NOTHING: Batch = { ready: [], found: false };
+
 export interface RelayOptions<Schema> {
   readonly service: string;
   readonly database: Database<Schema>;
@@ -39,39 +48,73 @@ export function createRelay<Schema>({ service, database, broker, log, instanceId
   let wake = (): void => {};
   const stops: (() => Promise<void>)[] = [];
 
-  async function step(): Promise<number> {
+  async function step(stopping: AbortSignal): Promise<number> {
     const asleep = waiting.at(performance.now());
-    const due = await rows.due(settings.relayBatch, asleep.names);
-    const { held, fresh } = holdBack(await rows.fresh(settings.relayBatch), asleep);
-    await rows.setAside(held.map(({ id }) => id));
-    if (due.length + fresh.length > 0) await send([...due, ...fresh]);
+    const found = await drain(await read(asleep), stopping);
     failure = undefined;
-    if (due.length + fresh.length + held.length > 0) return 0;
+    if (found) return 0;
     // A route is left out of this, and waited for: both as it was at the beginning, or one that ends its wait meanwhile is in neither.
     const next = (await rows.nextDueMs(asleep.names)) ?? Number.POSITIVE_INFINITY;
     return Math.max(1, Math.min(settings.pollMs, next, asleep.until - performance.now()));
   }
 
-  /** Sends the first row of each key together, then the second ones, and so on; a key whose row was rejected goes no further. */
-  async function send(batch: readonly OutboxRow[]): Promise<void> {
-    const sent: number[] = [];
+  /** @param inHand rows that are under way, or have been sent and are not marked yet. */
+  async function read(asleep: Asleep, inHand: readonly OutboxRow[] = []): Promise<Batch> {
+    const ids = inHand.map(idOf);
+    const due = await rows.due(settings.relayBatch, asleep.names, ids);
+    const { held, fresh } = holdBack(await rows.fresh(settings.relayBatch, ids), asleep, inHand);
+    await rows.setAside(held.map(idOf));
+    return { ready: [...due, ...fresh], found: due.length + fresh.length + held.length > 0 };
+  }
+
+  /**
+   * Sends until nothing is left. What takes longest is the bus: while it has a batch in hand, the one before is marked and the next is read.
+   * @returns whether there was anything.
+   */
+  async function drain({ ready, found }: Batch, stopping: AbortSignal): Promise<boolean> {
+    let batch = ready;
+    let sent: OutboxRow[] = [];
     try {
-      for (let wave = [...batch]; wave.length > 0; ) {
-        const [first, later] = splitByKey(wave);
-        const refusals = await publishInSpans(first, (outgoing) => broker.publish(outgoing));
-        const rejections = new Map(refusals.map((rejection) => [rejection.id, rejection]));
-        const [rejected, taken] = split(first, ({ message }) => rejections.has(message.id));
-        for (const row of taken) {
-          sent.push(row.id);
-          waiting.delete(routeOf(row));
-        }
-        await reject(rejected, rejections);
-        const stuck = new Set(rejected.map(({ message }) => message.key));
-        wave = later.filter(({ message }) => !stuck.has(message.key));
+      while (batch.length > 0) {
+        const before = sent;
+        const stuck = new Set<string>();
+        sent = [];
+        const isMore = batch.length >= settings.relayBatch && !stopping.aborted;
+        const [next] = await allSettled(
+          isMore ? read(waiting.at(performance.now()), [...before, ...batch]) : NOTHING,
+          mark(before),
+          send(batch, sent, stuck),
+        );
+        batch = next.ready.filter(({ message }) => !stuck.has(message.key));
       }
     } finally {
-      await rows.markSent(sent);
-      published(sent.length);
+      await mark(sent);
+    }
+    return found;
+  }
+
+  async function mark(sent: readonly OutboxRow[]): Promise<void> {
+    await rows.markSent(sent.map(idOf));
+    published(sent.length);
+  }
+
+  /**
+   * Sends the first row of each key together, then the second ones, and so on; a key whose row was rejected goes no further.
+   * @param sent gets what the bus took. @param stuck gets the keys that go no further.
+   */
+  async function send(batch: readonly OutboxRow[], sent: OutboxRow[], stuck: Set<string>): Promise<void> {
+    for (let wave = [...batch]; wave.length > 0; ) {
+      const [first, later] = splitByKey(wave);
+      const refusals = await publishInSpans(first, (outgoing) => broker.publish(outgoing));
+      const rejections = new Map(refusals.map((rejection) => [rejection.id, rejection]));
+      const [rejected, taken] = split(first, ({ message }) => rejections.has(message.id));
+      for (const row of taken) {
+        sent.push(row);
+        waiting.delete(routeOf(row));
+      }
+      for (const { message } of rejected) stuck.add(message.key);
+      await reject(rejected, rejections);
+      wave = later.filter(({ message }) => !stuck.has(message.key));
     }
   }
 
@@ -128,11 +171,11 @@ export function createRelay<Schema>({ service, database, broker, log, instanceId
  * What of `batch` goes no further: the rows whose route waits, and those behind them in their key. Of each key only a first row is `held`, to
  * be set aside; what is behind it, or behind one that leaves now, stays as it is, so that rows set aside never overtake those before them.
  */
-function holdBack(batch: readonly OutboxRow[], asleep: Asleep): { held: OutboxRow[]; fresh: OutboxRow[] } {
+function holdBack(batch: readonly OutboxRow[], asleep: Asleep, inHand: readonly OutboxRow[]): { held: OutboxRow[]; fresh: OutboxRow[] } {
   const held: OutboxRow[] = [];
   const fresh: OutboxRow[] = [];
   const stuck = new Set<string>();
-  const leaving = new Set<string>();
+  const leaving = new Set(inHand.map(({ message }) => message.key));
   for (const row of batch) {
     const { key } = row.message;
     if (stuck.has(key)) continue;
@@ -147,7 +190,15 @@ function holdBack(batch: readonly OutboxRow[], asleep: Asleep): { held: OutboxRo
   return { held, fresh };
 }
 
+const idOf = ({ id }: OutboxRow): number => id;
+
 const routeOf = ({ message, subscribers }: OutboxRow): Route => ({ type: message.type, subscribers });
+
+/** Waits for all, whatever becomes of them. @throws what the first of them threw. */
+async function allSettled<T extends readonly unknown[]>(...work: T): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(work);
+  return (await Promise.all(work)) as { [K in keyof T]: Awaited<T[K]> };
+}
 
 function split<T>(items: readonly T[], belongs: (item: T) => boolean): [T[], T[]] {
   const { yes = [], no = [] } = Object.groupBy(items, (item) => (belongs(item) ? 'yes' : 'no'));
