@@ -52,6 +52,36 @@ test('killed between the effect and its commit: the row is free at once, and the
   expect(rows).toEqual([{ attempts: 0 }]);
 });
 
+test('a message that kills each process that handles it: its tries are counted, it ends as a dead letter, and the others are handled', async () => {
+  await using pipeline = await openPipeline();
+  const items = happenings(30);
+  await fillInbox(pipeline, items);
+  const letters = async () =>
+    (await sql`select consumer, key, attempts, reason from dead_letters order by consumer`.execute(pipeline.receiver.database.query)).rows;
+  let deaths = 0;
+  while ((await letters()).length < 2) {
+    const child = spawn(process.execPath, [script, 'handler', pipeline.sender.url, pipeline.receiver.url], { stdio: 'inherit' });
+    const exited = once(child, 'exit');
+    const ending = new AbortController();
+    const buried = eventually(async () => {
+      if (!ending.signal.aborted) expect(await letters()).toHaveLength(2);
+    });
+    await Promise.race([exited, buried]);
+    ending.abort();
+    if (child.exitCode === null && child.signalCode === null) await kill(child);
+    else deaths += 1;
+    await exited;
+    // Twice as many as it takes: two consumers, four tries each, and one that nobody could count.
+    expect(deaths).toBeLessThan(20);
+  }
+  const reason = 'the process that had it in hand ended';
+  expect(await letters()).toEqual(['any-order', 'in-order'].map((consumer) => ({ consumer, key: 'key 13', attempts: 4, reason })));
+  const receiver = await pipeline.startReceiver(createLocalBroker({ log: silent }));
+  await eventually(async () => expect(await pipeline.effects()).toHaveLength(58));
+  expect(await receiver.deadLetters.replayAll({})).toBe(2);
+  await pipeline.expectOnce(items);
+}, 60_000);
+
 test('killed between publishing and marking: the rows go out again and the inbox ignores them', async () => {
   await using pipeline = await openPipeline();
   const items = happenings(40);

@@ -5,12 +5,15 @@ import type { Message } from './types.ts';
 export interface InboxRow {
   readonly id: number;
   readonly attempts: number;
+  /** Somebody had it in hand before and ended without a word: gave it back, or died over it. */
+  readonly wasHeld: boolean;
   readonly message: Message;
 }
 
 interface Columns {
   readonly id: number;
   readonly attempts: number;
+  readonly was_held: boolean;
   readonly message_id: string;
   readonly type: string;
   readonly version: number;
@@ -23,11 +26,16 @@ interface Columns {
   readonly data: unknown;
 }
 
-const columns = sql`id, attempts, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate, data`;
+/**
+ * `xmax` is the last transaction that locked this version of the row: while we read it nobody holds it any more, and a result would
+ * have made a new version. So Postgres notes, in a place that no rollback takes back, what a process had in hand when it died.
+ */
+const columns = sql`id, attempts, xmax <> 0 as was_held, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate, data`;
 
-const toRow = ({ id, attempts, message_id, occurred_at, correlation_id, tracestate, ...rest }: Columns): InboxRow => ({
+const toRow = ({ id, attempts, was_held, message_id, occurred_at, correlation_id, tracestate, ...rest }: Columns): InboxRow => ({
   id,
   attempts,
+  wasHeld: was_held,
   message: {
     ...{ id: message_id, ...rest, occurredAt: occurred_at.toISOString(), correlationId: correlation_id },
     ...(tracestate === null ? {} : { tracestate }),
@@ -81,12 +89,32 @@ export async function lockOrder<Schema>(tx: Kysely<Schema>, consumer: string): P
   await sql`select pg_advisory_xact_lock(${orderLock(consumer)})`.execute(tx);
 }
 
+export interface Failure {
+  /** Which failure it is, from 1. */
+  readonly attempts: number;
+  readonly reason: string;
+  /** Until the next try. */
+  readonly waitMs: number;
+  /** There is no next one. */
+  readonly isLast: boolean;
+}
+
 /** Counts a failure. The row may have been handled elsewhere meanwhile, and is then left as it is. */
-export async function countFailure<Schema>(db: Kysely<Schema>, id: number, reason: string, waitMs: number, last: boolean): Promise<void> {
+export async function countFailure<Schema>(db: Kysely<Schema>, id: number, { attempts, reason, waitMs, isLast }: Failure): Promise<void> {
   await sql`
-    update inbox set attempts = attempts + 1, reason = ${reason}, failed_at = now(), run_at = now() + ${waitMs} * interval '1 ms',
-      status = case when ${last} then 'dead' else 'pending' end
+    update inbox set attempts = ${attempts}, reason = ${reason}, failed_at = now(), run_at = now() + ${waitMs} * interval '1 ms',
+      status = case when ${isLast} then 'dead' else 'pending' end
     where id = ${id} and status = 'pending'`.execute(db);
+}
+
+/**
+ * Takes a row whose failure was counted before its try, and takes the count back: which holds if, and only if, the transaction commits.
+ * @returns whether it is still there: not when somebody else has had it since.
+ */
+export async function retake<Schema>(tx: Kysely<Schema>, { id, attempts }: InboxRow): Promise<boolean> {
+  const { numAffectedRows } = await sql`
+    update inbox set attempts = ${attempts} where id = ${id} and status = 'pending' and attempts = ${attempts + 1}`.execute(tx);
+  return numAffectedRows === 1n;
 }
 
 /** Milliseconds until the consumer's next row is due that is not due yet. */

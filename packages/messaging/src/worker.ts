@@ -3,7 +3,7 @@ import { type Logger, traceIdOf } from '@stoa/service';
 import type { Transaction } from 'kysely';
 import { backoffMs } from './backoff.ts';
 import { type Handler, limitTransaction, runHandler } from './handling.ts';
-import { countFailure, type InboxRow, isDue, lockOrder, markDone, nextDueMs, takeAny, takeOrdered } from './inbox-rows.ts';
+import { countFailure, type InboxRow, isDue, lockOrder, markDone, nextDueMs, retake, takeAny, takeOrdered } from './inbox-rows.ts';
 import { type Loop, startLoop } from './loop.ts';
 import type { Observe } from './metrics.ts';
 import type { Permits } from './permits.ts';
@@ -26,33 +26,81 @@ export interface WorkerOptions<Schema> {
 /**
  * Handles the rows of one consumer. Row locks say who has what, so a process that dies frees its rows at once. Several rows share a
  * transaction as long as none fails; if one does, all are rolled back and as many are taken one by one, so that a bad row hurts no other.
+ * What a process had in hand when it died may have killed it: each such row is tried by itself, and as failed until it has not.
  */
 export function startWorker<Schema>({ handler, database, permits, log, settings, observe }: WorkerOptions<Schema>): Loop {
   const { name, ordered } = handler;
   /** Rows that are still to be taken one by one. */
   let alone = 0;
+  /** Rows of the last batch that were above suspicion: when they come again it was us who gave them back. */
+  let sound: ReadonlySet<number> = new Set();
+
+  const isSuspect = ({ id, wasHeld }: InboxRow): boolean => wasHeld && !sound.has(id);
 
   /** @returns how many rows were taken; `undefined` when others hold them. */
   async function round(stopping: AbortSignal): Promise<number | undefined> {
-    let rows: readonly InboxRow[] | undefined;
+    let taken: readonly InboxRow[] | undefined;
+    let tried: readonly InboxRow[] = [];
+    let suspect: InboxRow | undefined;
     try {
       const timings: number[] = [];
-      await database.transaction(async (tx) => {
-        await limitTransaction(tx, settings.handlerTimeoutMs);
-        rows = await (ordered ? takeOrdered : takeAny)(tx, name, alone > 0 ? 1 : settings.inboxBatch);
-        if (rows !== undefined && rows.length > 0) await handle(tx, rows, timings, stopping);
+      await transaction(async (tx) => {
+        taken = await (ordered ? takeOrdered : takeAny)(tx, name, alone > 0 ? 1 : settings.inboxBatch);
+        const rows = taken ?? [];
+        const first = rows.findIndex(isSuspect);
+        if (first === 0) suspect = rows[0];
+        if (rows.length > 1) {
+          sound = new Set(rows.filter((row) => !isSuspect(row)).map(({ id }) => id));
+          if (first >= 0) alone = rows.length;
+        }
+        tried = first < 0 ? rows : rows.slice(0, first);
+        if (suspect) await presumeFailed(tx, suspect);
+        else await handle(tx, tried, timings, stopping);
       });
+      alone = Math.max(0, alone - Math.max(1, tried.length));
       for (const milliseconds of timings) observe.handled(name, milliseconds);
-      alone = Math.max(0, alone - 1);
     } catch (error) {
-      const [first, second] = rows ?? [];
+      const [first, second] = tried;
       if (first === undefined) throw error;
       if (second === undefined) {
         alone = Math.max(0, alone - 1);
         await fail(first, error);
-      } else alone = rows?.length ?? 0;
+      } else alone = taken?.length ?? 0;
     }
-    return rows?.length;
+    if (suspect && suspect.attempts < settings.handleAttempts) await tryAgain(suspect, stopping);
+    return taken?.length;
+  }
+
+  const transaction = (work: (tx: Transaction<Schema>) => Promise<void>): Promise<void> =>
+    database.transaction(async (tx) => {
+      await limitTransaction(tx, settings.handlerTimeoutMs);
+      await work(tx);
+    });
+
+  /** So that the failure counts even if the process does not live to count it. Its tries behind it, it is dead without one more. */
+  async function presumeFailed(tx: Transaction<Schema>, { id, attempts: before, message }: InboxRow): Promise<void> {
+    const isLast = before >= settings.handleAttempts;
+    const attempts = isLast ? before : before + 1;
+    const reason = 'the process that had it in hand ended';
+    await countFailure(tx, id, { attempts, reason, waitMs: backoffMs(settings.backoff, attempts), isLast });
+    const details = { consumer: name, messageId: message.id, attempts, reason };
+    if (isLast) log.error(details, 'message is dead');
+    // The first time most are only the neighbours of the one that did it.
+    else log[before === 0 ? 'debug' : 'warn'](details, 'message may have ended a process, is tried by itself');
+  }
+
+  /** Tries a row that is presumed to fail. */
+  async function tryAgain(row: InboxRow, stopping: AbortSignal): Promise<void> {
+    try {
+      const timings: number[] = [];
+      await transaction(async (tx) => {
+        if (ordered) await lockOrder(tx, name);
+        if (await retake(tx, row)) await handle(tx, [row], timings, stopping);
+      });
+      for (const milliseconds of timings) observe.handled(name, milliseconds);
+    } catch (error) {
+      await fail(row, error);
+    }
   }
 
   /** Handles as many rows as time allows; the others are free again with the commit. */
@@ -72,15 +120,15 @@ export function startWorker<Schema>({ handler, database, permits, log, settings,
   /** Counts the failure in a transaction of its own. When even that fails the database is away: nothing is counted, all comes again. */
   async function fail({ id, attempts: before, message }: InboxRow, error: unknown): Promise<void> {
     const attempts = before + 1;
-    const dead = error instanceof PermanentError || attempts >= settings.handleAttempts;
+    const isLast = error instanceof PermanentError || attempts >= settings.handleAttempts;
     await database.transaction(async (tx) => {
       if (ordered) await lockOrder(tx, name);
-      await countFailure(tx, id, describe(error), backoffMs(settings.backoff, attempts), dead);
+      await countFailure(tx, id, { attempts, reason: describe(error), waitMs: backoffMs(settings.backoff, attempts), isLast });
     });
     observe.failed(name);
     const { id: messageId, correlationId, traceparent } = message;
     const details = { err: error, consumer: name, messageId, attempts, correlationId, traceId: traceIdOf(traceparent) || undefined };
-    if (dead) log.error(details, 'message is dead');
+    if (isLast) log.error(details, 'message is dead');
     else log.warn(details, 'message failed, will try again');
   }
 

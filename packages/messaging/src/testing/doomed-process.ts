@@ -1,9 +1,12 @@
 /**
  * A process for tests that kill it: `doomed-process.ts <where it hangs> <sender's url> <receiver's url>`. Runs both services on a local
- * broker, says `hanging` when it has come to that place, and goes no further.
+ * broker, says `hanging` when it has come to that place, and goes no further. In `handler` it kills itself, over one message.
  */
 import { createLocalBroker } from '../local-broker.ts';
 import { silent, startReceiver, startSender } from './copies.ts';
+
+/** The number of the message that no process outlives. */
+const POISON = 13;
 
 const [place, senderUrl = '', receiverUrl = ''] = process.argv.slice(2);
 
@@ -26,6 +29,11 @@ switch (place) {
         await broker.publish(outgoing);
         return hang();
       },
+    });
+    break;
+  case 'handler':
+    await startReceiver(receiverUrl, broker, ({ n }) => {
+      if (n === POISON) process.kill(process.pid, 'SIGKILL');
     });
     break;
   case 'nowhere':
