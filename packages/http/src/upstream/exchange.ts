@@ -52,6 +52,7 @@ export interface Route {
   countRepeat(): void;
 }
 
+/** Of what was sent one is repeated: a request that ends its process would end three of them. */
 const MAX_REPEATS = 2;
 const HEAD_MS = 30_000;
 
@@ -65,6 +66,8 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
   #controller: Dispatcher.DispatchController | undefined;
   #repeats = 0;
   #isSent = false;
+  /** Whether it broke once after it was sent, and was repeated. */
+  #hasBroken = false;
   /** Whether all of its body has left. */
   #isWhole = false;
   #hasHead = false;
@@ -155,6 +158,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
     if (address !== undefined && !isGone) leaveOut(address);
     if (this.#mayRepeat(error.code)) {
       this.#repeats += 1;
+      if (this.#isSent) this.#hasBroken = true;
       this.#route.countRepeat();
       this.#try();
     } else if (!this.#isSent) this.#failService('unreachable', 'cannot be reached', error);
@@ -186,9 +190,9 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
   #mayRepeat(code: string | undefined): boolean {
     const { method, hasKey = false, body } = this.#request;
     const isReplayable = body === undefined || typeof body === 'string' || Buffer.isBuffer(body);
-    return (
-      this.#repeats < MAX_REPEATS && this.#timeLeft() > 0 && isRepeatHarmless({ method, hasKey, isReplayable, isSent: this.#isSent }, code)
-    );
+    const isSent = this.#isSent;
+    if (this.#repeats === MAX_REPEATS || (isSent && this.#hasBroken)) return false;
+    return this.#timeLeft() > 0 && isRepeatHarmless({ method, hasKey, isReplayable, isSent }, code);
   }
 
   #release(): Address | undefined {

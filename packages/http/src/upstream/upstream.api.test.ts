@@ -233,14 +233,14 @@ describe('when the connection breaks under a request', () => {
     expect([seen.requests, await repeats()]).toEqual([1, 0]);
   });
 
-  test('it is sent three times at most', async () => {
+  test('it is sent twice at most, as it may be what breaks them', async () => {
     let requests = 0;
     const url = await serveRaw((socket) => {
       requests += 1;
       socket.resetAndDestroy();
     });
     expect(await failure(caller(upstreamTo(url))('/'))).toMatchObject({ code: 'service_unavailable' });
-    expect(requests).toBe(3);
+    expect(requests).toBe(2);
   });
 
   test('one that was kept open and closed by the service meanwhile costs no request', async () => {
