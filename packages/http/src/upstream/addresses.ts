@@ -28,14 +28,20 @@ export interface Address {
 export interface Addresses {
   /** Resolves when names have been looked up for the first time; `undefined` when they were. */
   readonly firstLookup: Promise<void> | undefined;
+  /** Why a name could not be looked up, as long as one cannot. */
+  readonly trouble: unknown;
   /** The one with the least to do, those with as little in turn; `avoided` and those that failed just now only if there is no other. */
   choose(avoided?: Address): Address | undefined;
   close(): Promise<void>;
 }
 
+/** Hears of a name when it cannot be looked up any more, and then when it can again: without an error. */
+export type OnName = (hostname: string, error?: unknown) => void;
+
 /** @throws TypeError for a URL that is none of http: or https:. */
-export function createAddresses(urls: readonly string[], onLookupFailed: (hostname: string, error: unknown) => void): Addresses {
+export function createAddresses(urls: readonly string[], onName: OnName, find: typeof lookup = lookup): Addresses {
   const targets = urls.map(readTarget);
+  const failing = new Map<string, unknown>();
   const known = new Map<string, Address>();
   let list: Address[] = [];
   let turn = 0;
@@ -43,9 +49,12 @@ export function createAddresses(urls: readonly string[], onLookupFailed: (hostna
   async function resolve({ hostname, origin }: Target): Promise<string[]> {
     if (isIP(hostname) !== 0) return [hostname];
     try {
-      return (await lookup(hostname, { all: true })).map(({ address }) => address);
+      const found = await find(hostname, { all: true });
+      if (failing.delete(hostname)) onName(hostname);
+      return found.map(({ address }) => address);
     } catch (error) {
-      onLookupFailed(hostname, error);
+      if (!failing.has(hostname)) onName(hostname, error);
+      failing.set(hostname, error);
       // A name server that is away takes no address away.
       return [...known.values()].filter((each) => each.origin === origin).map(({ ip }) => ip);
     }
@@ -82,6 +91,9 @@ export function createAddresses(urls: readonly string[], onLookupFailed: (hostna
   return {
     get firstLookup() {
       return firstLookup;
+    },
+    get trouble() {
+      return failing.values().next().value;
     },
     choose(avoided) {
       const now = performance.now();

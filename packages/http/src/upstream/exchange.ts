@@ -89,7 +89,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
   #try(): void {
     if (this.#isOver) return;
     const address = this.#route.addresses.choose(this.#address);
-    if (address === undefined) this.#failService('unreachable', 'has no address');
+    if (address === undefined) this.#failService('unreachable', 'has no address', this.#route.addresses.trouble);
     else this.#dispatchTo(address);
   }
 

@@ -6,6 +6,7 @@ import { createLog, createMetrics, type Metrics } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Call, createCaller, createUpstream, readAnswer, type Upstream } from '../index.ts';
+import { createAddresses, type OnName } from './addresses.ts';
 
 /** What a service in another process may do to a call, over real connections. */
 let metrics: Metrics;
@@ -304,5 +305,37 @@ describe('a service that hangs up on bodies while they come', () => {
     const names: unknown[] = [];
     for (let n = 0; n < 3; n += 1) names.push(((await caller(upstream)('/')).body as { name: string }).name);
     expect(names.toSorted()).toEqual(['a', 'b', 'c']);
+  });
+});
+
+describe('a name that cannot be looked up', () => {
+  test('is said once, and is the cause of what fails for it', async () => {
+    const call = caller(upstreamTo('http://nobody.invalid:3000'));
+    for (let n = 0; n < 2; n += 1) {
+      expect(await failure(call('/'))).toMatchObject({
+        cause: { code: expect.stringMatching(/^(ENOTFOUND|EAI_AGAIN)$/), hostname: 'nobody.invalid' },
+      });
+    }
+    expect(lines).toMatchObject([
+      { msg: 'a name cannot be looked up: it is tried once a second', upstream: 'things', hostname: 'nobody.invalid' },
+    ]);
+  });
+
+  test('is said again when it can; meanwhile its addresses are kept', async () => {
+    const answers = [true, false, false, true];
+    const find = async () => {
+      if (answers.shift() === false) throw new Error('no name server');
+      return [{ address: '127.0.0.1', family: 4 }];
+    };
+    const told: unknown[] = [];
+    const onName: OnName = (hostname, error) => told.push([hostname, (error as Error | undefined)?.message, addresses.choose()?.ip]);
+    const addresses = createAddresses(['http://things:3000'], onName, find as never);
+    cleanUp.push(() => addresses.close());
+    await eventually(() => expect(told).toHaveLength(2), { timeoutMs: 20_000 });
+    expect(told).toEqual([
+      ['things', 'no name server', '127.0.0.1'],
+      ['things', undefined, '127.0.0.1'],
+    ]);
+    expect(addresses.trouble).toBeUndefined();
   });
 });

@@ -28,9 +28,10 @@ const OPEN_MS = 1_000;
 
 /** @throws TypeError for a URL that is none of http: or https:. */
 export function createUpstream({ name, urls, log, metrics }: UpstreamOptions): Upstream {
-  const addresses: Addresses = createAddresses(urls, (hostname, error) =>
-    log.debug({ upstream: name, hostname, err: error }, 'a name could not be looked up'),
-  );
+  const addresses: Addresses = createAddresses(urls, (hostname, error) => {
+    if (error === undefined) log.info({ upstream: name, hostname }, 'a name can be looked up again');
+    else log.warn({ upstream: name, hostname, err: error }, 'a name cannot be looked up: it is tried once a second');
+  });
   const breaker = createCircuitBreaker({
     failures: FAILURES,
     openMs: OPEN_MS,
