@@ -8,6 +8,8 @@ const FRAME_BYTES = 131_072;
 const HEARTBEAT_SECONDS = 5;
 const CONNECT_TIMEOUT_MS = 5_000;
 const RECONNECT = { retryLow: 250, retryHigh: 5_000 };
+/** A server that is well answers within milliseconds. */
+const ANSWER_TIMEOUT_MS = 5_000;
 /** After this the rest of a farewell is left out. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
@@ -80,6 +82,25 @@ export function connectRabbit({ url, log, name }: { readonly url: string; readon
       client.unsafeDestroy();
     },
   };
+}
+
+/** Does `work` on a channel of its own. @throws at once when the server is away or blocks the connection, and when it does not answer. */
+export async function withChannel<T>(connection: RabbitConnection, work: (channel: Channel) => Promise<T>): Promise<T> {
+  const { promise: failed, reject } = Promise.withResolvers<never>();
+  const forget = connection.onTrouble(reject);
+  const timer = setTimeout(() => reject(new Error(`RabbitMQ did not answer within ${ANSWER_TIMEOUT_MS} ms`)), ANSWER_TIMEOUT_MS);
+  const opening = connection.channel();
+  try {
+    const done = opening.then((channel) => {
+      channel.on('error', reject);
+      return work(channel);
+    });
+    return await Promise.race([done, failed]);
+  } finally {
+    clearTimeout(timer);
+    forget();
+    opening.then(discard).catch(() => {});
+  }
 }
 
 /** Closes a channel that nobody waits for any more. */

@@ -11,6 +11,8 @@ export interface ChannelUse {
   readonly pauseMs: () => number;
   /** Ends what is in hand, before the channel is closed; it may be lost already. */
   finish(): Promise<void>;
+  /** Makes anew what somebody took away meanwhile; when it fails, the channel is opened anew. */
+  repair(): Promise<void>;
   /** What is wrong although the channel is there. */
   trouble?(): string | undefined;
 }
@@ -19,6 +21,7 @@ interface KeptChannelOptions {
   readonly connection: RabbitConnection;
   readonly log: Logger;
   readonly what: string;
+  readonly repairMs: number;
   /** Sets the channel up. `lose` gives it up, as if the server had closed it. */
   use(channel: Channel, lose: () => void): Promise<ChannelUse>;
 }
@@ -31,22 +34,35 @@ export interface KeptChannel {
 }
 
 /** Opens a channel and, whenever it is lost, another one, until it is stopped. */
-export function keepChannel({ connection, log, what, use }: KeptChannelOptions): KeptChannel {
+export function keepChannel({ connection, log, what, repairMs, use }: KeptChannelOptions): KeptChannel {
   const { promise: tried, resolve } = Promise.withResolvers<void>();
   let trouble: () => string | undefined = () => 'not set up yet';
 
   async function live(stopping: AbortSignal): Promise<number> {
     const { promise: lost, resolve: lose } = Promise.withResolvers<void>();
-    stopping.addEventListener('abort', () => lose(), { once: true });
-    const channel = await connection.channel();
+    const onAbort = (): void => lose();
+    stopping.addEventListener('abort', onAbort);
+    try {
+      return await useOne(await connection.channel(), lost, lose);
+    } finally {
+      stopping.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async function useOne(channel: Channel, lost: Promise<void>, lose: () => void): Promise<number> {
     channel.once('close', lose);
     channel.once('basic.cancel', lose);
     channel.on('error', (error: Error) => log.warn({ err: error, what }, 'RabbitMQ closed a channel, will open another'));
     try {
-      const { pauseMs, finish, trouble: inUse = () => undefined } = await use(channel, lose);
+      const { pauseMs, finish, repair, trouble: inUse = () => undefined } = await use(channel, lose);
       trouble = inUse;
       resolve();
+      const endRepairs = repeat(repairMs, repair, (error) => {
+        log.warn({ err: error, what }, 'cannot be repaired, will be set up anew');
+        lose();
+      });
       await lost;
+      endRepairs();
       const why = inUse() ?? 'lost its channel';
       trouble = () => why;
       await finish();
@@ -67,4 +83,18 @@ export function keepChannel({ connection, log, what, use }: KeptChannelOptions):
     },
   });
   return { tried, trouble: () => trouble(), stop: loop.stop };
+}
+
+/** Calls `work` so often, each time after the last call has ended, until it fails. @returns a function that ends that. */
+function repeat(everyMs: number, work: () => Promise<void>, onFailure: (error: unknown) => void): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  let ended = false;
+  const wait = (): void => {
+    if (!ended) timer = setTimeout(() => void work().then(wait, (error) => ended || onFailure(error)), everyMs);
+  };
+  wait();
+  return () => {
+    ended = true;
+    clearTimeout(timer);
+  };
 }

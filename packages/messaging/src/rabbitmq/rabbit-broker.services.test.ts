@@ -100,6 +100,52 @@ test('what is too large for the protocol is refused, and hurts no other', async 
   expect(await broker.publish([large, small])).toMatchObject([{ id: large.message.id, reason: 'refused' }]);
 });
 
+test.for(['the exchange', 'the exchange, and somebody made it anew', 'a binding'])(
+  'somebody deletes %s: it is made anew, and who observes is told if he may have missed something',
+  async (what) => {
+    await using bus = disposable();
+    const exchange = `${bus.prefix}.events`;
+    const broker = createRabbitBroker({ url: RABBITMQ_URL, log: silent, name: 'test', prefix: bus.prefix, repairMs: 200 });
+    let [heard, timesMissed] = [0, 0];
+    await broker.subscribe('receiver', ['happened'], async () => {});
+    await broker.observe(['happened'], { heard: () => void (heard += 1), missed: () => void (timesMissed += 1) });
+    const client = new Connection(RABBITMQ_URL);
+    const isTaken = async () => expect(await broker.publish([outgoing('receiver')])).toEqual([]);
+    await isTaken();
+    await eventually(() => expect(heard).toBe(1));
+    if (what === 'a binding') {
+      // Twice, so that a repair has passed meanwhile in which nothing was missing to who observes.
+      for (const _ of [1, 2]) {
+        await client.queueUnbind({ queue: `${bus.prefix}.receiver`, exchange, routingKey: 'receiver.happened' });
+        expect(await broker.publish([outgoing('receiver')])).toMatchObject([{ reason: 'unroutable' }]);
+        await eventually(isTaken);
+      }
+      expect(timesMissed).toBe(0);
+    } else {
+      await client.exchangeDelete({ exchange });
+      if (what !== 'the exchange') await client.exchangeDeclare({ exchange, type: 'topic', durable: true });
+      await eventually(() => expect(timesMissed).toBe(1));
+      heard = 0;
+      await eventually(isTaken);
+      await eventually(() => expect(heard).toBeGreaterThan(0));
+    }
+    expect(await broker.health()).toEqual({ ok: true });
+    await client.close();
+    await broker.close();
+  },
+);
+
+test('a subscriber that cannot have its queue is not registered', async () => {
+  await using bus = disposable();
+  const client = new Connection(RABBITMQ_URL);
+  await client.exchangeDeclare({ exchange: `${bus.prefix}.events`, type: 'direct', durable: true });
+  const broker = await bus.connect();
+  await broker.subscribe('receiver', ['happened'], async () => {});
+  expect(await broker.health()).toMatchObject({ ok: false, detail: expect.stringContaining('PRECONDITION_FAILED') });
+  await expect(client.queueDeclare({ queue: `${bus.prefix}.registry`, passive: true })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await client.close();
+});
+
 test('a server that cannot be reached fails what is asked of it, and holds up neither the start nor the end', async () => {
   const broker = createRabbitBroker({ url: 'amqp://guest:guest@127.0.0.1:1', log: silent, name: 'test' });
   await broker.subscribe('receiver', ['happened'], async () => {});

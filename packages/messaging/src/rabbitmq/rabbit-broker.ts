@@ -18,6 +18,8 @@ export interface RabbitBrokerOptions {
   readonly sendTimeoutMs?: number;
   /** An inbox that has not taken a batch for so long is given up for a while: that of another process may be in reach. */
   readonly giveUpMs?: number;
+  /** So often the exchange and the bindings are made anew, should somebody have taken them away. */
+  readonly repairMs?: number;
 }
 
 /**
@@ -25,13 +27,13 @@ export interface RabbitBrokerOptions {
  * as a server that is short of memory blocks those that publish, and what it holds must still be taken from it.
  */
 export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
-  const { url, log, name, prefix = 'stoa', sendTimeoutMs = 10_000, giveUpMs = 30_000 } = options;
+  const { url, log, name, prefix = 'stoa', sendTimeoutMs = 10_000, giveUpMs = 30_000, repairMs = 60_000 } = options;
   const topology = createTopology(prefix);
   const publishing = connectRabbit({ url, log, name: `${name} publishes` });
   const consuming = connectRabbit({ url, log, name: `${name} consumes` });
   const publisher = createPublisher({ connection: publishing, topology, sendTimeoutMs });
   const kept = new Map<KeptChannel, string>();
-  const common = { connection: consuming, topology, log };
+  const common = { consuming, publishing, topology, log, repairMs };
 
   async function keep(channel: KeptChannel, what: string) {
     kept.set(channel, what);

@@ -9,6 +9,7 @@ import { brokerOutages } from '../testing/outages.ts';
 import { openPipeline } from '../testing/pipeline.ts';
 import { openRabbitBus } from '../testing/rabbit-bus.ts';
 import { type RabbitServer, startRabbitServer } from '../testing/rabbitmq-server.ts';
+import { findLeftOverQueues } from './left-over-queues.ts';
 import { createRabbitBroker } from './rabbit-broker.ts';
 
 /** A reconnection, and the relay, wait up to ten seconds between their tries. */
@@ -121,6 +122,35 @@ describe('a server in trouble', () => {
     await eventually(async () => expect(await broker.health()).toEqual({ ok: true }), PATIENCE);
     expect(await broker.publish([outgoing(4)])).toEqual([]);
     await eventually(() => expect(received.map((message) => (message as Outgoing['message']).data)).toContainEqual({ key: 'key 4', n: 4 }));
+    await bus.close?.();
+  });
+
+  test('that blocks who publishes: a new subscriber has its queue all the same, holds up nobody, and is registered when it is over', async () => {
+    const bus = openRabbitBus(server.url);
+    const broker = createRabbitBroker({ url: server.url, log: silent, name: 'test', prefix: bus.prefix, repairMs: 200 });
+    const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+    let received = 0;
+    await broker.subscribe('receiver', ['happened'], async (messages) => {
+      await opened;
+      received += messages.length;
+    });
+    // More than the server sends before it hears that something was taken.
+    const batch = Array.from({ length: 1_000 }, (_, n) => outgoing(n));
+    expect(await broker.publish(batch)).toEqual([]);
+    await server.block();
+    try {
+      await broker.subscribe('mailer', ['happened'], async () => {});
+      open();
+      await eventually(() => expect(received).toBe(1_000));
+      expect(await broker.health()).toEqual({ ok: false, detail: 'RabbitMQ takes nothing: low on memory' });
+    } finally {
+      await server.unblock();
+    }
+    await eventually(async () => {
+      const left = await findLeftOverQueues({ url: server.url, log: silent, subscribers: ['receiver'], prefix: bus.prefix });
+      expect(left).toMatchObject([{ subscriber: 'mailer', consumers: 1 }]);
+    }, PATIENCE);
+    await broker.close();
     await bus.close?.();
   });
 

@@ -4,17 +4,21 @@ import { readEnvelope } from '../envelope.ts';
 import { createBatches, PREFETCH, read } from './batches.ts';
 import type { RabbitConnection } from './connection.ts';
 import { type KeptChannel, keepChannel } from './kept-channel.ts';
-import { register } from './registry.ts';
-import { declareExchange, declareQueue, type Topology } from './topology.ts';
+import { isBound } from './probe.ts';
+import { createEntry } from './registry.ts';
+import { bindQueue, declareExchange, declareQueue, type Topology } from './topology.ts';
 
 /** After an inbox was given up, another process has this long to take over. */
 const HAND_OVER_MS = 5_000;
 
 interface Common {
-  readonly connection: RabbitConnection;
+  readonly consuming: RabbitConnection;
+  readonly publishing: RabbitConnection;
   readonly topology: Topology;
   readonly log: Logger;
   readonly types: readonly string[];
+  /** How often what stands on the server is made anew, should somebody have taken it away. */
+  readonly repairMs: number;
 }
 
 interface SubscriptionOptions extends Common {
@@ -25,10 +29,12 @@ interface SubscriptionOptions extends Common {
 
 /** Carries what comes for `subscriber` into its inbox. */
 export function keepSubscription(options: SubscriptionOptions): KeptChannel {
-  const { connection, topology, log, subscriber, types, accept, giveUpMs } = options;
+  const { consuming, topology, log, subscriber, types, accept, giveUpMs, repairMs } = options;
+  const entry = createEntry(options);
+  const queue = topology.queueOf(subscriber);
+  const keys = types.map((type) => topology.keyOf(subscriber, type));
   return keepChannel({
-    connection,
-    log,
+    ...{ connection: consuming, log, repairMs },
     what: `the queue of ${subscriber}`,
     async use(channel, lose) {
       let pauseMs = 0;
@@ -40,23 +46,31 @@ export function keepSubscription(options: SubscriptionOptions): KeptChannel {
       // The channel may be gone by now: its messages then come again, and the inbox has them.
       const acknowledge = (deliveryTag: number) => channel.active && channel.basicAck({ deliveryTag, multiple: true });
       const batches = createBatches({ accept, acknowledge, giveUp, giveUpMs, log });
-      await register(connection, topology, subscriber);
       await declareExchange(channel, topology);
-      const queue = await declareQueue(channel, topology, subscriber, types);
+      await entry.ensure();
+      await declareQueue(channel, queue);
+      await bindQueue(channel, topology, queue, keys);
       await channel.basicQos({ prefetchCount: PREFETCH });
       const isNext = createGapFinder();
       await channel.basicConsume({ queue }, (delivery) => {
         if (isNext(delivery.deliveryTag)) batches.add(delivery);
         else lose();
       });
-      return { pauseMs: () => pauseMs, finish: batches.finish, trouble: batches.trouble };
+      return {
+        ...{ pauseMs: () => pauseMs, finish: batches.finish, trouble: batches.trouble },
+        async repair() {
+          await declareExchange(channel, topology);
+          await bindQueue(channel, topology, queue, keys);
+          await entry.ensure();
+        },
+      };
     },
   });
 }
 
 /** Tells `observer` what is published. Its queue lives as long as the connection. */
 export function keepObservation(options: Common & { readonly observer: Observer }): KeptChannel {
-  const { connection, topology, log, types, observer } = options;
+  const { consuming, publishing, topology, log, types, observer, repairMs } = options;
   let isFirst = true;
   const call = (run: () => void): void => {
     try {
@@ -66,13 +80,15 @@ export function keepObservation(options: Common & { readonly observer: Observer 
     }
   };
   const kept = keepChannel({
-    connection,
-    log,
+    ...{ connection: consuming, log, repairMs },
     what: 'the queue of an observer',
     async use(channel, lose) {
       await declareExchange(channel, topology);
       const { queue } = await channel.queueDeclare({ exclusive: true, autoDelete: true });
-      for (const type of types) await channel.queueBind({ exchange: topology.exchange, queue, routingKey: topology.observersKeyOf(type) });
+      // Bound last, and by nobody else: where this one is, all are.
+      const ownKey = topology.observersKeyOf(queue);
+      const keys = [...types.map(topology.observersKeyOf), ownKey];
+      await bindQueue(channel, topology, queue, keys);
       const isNext = createGapFinder();
       await channel.basicConsume({ queue, noAck: true, exclusive: true }, (delivery) => {
         if (!isNext(delivery.deliveryTag)) return lose();
@@ -81,7 +97,16 @@ export function keepObservation(options: Common & { readonly observer: Observer 
         }
       });
       if (!isFirst) call(() => observer.missed());
-      return { pauseMs: () => 0, finish: async () => {} };
+      return {
+        ...{ pauseMs: () => 0, finish: async () => {} },
+        async repair() {
+          const bound = await isBound(publishing, topology, ownKey).catch(() => undefined);
+          if (bound === false) throw new Error('somebody took the exchange or its bindings away');
+          await bindQueue(channel, topology, queue, keys);
+          // What cannot be told may have been missed.
+          if (bound === undefined) call(() => observer.missed());
+        },
+      };
     },
   });
   // What is published from here on is heard, or said to be missed.

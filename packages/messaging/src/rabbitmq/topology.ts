@@ -32,14 +32,16 @@ export const createTopology = (prefix: string): Topology => ({
 export const declareExchange = (channel: Channel, { exchange }: Topology): Promise<void> =>
   channel.exchangeDeclare({ exchange, type: 'topic', durable: true });
 
+/** The server leaves as it is what is there already. */
+export async function bindQueue(channel: Channel, { exchange }: Topology, queue: string, routingKeys: readonly string[]): Promise<void> {
+  for (const routingKey of routingKeys) await channel.queueBind({ exchange, queue, routingKey });
+}
+
 /** One consumer at a time takes from a queue and the others stand by, so that the messages of a key reach the inbox in their order. */
-export async function declareQueue(channel: Channel, topology: Topology, subscriber: string, types: readonly string[]): Promise<string> {
-  const queue = topology.queueOf(subscriber);
+export async function declareQueue(channel: Channel, queue: string): Promise<void> {
   await channel.queueDeclare({
     queue,
     durable: true,
     arguments: { 'x-queue-type': 'quorum', 'x-single-active-consumer': true, 'x-delivery-limit': DELIVERY_LIMIT },
   });
-  for (const type of types) await channel.queueBind({ exchange: topology.exchange, queue, routingKey: topology.keyOf(subscriber, type) });
-  return queue;
 }
