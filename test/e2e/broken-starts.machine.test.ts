@@ -44,6 +44,13 @@ describe('a start that cannot go on', () => {
       exitCode: 78,
       says: ['ROLE=api', 'DATABASE_URL'],
     },
+    {
+      title: 'a service elsewhere, and no broker between',
+      args: ['--services', 'gateway,users'],
+      env: { SERVICES_MAILER_URL: 'http://mailer:3000' },
+      exitCode: 78,
+      says: ['SERVICES_MAILER_URL', 'BROKER_URL=amqp://'],
+    },
     { title: 'a hash cost that is too weak', env: { BCRYPT_COST: '4' }, exitCode: 78, says: ['BCRYPT_COST=4'] },
     {
       title: 'several wrong values, all of them at once',

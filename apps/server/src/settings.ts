@@ -56,7 +56,7 @@ const perService = Object.assign(
         pattern: HTTP_URLS,
         list: true,
         expected: 'http://host:3000, or several with commas between',
-        description: `Where ${name} is when it runs in other processes: its copies, or one name that stands for all. With a broker it is http://${name}:3000 by default.`,
+        description: `Where ${name} is when it runs in other processes: its copies, or one name that stands for all. Only with a broker between them, and then it is http://${name}:3000 by default.`,
       }),
     ),
   })),

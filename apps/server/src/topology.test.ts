@@ -37,6 +37,13 @@ describe('the topology', () => {
     expect(spread).toMatchObject({ here: [], drainMs: 3_000 });
   });
 
+  test('a service that is elsewhere without a bus between is refused', () => {
+    const alone = { SERVICES: 'gateway,users', SERVICES_MAILER_URL: 'http://mailer:3000' };
+    expect(() => topology(alone)).toThrow('SERVICES_MAILER_URL');
+    expect(topology({ ...alone, BROKER_URL: 'amqp://rabbit' }).elsewhere).toEqual(new Map([['mailer', ['http://mailer:3000']]]));
+    expect(topology({ ...alone, SERVICES: 'all' }).elsewhere).toEqual(new Map());
+  });
+
   test('a service beside another one is reached at a port of its own', () => {
     expect(topology({ SERVICES: 'users,mailer', MAILER_PORT: '3001' }).ports).toEqual(new Map([['mailer', 3_001]]));
     expect(topology({ SERVICES: 'gateway,users', USERS_PORT: '3001' }).ports).toEqual(new Map([['users', 3_001]]));

@@ -42,10 +42,9 @@ export function topologyOf({ config, resolved, embedded }: Settings, chosen: rea
     hasGateway,
     here,
     ports: portsOf(resolved, hasGateway ? here : here.slice(1), hasGateway),
-    elsewhere: placesOf(
+    elsewhere: (isAlone ? nowhere : placesOf)(
       resolved,
       serviceNames.filter((name) => !chosen.includes(name)),
-      isAlone,
     ),
     works: ROLE !== 'api',
     brokerUrl,
@@ -69,12 +68,17 @@ function portsOf(environment: Environment, names: readonly string[], hasGateway:
   return new Map(names.filter((name) => !missing.includes(name)).map((name) => [name, Number(environment[portVariable(name)])]));
 }
 
-/** With a bus all services are somewhere; alone, only those that somebody names. */
-function placesOf(environment: Environment, names: readonly string[], isAlone: boolean): ReadonlyMap<string, readonly string[]> {
-  return new Map(
-    names
-      .map((name) => [name, environment[placeVariable(name)] ?? (isAlone ? undefined : `http://${name}:${DEFAULT_PORT}`)] as const)
-      .filter((place): place is [(typeof place)[0], string] => place[1] !== undefined)
-      .map(([name, urls]) => [name, urls.split(',')]),
+/** With a bus between processes all services are somewhere. */
+const placesOf = (environment: Environment, names: readonly string[]): ReadonlyMap<string, readonly string[]> =>
+  new Map(names.map((name) => [name, (environment[placeVariable(name)] ?? `http://${name}:${DEFAULT_PORT}`).split(',')]));
+
+/** Without one they are nowhere: answers alone would come and go, and events not. */
+function nowhere(environment: Environment, names: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const named = names.find((name) => environment[placeVariable(name)] !== undefined);
+  if (named === undefined) return new Map();
+  throw new StartProblem(
+    `${placeVariable(named)} with BROKER_URL=${LOCAL} — no event would go between this process and ${named}: mails would not leave, and what is kept would not end.`,
+    `Give all processes the same BROKER_URL=amqp://…, or leave ${placeVariable(named)} out.`,
+    78,
   );
 }
