@@ -18,6 +18,7 @@ beforeAll(async () => {
 beforeEach(() => sql`truncate inbox, outbox, dead_letter_replays`.execute(fixture.database.query));
 afterAll(() => fixture[Symbol.asyncDispose]());
 
+const limit = { rows: 100, bytes: 1_000_000 };
 const query = async <T>(statement: ReturnType<typeof sql<T>>) => (await statement.execute(fixture.database.query)).rows;
 
 /** So many that were given up, the first one first. */
@@ -123,14 +124,14 @@ describe('what waits for its turn in a replay', () => {
     await bury(1, { key: 'same', status: 'pending', type: 'newer' });
     const newer = await park('same');
     await query(sql`update outbox set parked_at = null, attempts = 0 where id = ${newer[0]?.id}`);
-    const taken = await fixture.database.transaction((tx) => takeOrdered(tx, 'on-rain', 100));
+    const taken = await fixture.database.transaction((tx) => takeOrdered(tx, 'on-rain', limit));
     expect(taken?.map(({ message }) => message.type)).toEqual(expect.arrayContaining(['newer']));
     const rows = createOutboxRows('service', fixture.database.query);
-    expect((await rows.fresh(10, [])).map(({ id }) => id)).toEqual([newer[0]?.id]);
+    expect((await rows.fresh(limit, [])).map(({ id }) => id)).toEqual([newer[0]?.id]);
     // Once it was tried and failed, it does.
     await query(sql`update outbox set attempts = 1 where id = ${parked?.id}`);
     await query(sql`update inbox set attempts = 1 where status = 'pending' and run_at > now()`);
-    expect(await rows.fresh(10, [])).toEqual([]);
-    expect(await fixture.database.transaction((tx) => takeOrdered(tx, 'on-rain', 100))).toEqual([]);
+    expect(await rows.fresh(limit, [])).toEqual([]);
+    expect(await fixture.database.transaction((tx) => takeOrdered(tx, 'on-rain', limit))).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Message } from './types.ts';
 
 /** One row of the inbox as a worker needs it. */
@@ -7,13 +7,22 @@ export interface InboxRow {
   readonly attempts: number;
   /** Somebody had it in hand before and ended without a word: gave it back, or died over it. */
   readonly wasHeld: boolean;
+  /** `false`: the rows before it fill the batch, and `message` comes without its data. */
+  readonly isWhole: boolean;
   readonly message: Message;
+}
+
+/** How much is taken at a time: of data one row at least, and one more than fits. */
+export interface Limit {
+  readonly rows: number;
+  readonly bytes: number;
 }
 
 interface Columns {
   readonly id: number;
   readonly attempts: number;
   readonly was_held: boolean;
+  readonly is_whole: boolean;
   readonly message_id: string;
   readonly type: string;
   readonly version: number;
@@ -26,16 +35,30 @@ interface Columns {
   readonly data: unknown;
 }
 
+const envelope = sql`id, attempts, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate`;
+
 /**
  * `xmax` is the last transaction that locked this version of the row: while we read it nobody holds it any more, and a result would
  * have made a new version. So Postgres notes, in a place that no rollback takes back, what a process had in hand when it died.
  */
-const columns = sql`id, attempts, xmax <> 0 as was_held, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate, data`;
+const columns = sql`${envelope}, run_at, data, xmax <> 0 as was_held`;
 
-const toRow = ({ id, attempts, was_held, message_id, occurred_at, correlation_id, tracestate, ...rest }: Columns): InboxRow => ({
+/** What `rows` selects and locks, in this order, with data for so many bytes. */
+async function take<Schema>(tx: Kysely<Schema>, rows: RawBuilder<unknown>, order: RawBuilder<unknown>, bytes: number): Promise<InboxRow[]> {
+  const taken = await sql<Columns>`
+    with taken as (${rows})
+    select ${envelope}, was_held, is_whole, case when is_whole then data end as data from (
+      select *, coalesce(sum(octet_length(data::text)) over (order by ${order} rows between unbounded preceding and 1 preceding), 0) < ${bytes} as is_whole
+      from taken) as counted
+    order by ${order}`.execute(tx);
+  return taken.rows.map(toRow);
+}
+
+const toRow = ({ id, attempts, was_held, is_whole, message_id, occurred_at, correlation_id, tracestate, ...rest }: Columns): InboxRow => ({
   id,
   attempts,
   wasHeld: was_held,
+  isWhole: is_whole,
   message: {
     ...{ id: message_id, ...rest, occurredAt: occurred_at.toISOString(), correlationId: correlation_id },
     ...(tracestate === null ? {} : { tracestate }),
@@ -45,12 +68,13 @@ const toRow = ({ id, attempts, was_held, message_id, occurred_at, correlation_id
 const due = (consumer: string) => sql`consumer = ${consumer} and status = 'pending' and run_at <= now()`;
 
 /** Takes due rows that no other worker holds, and holds them until the transaction ends. */
-export async function takeAny<Schema>(tx: Kysely<Schema>, consumer: string, limit: number): Promise<InboxRow[]> {
-  const { rows } = await sql<Columns>`
+export async function takeAny<Schema>(tx: Kysely<Schema>, consumer: string, limit: Limit): Promise<InboxRow[]> {
+  const order = sql`run_at, id`;
+  const rows = sql`
     select ${columns} from inbox where ${due(consumer)}
-    order by run_at, id limit ${limit}
-    for update skip locked`.execute(tx);
-  return rows.map(toRow);
+    order by ${order} limit ${limit.rows}
+    for update skip locked`;
+  return await take(tx, rows, order, limit.bytes);
 }
 
 /** The keys of which a row waits for its next try; one that waits for its turn in a replay holds nothing up. In the order of `run_at`, so that the planner takes `inbox_due` and not all that is pending. */
@@ -65,16 +89,17 @@ const orderLock = (consumer: string) => sql`hashtextextended('stoa inbox ' || ${
  * this for a consumer: with two, the order within a key would be up to their speed.
  * @returns `undefined` when another worker has it.
  */
-export async function takeOrdered<Schema>(tx: Kysely<Schema>, consumer: string, limit: number): Promise<InboxRow[] | undefined> {
+export async function takeOrdered<Schema>(tx: Kysely<Schema>, consumer: string, limit: Limit): Promise<InboxRow[] | undefined> {
   const lock = await sql<{ locked: boolean }>`
     select pg_try_advisory_xact_lock(${orderLock(consumer)}) as locked`.execute(tx);
   if (lock.rows[0]?.locked !== true) return undefined;
-  const { rows } = await sql<Columns>`
+  const order = sql`id`;
+  const rows = sql`
     select ${columns} from inbox where ${due(consumer)}
       and key not in (${waitingKeys(consumer)})
-    order by id limit ${limit}
-    for update`.execute(tx);
-  return rows.map(toRow);
+    order by ${order} limit ${limit.rows}
+    for update`;
+  return await take(tx, rows, order, limit.bytes);
 }
 
 export async function markDone<Schema>(tx: Kysely<Schema>, ids: readonly number[]): Promise<void> {

@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Message } from './types.ts';
 
 /** One row of the outbox as the relay needs it. */
@@ -7,6 +7,12 @@ export interface OutboxRow {
   readonly attempts: number;
   readonly subscribers: readonly string[];
   readonly message: Message;
+}
+
+/** How much is read at a time: of data one row at least, and one more than fits. */
+export interface Limit {
+  readonly rows: number;
+  readonly bytes: number;
 }
 
 interface Columns extends Omit<OutboxRow, 'message'> {
@@ -29,6 +35,13 @@ const firstOfKey = sql`not exists (
   where earlier.key = outbox.key and earlier.id < outbox.id
     and earlier.sent_at is null and earlier.parked_at is null and earlier.retry_at is not null
     and (earlier.attempts > 0 or earlier.replays = 0 or earlier.retry_at <= now()))`;
+
+/** Those of `rows`, in the order of their ids, that have `bytes` before them at most. */
+const within = (bytes: number, rows: RawBuilder<unknown>) => sql<Columns>`
+  select ${columns} from (
+    select *, coalesce(sum(octet_length(data::text)) over (order by id rows between unbounded preceding and 1 preceding), 0) as bytes_before
+    from (${rows}) as rows) as counted
+  where bytes_before < ${bytes} order by id`;
 
 /** The name of a row's route, as `nameOfRoute` makes it. */
 const route = sql`type || ' to ' || array_to_string(subscribers, ', ')`;
@@ -55,21 +68,23 @@ export function createOutboxRows<Schema>(source: string, db: Kysely<Schema>) {
 
   return {
     /** Rows that were not tried yet and that nobody has in hand, oldest first. */
-    async fresh(limit: number, inHand: readonly number[]): Promise<OutboxRow[]> {
-      const { rows } = await sql<Columns>`
+    async fresh(limit: Limit, inHand: readonly number[]): Promise<OutboxRow[]> {
+      const next = sql`
         select ${columns} from outbox
         where sent_at is null and parked_at is null and retry_at is null and id <> all(${inHand}::bigint[]) and ${firstOfKey}
-        order by id limit ${limit}`.execute(db);
+        order by id limit ${limit.rows}`;
+      const { rows } = await within(limit.bytes, next).execute(db);
       return rows.map(toRow);
     },
 
     /** Rows whose next try is due, at most one of each key, without those of routes that wait for a subscriber. */
-    async due(limit: number, waitingRoutes: readonly string[], inHand: readonly number[]): Promise<OutboxRow[]> {
-      const { rows } = await sql<Columns>`
+    async due(limit: Limit, waitingRoutes: readonly string[], inHand: readonly number[]): Promise<OutboxRow[]> {
+      const next = sql`
         select ${columns} from outbox
         where sent_at is null and parked_at is null and retry_at <= now() and ${route} <> all(${waitingRoutes}::text[])
           and id <> all(${inHand}::bigint[]) and ${firstOfKey}
-        order by id limit ${limit}`.execute(db);
+        order by id limit ${limit.rows}`;
+      const { rows } = await within(limit.bytes, next).execute(db);
       return rows.map(toRow);
     },
 

@@ -1,13 +1,17 @@
 import { createContext, currentContext, uuidv7 } from '@stoa/service';
 import { type Kysely, sql } from 'kysely';
-import type { TSchema } from 'typebox';
+import type { Static, TSchema } from 'typebox';
 import { findFault } from './check.ts';
 import type { EventContract, Outbox } from './types.ts';
+
+/** A thousand times what an event needs, and little enough for a batch of them to be held in memory. Larger data rest with their owner. */
+const MOST_BYTES = 1024 * 1024;
 
 interface NewRow {
   readonly id: string;
   readonly event: EventContract;
-  readonly data: unknown;
+  readonly key: string;
+  readonly json: string;
   readonly correlationId: string;
   readonly traceparent: string;
   readonly tracestate: string | undefined;
@@ -27,13 +31,16 @@ export function createOutbox<Schema>(service: string, tx: Kysely<Schema>): Outbo
   }
 
   return {
-    async append<S extends TSchema>(event: EventContract<S>, data: unknown) {
+    async append<S extends TSchema>(event: EventContract<S>, data: Static<S>) {
       if (event.source !== service) throw new TypeError(`${event.name} is published by ${event.source}, not by ${service}`);
       const fault = findFault(event.schema, data);
       if (fault !== undefined) throw new TypeError(`data of ${event.name} does not fit its contract: ${fault}`);
+      const json = JSON.stringify(data);
+      const bytes = Buffer.byteLength(json);
+      if (bytes > MOST_BYTES) throw new RangeError(`data of ${event.name} has ${bytes} bytes, and an event may have ${MOST_BYTES}`);
       const { correlationId, traceparent, tracestate } = currentContext() ?? createContext();
       gathering ??= gather();
-      gathering.rows.push({ id: uuidv7(), event, data, correlationId, traceparent, tracestate });
+      gathering.rows.push({ id: uuidv7(), event, key: event.key(data), json, correlationId, traceparent, tracestate });
       await gathering.written;
     },
   };
@@ -42,8 +49,8 @@ export function createOutbox<Schema>(service: string, tx: Kysely<Schema>): Outbo
 /** The order of the rows becomes the order of their ids. */
 async function insertRows<Schema>(tx: Kysely<Schema>, rows: readonly NewRow[]): Promise<void> {
   const values = rows.map(
-    ({ id, event, data, correlationId, traceparent, tracestate }) =>
-      sql`(${id}, ${event.name}, ${event.version}, ${event.key(data)}, ${event.subscribers}, ${correlationId}, ${traceparent}, ${tracestate ?? null}, ${JSON.stringify(data)})`,
+    ({ id, event, key, json, correlationId, traceparent, tracestate }) =>
+      sql`(${id}, ${event.name}, ${event.version}, ${key}, ${event.subscribers}, ${correlationId}, ${traceparent}, ${tracestate ?? null}, ${json})`,
   );
   await sql`
     insert into outbox (message_id, type, version, key, subscribers, correlation_id, traceparent, tracestate, data)

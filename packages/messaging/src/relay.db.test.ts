@@ -71,6 +71,30 @@ test('data that does not fit the contract is refused before it is written', asyn
   expect(await unsent(pipeline)).toEqual([]);
 });
 
+test('an event that is larger than 1 MiB is refused before it is written', async () => {
+  await using pipeline = await openPipeline();
+  const text = 'ü'.repeat(512 * 1024);
+  await expect(pipeline.append({ key: 'a', n: 1, text })).rejects.toThrow(
+    /^data of happened has 10\d+ bytes, and an event may have 1048576$/,
+  );
+  expect(await unsent(pipeline)).toEqual([]);
+});
+
+test('large rows are read a few at a time', async () => {
+  await using pipeline = await openPipeline();
+  const calls: number[] = [];
+  const { broker, taken } = recorder((outgoing) => {
+    calls.push(outgoing.length);
+    return [];
+  });
+  const text = 'x'.repeat(100_000);
+  await pipeline.append(...Array.from({ length: 10 }, (_, n) => ({ key: `${n}`, n, text })));
+  await pipeline.startSender(broker, { batchBytes: 250_000 });
+  await eventually(async () => expect(await unsent(pipeline)).toEqual([]));
+  expect(taken).toEqual(Array.from({ length: 10 }, (_, n) => n));
+  expect(calls).toEqual([3, 3, 3, 1]);
+});
+
 test('two copies: one relays, and the other takes over when it stops', async () => {
   await using pipeline = await openPipeline();
   const copies = [recorder(), recorder()] as const;

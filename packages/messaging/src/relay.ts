@@ -43,6 +43,7 @@ export interface Relay {
  */
 export function createRelay<Schema>({ service, database, broker, log, instanceId, settings, published }: RelayOptions<Schema>): Relay {
   const rows = createOutboxRows(service, database.query);
+  const limit = { rows: settings.relayBatch, bytes: settings.batchBytes };
   const waiting = createWaitingRoutes(log);
   let failure: string | undefined;
   let wake = (): void => {};
@@ -61,8 +62,8 @@ export function createRelay<Schema>({ service, database, broker, log, instanceId
   /** @param inHand rows that are under way, or have been sent and are not marked yet. */
   async function read(asleep: Asleep, inHand: readonly OutboxRow[] = []): Promise<Batch> {
     const ids = inHand.map(idOf);
-    const due = await rows.due(settings.relayBatch, asleep.names, ids);
-    const { held, fresh } = holdBack(await rows.fresh(settings.relayBatch, ids), asleep, inHand);
+    const due = await rows.due(limit, asleep.names, ids);
+    const { held, fresh } = holdBack(await rows.fresh(limit, ids), asleep, inHand);
     await rows.setAside(held.map(idOf));
     return { ready: [...due, ...fresh], found: due.length + fresh.length + held.length > 0 };
   }

@@ -5,6 +5,8 @@ export interface MessagingSettings {
   readonly pollMs: number;
   /** Rows the relay reads and publishes at a time. */
   readonly relayBatch: number;
+  /** What the relay, or a worker, brings into memory at a time, in bytes of JSON; a single row may be larger. */
+  readonly batchBytes: number;
   /** Refusals after which an outbox row is parked. */
   readonly publishAttempts: number;
   /** Rows one transaction handles as long as nothing fails. */
@@ -29,6 +31,7 @@ export interface MessagingSettings {
 export const defaultSettings: MessagingSettings = {
   pollMs: 5_000,
   relayBatch: 500,
+  batchBytes: 4 * 1024 * 1024,
   publishAttempts: 10,
   inboxBatch: 100,
   inboxBatchMs: 1_000,

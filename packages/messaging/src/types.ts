@@ -63,7 +63,7 @@ export interface Cron {
 
 /** The outbox of one transaction: what is appended is published if, and only if, the transaction commits. */
 export interface Outbox {
-  /** @throws TypeError when `data` does not fit the contract's schema: a fault of the caller. */
+  /** @throws TypeError when `data` does not fit the contract's schema, RangeError when it is larger than 1 MiB: faults of the caller. */
   append<S extends TSchema>(event: EventContract<S>, data: Static<S>): Promise<void>;
 }
 

@@ -104,26 +104,32 @@ test('one bad row in a batch leaves no trace, and hurts no other', async () => {
   expect(tries.filter((n) => n === 3)).toHaveLength(4);
 });
 
-test('what a batch had no time for, or gave back because another row failed, is not taken for what killed a process', async () => {
-  let failures = 0;
-  const write = effect((n) => {
-    // Once in the batch, which counts for nothing, and once by itself.
-    if (n === 20 && failures++ < 2) throw new Error('not yet');
-  });
-  await using service = await openService([write], { settings: { inboxBatchMs: 1 } });
-  const { query } = service.database;
-  await sql`create table counted (attempts integer)`.execute(query);
-  await sql`create function note() returns trigger language plpgsql as $$ begin insert into counted values (new.attempts); return null; end $$`.execute(
-    query,
-  );
-  await sql`create trigger noting after update on inbox for each row when (new.attempts <> old.attempts) execute function note()`.execute(
-    query,
-  );
-  for (let n = 0; n < 30; n++) await service.enqueue(write, { n });
-  await service.messaging.start();
-  await eventually(async () => expect(await service.effects()).toHaveLength(30));
-  expect((await sql`select attempts from counted`.execute(query)).rows).toEqual([{ attempts: 1 }]);
-});
+test.for([
+  ['time', { inboxBatchMs: 1 }],
+  ['room', { batchBytes: 20 }],
+] as const)(
+  'what a batch had no %s for, or gave back because another row failed, is not taken for what killed a process',
+  async ([, settings]) => {
+    let failures = 0;
+    const write = effect((n) => {
+      // Once in the batch, which counts for nothing, and once by itself.
+      if (n === 20 && failures++ < 2) throw new Error('not yet');
+    });
+    await using service = await openService([write], { settings });
+    const { query } = service.database;
+    await sql`create table counted (attempts integer)`.execute(query);
+    await sql`create function note() returns trigger language plpgsql as $$ begin insert into counted values (new.attempts); return null; end $$`.execute(
+      query,
+    );
+    await sql`create trigger noting after update on inbox for each row when (new.attempts <> old.attempts) execute function note()`.execute(
+      query,
+    );
+    for (let n = 0; n < 30; n++) await service.enqueue(write, { n });
+    await service.messaging.start();
+    await eventually(async () => expect(await service.effects()).toHaveLength(30));
+    expect((await sql`select attempts from counted`.execute(query)).rows).toEqual([{ attempts: 1 }]);
+  },
+);
 
 test('what cannot get better is dead at the first try', async () => {
   const write = effect(() => {

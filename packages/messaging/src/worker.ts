@@ -45,7 +45,10 @@ export function startWorker<Schema>({ handler, database, permits, log, settings,
     try {
       const timings: number[] = [];
       await transaction(async (tx) => {
-        taken = await (ordered ? takeOrdered : takeAny)(tx, name, alone > 0 ? 1 : settings.inboxBatch);
+        taken = await (ordered ? takeOrdered : takeAny)(tx, name, {
+          rows: alone > 0 ? 1 : settings.inboxBatch,
+          bytes: settings.batchBytes,
+        });
         const rows = taken ?? [];
         const first = rows.findIndex(isSuspect);
         if (first === 0) suspect = rows[0];
@@ -53,7 +56,8 @@ export function startWorker<Schema>({ handler, database, permits, log, settings,
           sound = new Set(rows.filter((row) => !isSuspect(row)).map(({ id }) => id));
           if (first >= 0) alone = rows.length;
         }
-        tried = first < 0 ? rows : rows.slice(0, first);
+        const end = rows.findIndex((row) => isSuspect(row) || !row.isWhole);
+        tried = end < 0 ? rows : rows.slice(0, end);
         if (suspect) await presumeFailed(tx, suspect);
         else await handle(tx, tried, timings, stopping);
       });

@@ -33,13 +33,13 @@ export function brokerConformance(name: string, openBus: () => BusUnderTest | Pr
       },
     );
 
-    scenario('a message of 512 KiB arrives whole', async (pipeline, bus) => {
+    scenario('a message of almost 1 MiB, which is the most, arrives whole', async (pipeline, bus) => {
       let received = '';
       await pipeline.startReceiver(await bus.connect(), ({ text = '' }) => {
         received = text;
       });
       await pipeline.startSender(await bus.connect());
-      const text = '“ü\\\u{1F3DB}"\n'.repeat(512 * 1024).slice(0, 512 * 1024);
+      const text = '“ü\\\u{1F3DB}"\n'.repeat(69_000);
       await pipeline.append({ key: 'large', n: 1, text });
       await eventually(() => expect(received.length).toBe(text.length));
       expect(received === text).toBe(true);
