@@ -1,7 +1,8 @@
 import type { HealthPart, Logger, Metrics } from '@stoa/service';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
-import { connectionOptions } from './connection-options.ts';
+import { connectionOptions, REQUEST_LIMIT_MS, STATEMENT_LIMIT_MS } from './connection-options.ts';
+import { hasEnded } from './cut-off.ts';
 import type { Database } from './database.ts';
 import { namedPool } from './named-pool.ts';
 import { registerPool } from './pool-metrics.ts';
@@ -18,6 +19,10 @@ export interface DatabaseOptions {
   readonly maxConnections?: number;
   /** How long a caller waits for a free connection before it gets `database_unavailable`. */
   readonly acquireTimeoutMs?: number;
+  /** How long a request waits for the answer to a statement before it gets `database_unavailable`. */
+  readonly requestLimitMs?: number;
+  /** The same for what nobody waits for: longer than the server lets a statement take. */
+  readonly statementLimitMs?: number;
 }
 
 /** Longer than the pool's 10 s: a new connection costs a password exchange and forgets the named statements. */
@@ -33,6 +38,8 @@ export function createDatabase<Schema>({
   metrics,
   maxConnections = 10,
   acquireTimeoutMs,
+  requestLimitMs = REQUEST_LIMIT_MS,
+  statementLimitMs = STATEMENT_LIMIT_MS,
 }: DatabaseOptions): Database<Schema> {
   const options = connectionOptions(url, name);
   const pool = new pg.Pool({
@@ -43,14 +50,14 @@ export function createDatabase<Schema>({
   });
   // Without a listener a connection that dies, idle or between two statements, would end the process.
   pool.on('error', (error) => log.warn({ database: name, reason: error.message }, 'idle database connection lost'));
-  const ended = new Set<Promise<void>>();
+  const ended = new Map<pg.PoolClient, Promise<void>>();
   pool.on('connect', (client) => {
     client.on('error', () => {});
-    const end = new Promise<void>((resolve) => client.once('end', resolve)).finally(() => ended.delete(end));
-    ended.add(end);
+    const end = new Promise<void>((resolve) => client.once('end', resolve)).finally(() => ended.delete(client));
+    ended.set(client, end);
   });
   const unregister = registerPool(metrics, name, pool);
-  const query = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: namedPool(pool) }) });
+  const query = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: namedPool(pool, { requestLimitMs, statementLimitMs }) }) });
   const session = createSession({ options: { ...options, application_name: `${name} session` }, log, name });
 
   return {
@@ -66,7 +73,7 @@ export function createDatabase<Schema>({
       // Kysely ends the pool only if it has used it; health may have used it alone.
       if (!pool.ending) await pool.end();
       // The pool says it has ended as soon as it has asked its connections to; who stops the server next must not cut them off.
-      await Promise.all(ended);
+      await Promise.all([...ended].map(([client, end]) => hasEnded(client, end)));
     },
   };
 }
@@ -75,7 +82,9 @@ async function checkHealth(pool: pg.Pool): Promise<HealthPart> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`no answer within ${HEALTH_TIMEOUT_MS} ms`)), HEALTH_TIMEOUT_MS);
   try {
-    await Promise.race([pool.query('select 1'), late]);
+    // With a limit of its own: a connection that hangs is dropped by it.
+    const statement = { text: 'select 1', query_timeout: HEALTH_TIMEOUT_MS };
+    await Promise.race([pool.query(statement), late]);
     return { name: 'database', ok: true };
   } catch (error) {
     return { name: 'database', ok: false, detail: error instanceof Error ? error.message : String(error) };

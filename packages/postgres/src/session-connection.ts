@@ -1,13 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@stoa/service';
 import pg from 'pg';
+import { hasEnded } from './cut-off.ts';
 
 /** A peer that went silent is noticed after at most twice this: one interval between heartbeats, one time-out. */
 const HEARTBEAT_MS = 5_000;
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 2_000;
-/** Lets the server drop the session, and so its locks, of a machine that vanished within 25 s instead of two hours. */
-const SERVER_KEEPALIVE = '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3';
 
 /** One life of the connection, from a connect to its loss. */
 export interface Link {
@@ -51,14 +50,14 @@ export function createSessionConnection({
   let live: Link | undefined;
 
   async function connect(): Promise<Link> {
-    const client = new pg.Client({ ...options, query_timeout: heartbeatMs, options: SERVER_KEEPALIVE });
+    const client = new pg.Client({ ...options, query_timeout: heartbeatMs });
     const lost = new AbortController();
     client.on('error', () => void client.end());
     client.on('end', () => lost.abort());
     client.on('notification', ({ channel, payload }) => notified(channel, payload ?? ''));
     await client.connect();
     const link = { lost: lost.signal, query: inTurn(client) };
-    end = () => client.end();
+    end = () => hasEnded(client, client.end());
     try {
       await prepare(link, established);
     } catch (error) {

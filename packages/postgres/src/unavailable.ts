@@ -17,6 +17,9 @@ const SOCKET_CODES = new Set([
 const MESSAGES =
   /^(timeout exceeded when trying to connect|timeout expired|Connection terminated|Client has encountered a connection error|Client was closed|Query read timeout|Cannot use a pool after calling end)/;
 
+/** `true` when a statement got no answer in time: its connection is not to be used any more. */
+export const isSilence = (error: unknown): error is Error => error instanceof Error && error.message === 'Query read timeout';
+
 /** `true` when the database is away or has no connection to give: a repeat later may succeed. */
 export function isUnavailable(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.every(isUnavailable);

@@ -28,6 +28,9 @@ const storage = new AsyncLocalStorage<RequestContext>();
 
 export const currentContext = (): RequestContext | undefined => storage.getStore();
 
+/** Whether somebody waits for the answer: it is a request's work, not that of the background. */
+export const isRequest = (): boolean => storage.getStore()?.address !== undefined;
+
 export const runInContext = <T>(context: RequestContext, work: () => T): T => storage.run(context, work);
 
 const CORRELATION_ID = /^[A-Za-z0-9._-]{1,128}$/;

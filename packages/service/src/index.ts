@@ -1,6 +1,6 @@
 export { type Clock, fakeClock, systemClock } from './clock.ts';
 export { ConfigError, type ConfigProblem, type ConfigRow, describeConfig, type Environment, loadConfig, Secret } from './config.ts';
-export { contextHeaders, createContext, currentContext, type Received, type RequestContext, runInContext } from './context.ts';
+export { contextHeaders, createContext, currentContext, isRequest, type Received, type RequestContext, runInContext } from './context.ts';
 export {
   AppError,
   defineErrors,
