@@ -5,14 +5,20 @@ import type { Relay } from './relay.ts';
 
 /** Idle, a row leaves within milliseconds; a minute means that somebody has to look. */
 const LATE_SECONDS = 60;
+/** As for the part of the database itself: who asks for readiness gives up after seconds. */
+const ANSWER_WITHIN_MS = 2_000;
 
 /** `relay`: nothing waits to leave for more than a minute. `inbox`: nothing that is due waits for one of `consumers` for more than a minute. */
 export async function checkHealth<Schema>(db: Kysely<Schema>, consumers: readonly string[], relay: Relay): Promise<HealthPart[]> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_WITHIN_MS} ms`)), ANSWER_WITHIN_MS);
   try {
-    return await inspect(db, consumers, relay);
+    return await Promise.race([inspect(db, consumers, relay), late]);
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     return ['relay', 'inbox'].map((name) => ({ name, ok: false, detail, background: true }));
+  } finally {
+    clearTimeout(timer);
   }
 }
 

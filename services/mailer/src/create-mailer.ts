@@ -70,8 +70,7 @@ export async function createMailer(deps: MailerDeps): Promise<Service> {
   let transport: Transport | undefined;
   let sending: Sending | undefined;
   const health = async () => [
-    await database.health(),
-    ...(await messaging.health()),
+    ...(await Promise.all([database.health(), messaging.health()])).flat(),
     // Where nothing is sent, there is nothing to tell of it.
     ...(works ? [sending?.health() ?? { name: 'sender', background: true as const, ok: false, detail: 'not started' }] : []),
     ...(transport ? [transport.health()] : []),

@@ -48,7 +48,7 @@ async function createUsers({ broker, instanceId, works, ...deps }: UsersDeps): P
     instanceId,
     works,
   });
-  const health = async () => [await database.health(), ...(await messaging.health())];
+  const health = async () => (await Promise.all([database.health(), messaging.health()])).flat();
   const kit = await createKit(deps, messaging, health);
 
   addRegistration(kit);

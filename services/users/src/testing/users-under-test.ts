@@ -3,7 +3,7 @@ import { createIdentity, type IdentityAnswer, serviceCredential } from '@stoa/au
 import { createMemoryRateLimiter, type RateLimiter } from '@stoa/http';
 import { createLocalBroker, type Message, messagingMigrations } from '@stoa/messaging';
 import { drained } from '@stoa/messaging/testing';
-import { houseMigrations } from '@stoa/postgres';
+import { type Database, houseMigrations } from '@stoa/postgres';
 import { testDatabase } from '@stoa/postgres/testing';
 import type { RedisConnection } from '@stoa/redis';
 import { createKeys, createLog, type Environment, fakeClock, loadConfig } from '@stoa/service';
@@ -29,6 +29,8 @@ export const basic = ({ email, password }: Person) => `Basic ${Buffer.from(`${em
 export interface Shared {
   readonly limiter?: RateLimiter;
   readonly redis?: RedisConnection;
+  /** Its own way to the database. */
+  readonly database?: Database<UsersSchema>;
 }
 
 /** The service on a database of its own, with a clock that stands still, a collected log, and a mailer that only takes note. */
@@ -55,7 +57,7 @@ export async function usersUnderTest(environment: Environment = {}, { bcryptCost
   const config = { ...loadConfig(users.config, environment), BCRYPT_COST: bcryptCost };
   const metrics = new Registry();
   /** Each copy has an identity of its own, as each process has. */
-  const create = async (metrics: Registry, { limiter = createMemoryRateLimiter(clock), redis }: Shared) => {
+  const create = async (metrics: Registry, { limiter = createMemoryRateLimiter(clock), redis, ...own }: Shared) => {
     const ask = async (question: object) => {
       const answer = await service.http.inject({
         method: 'POST',
@@ -67,7 +69,7 @@ export async function usersUnderTest(environment: Environment = {}, { bcryptCost
       return answer.json() as IdentityAnswer;
     };
     const identity = createIdentity({ ask, log, clock });
-    const common = { config, database, broker, log, metrics, clock, derive, identity };
+    const common = { config, database, broker, log, metrics, clock, derive, identity, ...own };
     const service = await users.create({ ...common, limiter, redis, works: true, instanceId: 'test' });
     return { identity, service };
   };
