@@ -146,6 +146,13 @@ describe('a request to a service elsewhere', () => {
     expect((await sendRaw(house.url, bytes)).status).toBe(201);
   });
 
+  test('keeps the bytes of its headers, ASCII or not', async () => {
+    const bytes = Buffer.from('GET /v1/stones/seen HTTP/1.1\r\nhost: a\r\nx-latin: café\r\nx-utf: \xc3\xa9\r\n\r\n', 'latin1');
+    // Node shows each byte as one character.
+    const { headers } = JSON.parse((await sendRaw(house.url, bytes)).body);
+    expect([headers['x-latin'], headers['x-utf']]).toEqual(['café', '\xc3\xa9']);
+  });
+
   test('has its token looked at by the service', async () => {
     const status = async (headers: Record<string, string>) => (await get('/v1/stones/mine', { headers })).status;
     expect([await status({}), await status({ authorization: await who.person() })]).toEqual([401, 200]);
