@@ -124,6 +124,10 @@ interface Moved {
   readonly moved: number;
 }
 
+/** When its next letter has its turn. */
+const turnOf = ({ id }: OpenReplay) => sql`(
+  select greatest(now(), coalesce(next_at, requested_at + replayed / per_second * interval '1 s')) from dead_letter_replays where id = ${id})`;
+
 /** With all its digits, which a `Date` has not. */
 const beginOf = ({ id }: OpenReplay) => sql`(select requested_at from dead_letter_replays where id = ${id})`;
 
@@ -146,17 +150,17 @@ export function createDeadLetters<Schema>({
     and (${type ?? null}::text is null or type = ${type ?? null}) and (${key ?? null}::text is null or key = ${key ?? null})`;
 
   /**
-   * Rows that `where` finds in `dead_letters` are made due again, each `1 / perSecond` after the one before. The same row runs again, so its
-   * own dedupe is untouched. @param from how many of the replay have their time already.
+   * Rows that `where` finds in `dead_letters` are made due again, each `1 / perSecond` after the one before, also after those of the batch
+   * before. The same row runs again, so its own dedupe is untouched.
    */
   const move = async (tx: Transaction<Schema>, replay: OpenReplay, where: RawBuilder<unknown>): Promise<Moved> => {
     const { rows } = await sql<Moved>`
       with chosen as (
-        select box, id, (${replay.replayed}::int + row_number() over (order by occurred_at, box, id) - 1) / ${replay.per_second}::float8 as seconds
+        select box, id, (row_number() over (order by occurred_at, box, id) - 1) / ${replay.per_second}::float8 as seconds
         from dead_letters where ${where} and (box = 'inbox' or occurred_at > now() - ${longestReplayHours} * interval '1 h')
         order by occurred_at, box, id limit ${BATCH}
       ), due as (
-        select box, id, greatest(now(), ${beginOf(replay)} + seconds * interval '1 s') as at from chosen
+        select box, id, ${turnOf(replay)} + seconds * interval '1 s' as at from chosen
       ), handled as (
         update inbox set status = 'pending', attempts = 0, run_at = due.at, replays = replays + 1, replayed_at = now(), replay_id = ${replay.id}
         from due where due.box = 'inbox' and inbox.id = due.id and inbox.status = 'dead'
@@ -181,9 +185,10 @@ export function createDeadLetters<Schema>({
     return rows[0] as OpenReplay;
   };
 
-  const count = (db: Kysely<Schema>, replay: OpenReplay, moved: number, isFinished: boolean) =>
+  const count = (db: Kysely<Schema>, replay: OpenReplay, { chosen, moved }: Moved, isFinished: boolean) =>
     sql`
-    update dead_letter_replays set replayed = replayed + ${moved}, finished_at = case when ${isFinished} then now() end
+    update dead_letter_replays set replayed = replayed + ${moved}, next_at = ${turnOf(replay)} + ${chosen} / per_second * interval '1 s',
+      finished_at = case when ${isFinished} then now() end
     where id = ${replay.id}`.execute(db);
 
   /** Its next batch: what was dead when it began, so that what fails meanwhile is not taken again and again. */
@@ -193,10 +198,10 @@ export function createDeadLetters<Schema>({
       const [replay] = rows;
       if (replay === undefined) return undefined;
       if (replay.finished_at !== null) return { replay: id, replayed: replay.replayed, isFinished: true };
-      const { chosen, moved } = await move(tx, replay, sql`${matching(replay.filter)} and failed_at <= ${beginOf(replay)}`);
-      const isFinished = chosen < BATCH;
-      await count(tx, replay, moved, isFinished);
-      const replayed = replay.replayed + moved;
+      const batch = await move(tx, replay, sql`${matching(replay.filter)} and failed_at <= ${beginOf(replay)}`);
+      const isFinished = batch.chosen < BATCH;
+      await count(tx, replay, batch, isFinished);
+      const replayed = replay.replayed + batch.moved;
       if (isFinished)
         log.info({ replay: id, filter: replay.filter, perSecond: replay.per_second, count: replayed }, 'dead letters replayed');
       return { replay: id, replayed, isFinished };
@@ -235,10 +240,10 @@ export function createDeadLetters<Schema>({
       if (place === undefined) return false;
       const moved = await database.transaction(async (tx) => {
         const replay = await open(tx, by, { id }, DEFAULT_PER_SECOND);
-        const { moved } = await move(tx, replay, sql`box = ${place.box} and id = ${place.id}`);
-        if (moved === 0) await sql`delete from dead_letter_replays where id = ${replay.id}`.execute(tx);
-        else await count(tx, replay, moved, true);
-        return moved;
+        const batch = await move(tx, replay, sql`box = ${place.box} and id = ${place.id}`);
+        if (batch.moved === 0) await sql`delete from dead_letter_replays where id = ${replay.id}`.execute(tx);
+        else await count(tx, replay, batch, true);
+        return batch.moved;
       });
       if (moved > 0) log.info({ deadLetter: id, by }, 'dead letter replayed');
       return moved > 0;
