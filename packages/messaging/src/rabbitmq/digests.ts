@@ -1,4 +1,9 @@
-import type { Sendable } from './lane.ts';
+import type { Outgoing } from '../broker.ts';
+
+/** A message with its bytes. */
+export interface Sendable extends Outgoing {
+  readonly body: Buffer;
+}
 
 /** A server may be told to take little in one message; what holds a single message is as large as that. */
 const MOST_BYTES = 1024 * 1024;

@@ -1,14 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AMQPChannelError, type Channel, type ReturnedMessage } from 'rabbitmq-client';
-import type { Outgoing, Rejection } from '../broker.ts';
+import type { Rejection } from '../broker.ts';
 import { discard, type RabbitConnection } from './connection.ts';
-import { digests } from './digests.ts';
+import { digests, type Sendable } from './digests.ts';
 import { declareExchange, JSON_TEXT, type Topology } from './topology.ts';
-
-/** A message with its bytes. */
-export interface Sendable extends Outgoing {
-  readonly body: Buffer;
-}
 
 /** A channel with confirms, on which the publishes of a call travel together. */
 export interface Lane {
@@ -130,8 +125,6 @@ export function createLanes({ connection, topology }: LanesOptions) {
     },
   };
 }
-
-export type Lanes = ReturnType<typeof createLanes>;
 
 function noteReason(lane: Lane, error: unknown): void {
   // CH_CLOSE is the client's own word for whatever was under way.

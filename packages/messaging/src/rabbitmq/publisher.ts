@@ -1,6 +1,7 @@
 import type { Broker, Outgoing, Rejection } from '../broker.ts';
 import type { RabbitConnection } from './connection.ts';
-import { ChannelClosed, createLanes, type Lane, type Sendable } from './lane.ts';
+import type { Sendable } from './digests.ts';
+import { ChannelClosed, createLanes, type Lane } from './lane.ts';
 import type { Topology } from './topology.ts';
 
 /** RabbitMQ 4 takes 16 MiB by default, and closes the channel for all that travels on it when a message is larger. */
