@@ -108,6 +108,14 @@ describe('a replay by filter', () => {
   });
 });
 
+test('a refusal that is counted late leaves a row alone that another relay has sent', async () => {
+  const [row] = await park('a');
+  await query(sql`update outbox set parked_at = null, attempts = 0, reason = null, sent_at = now()`);
+  await createOutboxRows('service', fixture.database.query).countRefusal(row?.id as number, 'too late', 0, true);
+  expect(await query(sql`select attempts, reason, parked_at from outbox`)).toEqual([{ attempts: 0, reason: null, parked_at: null }]);
+  expect((await letters.list()).items).toEqual([]);
+});
+
 describe('what is kept of a replay', () => {
   test('is shown with a letter that it did not help', async () => {
     await bury(3);

@@ -94,7 +94,8 @@ export function createOutboxRows<Schema>(source: string, db: Kysely<Schema>) {
 
     /** Sets rows aside that nobody takes yet; not counted. */
     async setAside(ids: readonly number[]): Promise<void> {
-      if (ids.length > 0) await sql`update outbox set retry_at = now() where id = any(${ids}::bigint[]) and retry_at is null`.execute(db);
+      if (ids.length > 0)
+        await sql`update outbox set retry_at = now() where id = any(${ids}::bigint[]) and retry_at is null and sent_at is null`.execute(db);
     },
 
     /** Counts a refusal; at the last one the row is parked. */
@@ -102,7 +103,7 @@ export function createOutboxRows<Schema>(source: string, db: Kysely<Schema>) {
       await sql`
         update outbox set attempts = attempts + 1, reason = ${reason}, retry_at = now() + ${waitMs} * interval '1 ms',
           parked_at = case when ${last} then now() end
-        where id = ${id}`.execute(db);
+        where id = ${id} and sent_at is null and parked_at is null`.execute(db);
     },
 
     /** Milliseconds until the next row that waits is due, if any does. */
