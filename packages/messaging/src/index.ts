@@ -13,7 +13,7 @@ export {
 } from './dead-letter-routes.ts';
 export { createDeadLetters, type DeadLetter, type DeadLetterFilter, type DeadLetters } from './dead-letters.ts';
 export { createLocalBroker } from './local-broker.ts';
-export { findLeftOverQueues, type LeftOverOptions, type LeftOverQueue } from './rabbitmq/left-over-queues.ts';
+export { findIdleQueues, findLeftOverQueues, type QueuesOptions, type SubscriberQueue } from './rabbitmq/examined-queues.ts';
 export { createRabbitBroker, type RabbitBrokerOptions } from './rabbitmq/rabbit-broker.ts';
 export { defaultSettings, type MessagingSettings } from './settings.ts';
 export {

@@ -1,29 +1,19 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { routes } from '@stoa/contracts';
 import { readAnswer, type Upstream } from '@stoa/http';
-import { createDeadLetters, findLeftOverQueues } from '@stoa/messaging';
+import { createDeadLetters } from '@stoa/messaging';
 import { createDatabase } from '@stoa/postgres';
-import { createLog, createMetrics, type Environment, type HealthPart, type Logger, type ServiceDefinition } from '@stoa/service';
+import { createLog, createMetrics, type Environment, type Logger, type ServiceDefinition } from '@stoa/service';
 import { type DatabasePlace, databaseUrl, pendingOf } from '../databases.ts';
 import { visitHouse } from '../house.ts';
 import { type Outside, openOutside } from '../outside.ts';
 import { loadServices } from '../services.ts';
 import { chosenServices, LOCAL, readSettings, type Settings } from '../settings.ts';
 import { type Topology, topologyOf } from '../topology.ts';
-
-/** What was looked at, and what to do about it. */
-interface Finding {
-  readonly what: string;
-  /** `noted` is no fault, but somebody should look. */
-  readonly state: 'good' | 'noted' | 'wrong';
-  readonly detail: string;
-  readonly fix?: string;
-}
+import { examineBroker } from './examine-broker.ts';
+import type { Finding } from './finding.ts';
 
 const SIGNS = { good: '✓', noted: '!', wrong: '✗' } as const;
-/** A broker or Redis that has not answered by then is away. */
-const CONNECT_MS = 5_000;
 const ANSWER_MS = 3_000;
 
 /** Looks at everything that the settings of this process lead to, and says what is wrong with it. Changes nothing. */
@@ -93,7 +83,7 @@ async function examineOutside(topology: Topology, log: Logger): Promise<Finding[
   const outside = await openOutside({ topology, log, metrics: createMetrics() });
   try {
     const [bus, redis, ...services] = await Promise.all([
-      examineBroker(topology, outside, log),
+      examineBroker(topology, outside.broker, log),
       examineRedis(topology, outside),
       ...[...outside.upstreams.values()].map(examineService),
     ]);
@@ -101,28 +91,6 @@ async function examineOutside(topology: Topology, log: Logger): Promise<Finding[
   } finally {
     await outside.close();
   }
-}
-
-async function examineBroker({ brokerUrl, brokerPrefix: prefix }: Topology, { broker }: Outside, log: Logger): Promise<Finding[]> {
-  const what = 'broker';
-  if (brokerUrl === LOCAL) return [{ what, state: 'good', detail: 'inside the process (BROKER_URL=local:)' }];
-  // Its connections are made in the background.
-  const { ok, detail = '' } = await until(CONNECT_MS, () => broker.health());
-  if (!ok)
-    return [{ what, state: 'wrong', detail, fix: 'Check BROKER_URL and that RabbitMQ runs. Meanwhile events wait in the outboxes.' }];
-  const subscribers = [...new Set(Object.values(routes).flat())];
-  const left = await findLeftOverQueues({ url: brokerUrl, prefix, log, subscribers });
-  return [
-    { what, state: 'good', detail: 'answers' },
-    ...left.map(
-      ({ subscriber, queue, messages, consumers }): Finding => ({
-        what: `queue ${queue}`,
-        state: 'noted',
-        detail: `there is no subscriber ${subscriber} any more; ${messages} messages wait, and ${consumers} take from it`,
-        fix: `If nobody needs them, delete it: rabbitmqctl delete_queue ${queue}`,
-      }),
-    ),
-  ];
 }
 
 async function examineRedis({ redisUrl, brokerUrl }: Topology, { redis }: Outside): Promise<Finding[]> {
@@ -152,19 +120,5 @@ async function examineService(upstream: Upstream): Promise<Finding> {
   } catch (error) {
     const fix = `Check SERVICES_${upstream.name.toUpperCase()}_URL and that it runs.`;
     return { what, state: 'wrong', detail: (error as Error).message, fix };
-  }
-}
-
-/** Asks again until it is ok or time is over. */
-async function until(
-  milliseconds: number,
-  ask: () => Promise<Pick<HealthPart, 'ok' | 'detail'>>,
-): Promise<Pick<HealthPart, 'ok' | 'detail'>> {
-  const { setTimeout: delay } = await import('node:timers/promises');
-  const end = performance.now() + milliseconds;
-  for (;;) {
-    const answer = await ask();
-    if (answer.ok || performance.now() > end) return answer;
-    await delay(100);
   }
 }

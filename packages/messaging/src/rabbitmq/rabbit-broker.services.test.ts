@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import type { Outgoing } from '../broker.ts';
 import { silent } from '../testing/copies.ts';
 import { openRabbitBus, RABBITMQ_URL } from '../testing/rabbit-bus.ts';
-import { findLeftOverQueues } from './left-over-queues.ts';
+import { findLeftOverQueues } from './examined-queues.ts';
 import { createRabbitBroker } from './rabbit-broker.ts';
 
 const outgoing = (...subscribers: string[]): Outgoing => ({
@@ -141,7 +141,8 @@ test('a subscriber that cannot have its queue is not registered', async () => {
   await client.exchangeDeclare({ exchange: `${bus.prefix}.events`, type: 'direct', durable: true });
   const broker = await bus.connect();
   await broker.subscribe('receiver', ['happened'], async () => {});
-  expect(await broker.health()).toMatchObject({ ok: false, detail: expect.stringContaining('PRECONDITION_FAILED') });
+  const why = { ok: false, detail: expect.stringContaining('PRECONDITION_FAILED') };
+  await eventually(async () => expect(await broker.health()).toMatchObject(why));
   await expect(client.queueDeclare({ queue: `${bus.prefix}.registry`, passive: true })).rejects.toMatchObject({ code: 'NOT_FOUND' });
   await client.close();
 });

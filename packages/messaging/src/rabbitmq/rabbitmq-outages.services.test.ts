@@ -9,7 +9,7 @@ import { brokerOutages } from '../testing/outages.ts';
 import { openPipeline } from '../testing/pipeline.ts';
 import { openRabbitBus } from '../testing/rabbit-bus.ts';
 import { type RabbitServer, startRabbitServer } from '../testing/rabbitmq-server.ts';
-import { findLeftOverQueues } from './left-over-queues.ts';
+import { findLeftOverQueues } from './examined-queues.ts';
 import { createRabbitBroker } from './rabbit-broker.ts';
 
 /** A reconnection, and the relay, wait up to ten seconds between their tries. */

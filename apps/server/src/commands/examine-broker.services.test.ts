@@ -1,0 +1,77 @@
+import { createRabbitBroker } from '@stoa/messaging';
+import { createLog, uuidv7 } from '@stoa/service';
+import { eventually } from '@stoa/service/testing';
+import { Connection } from 'rabbitmq-client';
+import { expect, test } from 'vitest';
+import { examineBroker } from './examine-broker.ts';
+
+const brokerUrl = 'amqp://guest:guest@127.0.0.1:5672';
+const log = createLog({ level: 'silent' });
+
+/** A house of its own on the server, removed at the end. */
+async function openHouse() {
+  const brokerPrefix = `test-${uuidv7()}`;
+  const broker = createRabbitBroker({ url: brokerUrl, log, name: 'test', prefix: brokerPrefix });
+  const client = new Connection(brokerUrl);
+  return {
+    ...{ brokerPrefix, broker, client },
+    examine: (url = brokerUrl) => examineBroker({ brokerUrl: url, brokerPrefix }, broker, log),
+    async [Symbol.asyncDispose]() {
+      await broker.close();
+      for (const name of ['mailer', 'gone', 'registry']) await client.queueDelete({ queue: `${brokerPrefix}.${name}` });
+      await client.exchangeDelete({ exchange: `${brokerPrefix}.events` });
+      await client.close();
+    },
+  };
+}
+
+const message = (subscriber: string) => ({
+  message: {
+    ...{ id: uuidv7(), type: 'happened', version: 1, source: 'sender', key: 'a', occurredAt: new Date().toISOString() },
+    ...{ correlationId: '', traceparent: '', data: {} },
+  },
+  subscribers: [subscriber],
+});
+
+test('queues from which nobody takes are told, with what waits in them, whatever else somebody wrote into the register', async () => {
+  await using house = await openHouse();
+  const { broker, brokerPrefix, client } = house;
+  const good = { what: 'broker', state: 'good', detail: 'answers' };
+  await client.queueDeclare({ queue: `${brokerPrefix}.registry`, durable: true });
+  const publisher = client.createPublisher({ confirm: true });
+  for (const body of ['null', '[]', 'text', '{"subscriber":1}']) {
+    await publisher.send({ routingKey: `${brokerPrefix}.registry`, contentType: 'application/json' }, Buffer.from(body));
+  }
+  await publisher.close();
+  for (const subscriber of ['mailer', 'gone']) {
+    const { stop } = await broker.subscribe(subscriber, ['happened'], async () => {});
+    if (subscriber === 'mailer') expect(await house.examine()).toEqual([good]);
+    await stop();
+    await broker.publish([message(subscriber)]);
+  }
+  await eventually(async () =>
+    expect(await house.examine()).toEqual([
+      good,
+      {
+        what: `queue ${brokerPrefix}.mailer`,
+        state: 'noted',
+        detail: '1 messages wait, and nobody takes from it',
+        fix: 'Start a process of mailer that works (ROLE=worker or all).',
+      },
+      {
+        what: `queue ${brokerPrefix}.gone`,
+        state: 'noted',
+        detail: 'there is no subscriber gone any more; 1 messages wait, and 0 take from it',
+        fix: `If nobody needs them, delete it: rabbitmqctl delete_queue ${brokerPrefix}.gone`,
+      },
+    ]),
+  );
+});
+
+test('a broker that is lost while its queues are examined is a finding', async () => {
+  await using house = await openHouse();
+  const findings = await house.examine('amqp://guest:guest@127.0.0.1:1');
+  expect(findings).toMatchObject([
+    { what: 'broker', state: 'wrong', detail: expect.stringMatching(/^its queues cannot be examined: RabbitMQ is away/) },
+  ]);
+});
