@@ -18,7 +18,7 @@ beforeAll(async () => {
 beforeEach(() => sql`truncate inbox, outbox, dead_letter_replays`.execute(fixture.database.query));
 afterAll(() => fixture[Symbol.asyncDispose]());
 
-const limit = { rows: 100, bytes: 1_000_000 };
+const limit = { rows: 100, bytes: 1_000_000, hours: 24 };
 const query = async <T>(statement: ReturnType<typeof sql<T>>) => (await statement.execute(fixture.database.query)).rows;
 
 /** So many that were given up, the first one first. */

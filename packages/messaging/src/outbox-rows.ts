@@ -6,6 +6,8 @@ export interface OutboxRow {
   readonly id: number;
   readonly attempts: number;
   readonly subscribers: readonly string[];
+  /** Too old to be sent. */
+  readonly isLate: boolean;
   readonly message: Message;
 }
 
@@ -13,9 +15,12 @@ export interface OutboxRow {
 export interface Limit {
   readonly rows: number;
   readonly bytes: number;
+  /** Beyond this age a row is late. */
+  readonly hours: number;
 }
 
-interface Columns extends Omit<OutboxRow, 'message'> {
+interface Columns extends Omit<OutboxRow, 'message' | 'isLate'> {
+  readonly is_late: boolean;
   readonly message_id: string;
   readonly type: string;
   readonly version: number;
@@ -37,8 +42,8 @@ const firstOfKey = sql`not exists (
     and (earlier.attempts > 0 or earlier.replays = 0 or earlier.retry_at <= now()))`;
 
 /** Those of `rows`, in the order of their ids, that have `bytes` before them at most. */
-const within = (bytes: number, rows: RawBuilder<unknown>) => sql<Columns>`
-  select ${columns} from (
+const within = ({ bytes, hours }: Limit, rows: RawBuilder<unknown>) => sql<Columns>`
+  select ${columns}, occurred_at < now() - ${hours} * interval '1 h' as is_late from (
     select *, coalesce(sum(octet_length(data::text)) over (order by id rows between unbounded preceding and 1 preceding), 0) as bytes_before
     from (${rows}) as rows) as counted
   where bytes_before < ${bytes} order by id`;
@@ -48,10 +53,11 @@ const route = sql`type || ' to ' || array_to_string(subscribers, ', ')`;
 
 /** The statements of the relay. `Db` may be any database that has the messaging tables. */
 export function createOutboxRows<Schema>(source: string, db: Kysely<Schema>) {
-  const toRow = ({ id, attempts, subscribers, message_id, occurred_at, correlation_id, ...rest }: Columns): OutboxRow => ({
+  const toRow = ({ id, attempts, subscribers, is_late, message_id, occurred_at, correlation_id, ...rest }: Columns): OutboxRow => ({
     id,
     attempts,
     subscribers,
+    isLate: is_late,
     message: {
       id: message_id,
       type: rest.type,
@@ -73,7 +79,7 @@ export function createOutboxRows<Schema>(source: string, db: Kysely<Schema>) {
         select ${columns} from outbox
         where sent_at is null and parked_at is null and retry_at is null and id <> all(${inHand}::bigint[]) and ${firstOfKey}
         order by id limit ${limit.rows}`;
-      const { rows } = await within(limit.bytes, next).execute(db);
+      const { rows } = await within(limit, next).execute(db);
       return rows.map(toRow);
     },
 
@@ -84,7 +90,7 @@ export function createOutboxRows<Schema>(source: string, db: Kysely<Schema>) {
         where sent_at is null and parked_at is null and retry_at <= now() and ${route} <> all(${waitingRoutes}::text[])
           and id <> all(${inHand}::bigint[]) and ${firstOfKey}
         order by id limit ${limit.rows}`;
-      const { rows } = await within(limit.bytes, next).execute(db);
+      const { rows } = await within(limit, next).execute(db);
       return rows.map(toRow);
     },
 
@@ -96,6 +102,14 @@ export function createOutboxRows<Schema>(source: string, db: Kysely<Schema>) {
     async setAside(ids: readonly number[]): Promise<void> {
       if (ids.length > 0)
         await sql`update outbox set retry_at = now() where id = any(${ids}::bigint[]) and retry_at is null and sent_at is null`.execute(db);
+    },
+
+    /** Gives rows up. */
+    async park(ids: readonly number[], reason: string): Promise<void> {
+      if (ids.length === 0) return;
+      await sql`
+        update outbox set parked_at = now(), reason = ${reason}
+        where id = any(${ids}::bigint[]) and sent_at is null and parked_at is null`.execute(db);
     },
 
     /** Counts a refusal; at the last one the row is parked. */

@@ -292,3 +292,32 @@ test('what is ready leaves while the marking of what left is still to come, and 
   await eventually(async () => expect(await unsent(pipeline)).toEqual([]), { timeoutMs: 15_000 });
   expect(taken).toHaveLength(200);
 });
+
+test('what is not with all of its subscribers while they remember what they had is a dead letter, and holds up nobody', async () => {
+  await using pipeline = await openPipeline('the parked row');
+  const { query } = pipeline.sender.database;
+  const { broker, taken } = recorder(rejectGone);
+  const sender = await pipeline.startSender(broker, {
+    inboxRetentionHours: 48,
+    sendWithinHours: 36,
+    longestReplayHours: 24,
+    outboxRetentionHours: 24,
+  });
+  const relayHealth = async () => (await sender.health())[0];
+  await pipeline.sender.database.transaction((tx) =>
+    createOutbox('sender', tx).append({ ...happened, subscribers: ['receiver', 'gone'] }, { key: 'a', n: 1 }),
+  );
+  await pipeline.append({ key: 'a', n: 2 });
+  await eventually(async () => expect(await relayHealth()).toMatchObject({ detail: 'happened waits: gone is not there' }));
+  await sql`update outbox set occurred_at = now() - interval '35 hours'`.execute(query);
+  // It is tried again, and not given up.
+  await pipeline.append({ key: 'b', n: 3 });
+  await eventually(async () => expect(taken).toEqual([3]));
+  expect((await sender.deadLetters.list()).items).toEqual([]);
+  await sql`update outbox set occurred_at = now() - interval '37 hours' where data->>'n' = '1'`.execute(query);
+  await eventually(() => expect(taken).toEqual([3, 2]), { timeoutMs: 10_000 });
+  expect((await sender.deadLetters.list()).items).toMatchObject([
+    { box: 'outbox', key: 'a', attempts: 0, reason: 'not with all of its subscribers within 36 hours' },
+  ]);
+  await eventually(async () => expect((await relayHealth())?.detail).toBeUndefined());
+});

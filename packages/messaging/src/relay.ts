@@ -43,7 +43,7 @@ export interface Relay {
  */
 export function createRelay<Schema>({ service, database, broker, log, instanceId, settings, published }: RelayOptions<Schema>): Relay {
   const rows = createOutboxRows(service, database.query);
-  const limit = { rows: settings.relayBatch, bytes: settings.batchBytes };
+  const limit = { rows: settings.relayBatch, bytes: settings.batchBytes, hours: settings.sendWithinHours };
   const waiting = createWaitingRoutes(log);
   let failure: string | undefined;
   let wake = (): void => {};
@@ -54,6 +54,7 @@ export function createRelay<Schema>({ service, database, broker, log, instanceId
     const found = await drain(await read(asleep), stopping);
     failure = undefined;
     if (found) return 0;
+    waiting.forgetAwake(asleep);
     // A route is left out of this, and waited for: both as it was at the beginning, or one that ends its wait meanwhile is in neither.
     const next = (await rows.nextDueMs(asleep.names)) ?? Number.POSITIVE_INFINITY;
     return Math.max(1, Math.min(settings.pollMs, next, asleep.until - performance.now()));
@@ -63,9 +64,19 @@ export function createRelay<Schema>({ service, database, broker, log, instanceId
   async function read(asleep: Asleep, inHand: readonly OutboxRow[] = []): Promise<Batch> {
     const ids = inHand.map(idOf);
     const due = await rows.due(limit, asleep.names, ids);
-    const { held, fresh } = holdBack(await rows.fresh(limit, ids), asleep, inHand);
+    const unsent = await rows.fresh(limit, ids);
+    await giveUp([...due, ...unsent].filter(isLate));
+    const { held, fresh } = holdBack(unsent.filter(isInTime), asleep, inHand);
     await rows.setAside(held.map(idOf));
-    return { ready: [...due, ...fresh], found: due.length + fresh.length + held.length > 0 };
+    return { ready: [...due.filter(isInTime), ...fresh], found: due.length + unsent.length > 0 };
+  }
+
+  /** Some subscribers may have had these long ago, time and again, as another was not there. They forget them soon, and would take them for new. */
+  async function giveUp(late: readonly OutboxRow[]): Promise<void> {
+    if (late.length === 0) return;
+    const reason = `not with all of its subscribers within ${settings.sendWithinHours} hours`;
+    await rows.park(late.map(idOf), reason);
+    log.error({ count: late.length, types: [...new Set(late.map(({ message }) => message.type))], reason }, 'messages parked');
   }
 
   /**
@@ -190,6 +201,9 @@ function holdBack(batch: readonly OutboxRow[], asleep: Asleep, inHand: readonly 
   }
   return { held, fresh };
 }
+
+const isLate = (row: OutboxRow): boolean => row.isLate;
+const isInTime = (row: OutboxRow): boolean => !row.isLate;
 
 const idOf = ({ id }: OutboxRow): number => id;
 

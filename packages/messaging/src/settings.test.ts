@@ -8,6 +8,7 @@ test('the defaults hold together', () => {
 test.for([
   { inboxRetentionHours: defaultSettings.longestReplayHours },
   { longestReplayHours: defaultSettings.inboxRetentionHours + 1 },
+  { sendWithinHours: defaultSettings.inboxRetentionHours },
   { outboxRetentionHours: defaultSettings.inboxRetentionHours },
 ])('an inbox that forgets before a message can come again is refused: %o', (changes) => {
   expect(() => checkSettings({ ...defaultSettings, ...changes })).toThrow(/inboxRetentionHours/);

@@ -24,6 +24,11 @@ export interface MessagingSettings {
   readonly outboxRetentionHours: number;
   /** How old a message may be when it is replayed. */
   readonly longestReplayHours: number;
+  /**
+   * A row that is older is sent no more: some of its subscribers may have had it, and forget it soon. A day less than they remember,
+   * as it may lie in a queue.
+   */
+  readonly sendWithinHours: number;
   /** How long handled rows of the inbox are kept: they are what makes a repeated message harmless. */
   readonly inboxRetentionHours: number;
 }
@@ -42,16 +47,17 @@ export const defaultSettings: MessagingSettings = {
   pruneEveryMs: 60_000,
   outboxRetentionHours: 7 * 24,
   longestReplayHours: 14 * 24,
+  sendWithinHours: 29 * 24,
   inboxRetentionHours: 30 * 24,
 };
 
-/** @throws RangeError when a message could be replayed after the inbox forgot that it was handled. */
+/** @throws RangeError when a message could be sent or replayed after the inbox forgot that it was handled. */
 export function checkSettings(settings: MessagingSettings): MessagingSettings {
-  const { outboxRetentionHours, longestReplayHours, inboxRetentionHours } = settings;
-  if (inboxRetentionHours <= Math.max(outboxRetentionHours, longestReplayHours)) {
-    throw new RangeError(
-      `inboxRetentionHours (${inboxRetentionHours}) must be above outboxRetentionHours (${outboxRetentionHours}) and longestReplayHours (${longestReplayHours})`,
-    );
+  const { outboxRetentionHours, longestReplayHours, sendWithinHours, inboxRetentionHours } = settings;
+  const others = Object.entries({ outboxRetentionHours, longestReplayHours, sendWithinHours });
+  if (others.some(([, hours]) => inboxRetentionHours <= hours)) {
+    const listed = others.map(([name, hours]) => `${name} (${hours})`).join(', ');
+    throw new RangeError(`inboxRetentionHours (${inboxRetentionHours}) must be above ${listed}`);
   }
   return settings;
 }

@@ -36,3 +36,14 @@ test('at any moment a route is either looked for or waited for', () => {
   expect(waiting.at(until - 1)).toMatchObject({ names, until });
   expect(waiting.at(until)).toMatchObject({ names: [], until: Number.POSITIVE_INFINITY });
 });
+
+test('a route that nothing is there for any more is forgotten when its wait is over', () => {
+  const { waiting, lines } = listening();
+  const now = performance.now();
+  waiting.add(gone, 'gone is not there', now);
+  waiting.forgetAwake(waiting.at(now));
+  expect(waiting.describe()).toBe('rain waits: gone is not there');
+  waiting.forgetAwake(waiting.at(now + 60_000));
+  expect(waiting.describe()).toBeUndefined();
+  expect(lines).toEqual(['messages wait: a declared subscriber is not there', 'no message waits any more']);
+});

@@ -56,6 +56,14 @@ export function createWaitingRoutes(log: Logger) {
     delete({ type, subscribers }: Route): void {
       if (waiting.delete(nameOfRoute({ type, subscribers }))) log.info({ type, subscribers }, 'messages flow again');
     },
+    /** Nothing is there any more for the routes that do not wait at that moment. */
+    forgetAwake({ names }: Asleep): void {
+      for (const [name, { type, subscribers }] of waiting) {
+        if (names.includes(name)) continue;
+        waiting.delete(name);
+        log.info({ type, subscribers }, 'no message waits any more');
+      }
+    },
     describe: (): string | undefined => [...waiting.values()].map(({ type, detail }) => `${type} waits: ${detail}`).join('; ') || undefined,
   };
 }
