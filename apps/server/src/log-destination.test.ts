@@ -15,7 +15,7 @@ test.for(ENDS)('no line is lost by a process that %s, and none comes before anot
   const code = `
     import { inBatches } from ${JSON.stringify(join(import.meta.dirname, 'log-destination.ts'))};
     const lines = inBatches(1);
-    for (let n = 0; n < 2000; n += 1) lines.write(n + ' '.padEnd(40, '.') + '\\n');
+    for (let n = 0; n < 2000; n += 1) lines.write(n + ' '.padEnd(40, 'é') + (n % 500 === 7 ? '€'.repeat(20000) : '') + '\\n');
     ${end}`;
   const child = spawn(process.execPath, ['--input-type=module', '--eval', code], { stdio: ['ignore', 'pipe', 'ignore'] });
   const [written, [exit]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
