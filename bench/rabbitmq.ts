@@ -1,11 +1,23 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createRabbitBroker } from '@stoa/messaging';
-import { uuidv7 } from '@stoa/service';
+import { createContext, uuidv7 } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
 import { sql } from 'kysely';
 import { Connection } from 'rabbitmq-client';
-import { appendAll, createReceiver, createSender, EVENTS, eventsPerSecond, log, ROUNDS, type Sides, text, withSides } from './pipeline.ts';
+import {
+  appendAll,
+  createReceiver,
+  createSender,
+  EVENTS,
+  eventsPerSecond,
+  happened,
+  log,
+  ROUNDS,
+  type Sides,
+  text,
+  withSides,
+} from './pipeline.ts';
 import { median, type Result, type Workload } from './workload.ts';
 
 const URL = 'amqp://guest:guest@127.0.0.1:5672';
@@ -69,7 +81,16 @@ async function bareMessagesPerSecond(): Promise<number> {
   });
   const publisher = publishing.createPublisher({ confirm: true });
   await new Promise((ready) => consumer.once('ready', ready));
-  const body = { id: uuidv7(), type: 'bench-happened', version: 1, source: 'sender', key: '1', data: { n: 1, text } };
+  const { correlationId, traceparent } = createContext();
+  const envelope = {
+    id: uuidv7(),
+    type: happened.name,
+    version: 1,
+    source: happened.source,
+    key: '1',
+    occurredAt: new Date().toISOString(),
+  };
+  const body = { ...envelope, correlationId, traceparent, data: { n: 1, text } };
   const begun = performance.now();
   for (let n = 0; n < EVENTS; n += WINDOW) {
     await Promise.all(Array.from({ length: WINDOW }, () => publisher.send({ routingKey: queue, durable: true, mandatory: true }, body)));

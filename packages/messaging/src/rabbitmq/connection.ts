@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@stoa/service';
 import { type Channel, Connection } from 'rabbitmq-client';
@@ -12,6 +13,8 @@ const RECONNECT = { retryLow: 250, retryHigh: 5_000 };
 const ANSWER_TIMEOUT_MS = 5_000;
 /** After this the rest of a farewell is left out. */
 const CLOSE_TIMEOUT_MS = 5_000;
+/** What a message has around its body, at most in all likelihood. */
+const FRAMING_BYTES = 512;
 
 /** A connection that comes back by itself; channels do not, see `keepChannel`. */
 export interface RabbitConnection {
@@ -21,6 +24,11 @@ export interface RabbitConnection {
   trouble(): string | undefined;
   /** Calls `listener` when the server blocks this connection or it is lost. @returns a function that ends that. */
   onTrouble(listener: (error: Error) => void): () => void;
+  /**
+   * Runs `work`, and has what it writes leave together, as far as the socket's buffer goes: `work` tells before each message how many
+   * bytes it has.
+   */
+  together<T>(work: (bytes: (count: number) => void) => T): T;
   close(): Promise<void>;
 }
 
@@ -76,6 +84,25 @@ export function connectRabbit({ url, log, name }: { readonly url: string; readon
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
+    together(work) {
+      const socket = socketOf(client);
+      if (socket === undefined) return work(() => {});
+      const room = socket.writableHighWaterMark;
+      let taken = 0;
+      const tell = (count: number): void => {
+        taken += count + FRAMING_BYTES;
+        if (taken < room) return;
+        socket.uncork();
+        socket.cork();
+        taken = count + FRAMING_BYTES;
+      };
+      socket.cork();
+      try {
+        return work(tell);
+      } finally {
+        socket.uncork();
+      }
+    },
     async close() {
       closing = true;
       await withinFarewell(client.close());
@@ -83,6 +110,12 @@ export function connectRabbit({ url, log, name }: { readonly url: string; readon
     },
   };
 }
+
+/**
+ * The client writes each message by itself and has no word for several at once, so this reaches for the socket that it keeps to itself:
+ * the writes were a third of what publishing costs, here and at the server. Without it all goes as before, only slower.
+ */
+const socketOf = (client: Connection): Socket | undefined => (client as unknown as { _socket?: Socket })._socket;
 
 /** Does `work` on a channel of its own. @throws at once when the server is away or blocks the connection, and when it does not answer. */
 export async function withChannel<T>(connection: RabbitConnection, work: (channel: Channel) => Promise<T>): Promise<T> {

@@ -73,10 +73,21 @@ export function createLanes({ connection, topology }: LanesOptions) {
         throw error;
       }
     };
-    await Promise.all([
-      ...sendable.flatMap((item) => item.subscribers.map((subscriber) => publishOne(item, topology.keyOf(subscriber, item.message.type)))),
-      ...digests(sendable).map(({ type, body }) => publishDigest(type, body)),
-    ]);
+    const under = connection.together((bytes) => {
+      const begun: Promise<void>[] = [];
+      for (const item of sendable) {
+        for (const subscriber of item.subscribers) {
+          bytes(item.body.length);
+          begun.push(publishOne(item, topology.keyOf(subscriber, item.message.type)));
+        }
+      }
+      for (const { type, body } of digests(sendable)) {
+        bytes(body.length);
+        begun.push(publishDigest(type, body));
+      }
+      return begun;
+    });
+    await Promise.all(under);
     // The client tells of a return a turn after it was read; its confirm, which came later, has resolved by then.
     await nextTurn();
     for (const { message, subscribers } of sendable) {
