@@ -15,7 +15,13 @@ export function idempotencyStoreContract(name: string, create: () => Promise<Ide
       store = await create();
     });
     const first = (): IdempotencyClaim => ({ ...claimAt(0), key: randomBytes(32), request: randomBytes(32) });
-    const claimAt = (ms: number) => ({ owner: randomUUID(), now: later(ms), leaseUntil: later(ms + LEASE), expiresAt: later(ms + LIFE) });
+    const claimAt = (ms: number) => ({
+      owner: randomUUID(),
+      makes: randomUUID(),
+      now: later(ms),
+      leaseUntil: later(ms + LEASE),
+      expiresAt: later(ms + LIFE),
+    });
     /** The same request once more, by another try. */
     const again = (claim: IdempotencyClaim, ms = 0): IdempotencyClaim => ({ ...claim, ...claimAt(ms) });
     const answer = randomBytes(100);
@@ -48,14 +54,15 @@ export function idempotencyStoreContract(name: string, create: () => Promise<Ide
     test('keys do not touch each other', async () => {
       const claim = first();
       await store.begin(claim);
-      expect(await store.begin({ ...again(claim), key: randomBytes(32) })).toEqual({ state: 'claimed' });
+      expect(await store.begin({ ...again(claim), key: randomBytes(32) })).toMatchObject({ state: 'claimed' });
     });
 
     test('a key is free again when it is released, for any request', async () => {
       const claim = first();
       await store.begin(claim);
       await store.release(claim.key, claim.owner);
-      expect(await store.begin({ ...again(claim), request: randomBytes(32) })).toEqual({ state: 'claimed' });
+      const next = { ...again(claim), request: randomBytes(32) };
+      expect(await store.begin(next)).toEqual({ state: 'claimed', makes: next.makes });
     });
 
     test('a try that died is taken over at the end of its lease, by one of many', async () => {
@@ -64,6 +71,13 @@ export function idempotencyStoreContract(name: string, create: () => Promise<Ide
       expect(await store.begin(again(claim, LEASE - 1))).toEqual({ state: 'running' });
       const states = (await Promise.all(Array.from({ length: 20 }, () => store.begin(again(claim, LEASE))))).map(({ state }) => state);
       expect(states.toSorted()).toEqual(['claimed', ...Array<string>(19).fill('running')]);
+    });
+
+    test('what a request makes has the same id in each try', async () => {
+      const claim = first();
+      expect(await store.begin(claim)).toEqual({ state: 'claimed', makes: claim.makes });
+      expect(await store.begin(again(claim, LEASE))).toEqual({ state: 'claimed', makes: claim.makes });
+      expect(await store.begin(again(claim, 2 * LEASE))).toEqual({ state: 'claimed', makes: claim.makes });
     });
 
     test('what was taken over can no longer be finished nor released by the one before', async () => {
@@ -93,7 +107,7 @@ export function idempotencyStoreContract(name: string, create: () => Promise<Ide
       await store.finish(claim.key, claim.owner, answer);
       expect(await store.begin(again(claim, LIFE - 1))).toEqual({ state: 'answered', answer });
       const other = { ...again(claim, LIFE), request: randomBytes(32) };
-      expect(await store.begin(other)).toEqual({ state: 'claimed' });
+      expect(await store.begin(other)).toEqual({ state: 'claimed', makes: other.makes });
       expect(await store.begin(again(other, LIFE)), 'without the answer of before').toEqual({ state: 'running' });
     });
   });

@@ -6,6 +6,8 @@ export interface IdempotencyClaim {
   readonly request: Buffer;
   /** UUID of this try: only it may finish or release the claim. */
   readonly owner: string;
+  /** UUID of what the request makes, if it is the first. */
+  readonly makes: string;
   readonly now: Date;
   /** From then on the try counts as dead, and the next one with the same request takes the key over. */
   readonly leaseUntil: Date;
@@ -14,7 +16,9 @@ export interface IdempotencyClaim {
 }
 
 export type IdempotencyFound =
-  | { readonly state: 'claimed' | 'running' | 'other-request' }
+  /** `makes` is that of the first try where one died. */
+  | { readonly state: 'claimed'; readonly makes: string }
+  | { readonly state: 'running' | 'other-request' }
   | { readonly state: 'answered'; readonly answer: Buffer };
 
 /** Keeps keys and first answers, for everything that shares the store. `createPgIdempotency` of `@stoa/postgres` is one. */

@@ -1,5 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import { type Clock, createSealing, type DeriveKey, type Logger } from '@stoa/service';
+import { type Clock, createSealing, type DeriveKey, type Logger, uuidv7 } from '@stoa/service';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { addressKey } from './address.ts';
 import { canonicalJson } from './canonical-json.ts';
@@ -20,6 +20,13 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Honours `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07). Not for answers that stream or are hijacked. */
     idempotent?: true;
+  }
+  interface FastifyRequest {
+    /**
+     * The UUID that what the request makes is to have, where it came with an `Idempotency-Key`: the same for each try. Who takes over from a
+     * process that died finds by it what that one has made already, and answers with it.
+     */
+    makes?: string;
   }
 }
 
@@ -71,6 +78,7 @@ export function installIdempotency(
   const running = new WeakMap<FastifyRequest, Running>();
 
   http.decorate(kInstalled, true);
+  http.decorateRequest('makes', undefined);
   http.addHook('onRoute', (route) => {
     if (!route.config?.idempotent) return;
     route.preHandler = [...[route.preHandler ?? []].flat(), claim];
@@ -89,9 +97,11 @@ export function installIdempotency(
     const now = clock.now();
     const at = (ms: number) => new Date(now.getTime() + ms);
     const owner = randomUUID();
-    const found = await store.begin({ key, request: asked, owner, now, leaseUntil: at(LEASE_MS), expiresAt: at(LIFE_MS) });
+    const makes = uuidv7(now.getTime());
+    const found = await store.begin({ key, request: asked, owner, makes, now, leaseUntil: at(LEASE_MS), expiresAt: at(LIFE_MS) });
     switch (found.state) {
       case 'claimed':
+        request.makes = found.makes;
         return void running.set(request, { key, owner, context });
       case 'running':
         throw httpErrors.idempotency_in_progress({ retryAfterSeconds: 1 });

@@ -5,12 +5,16 @@ interface Claim {
   readonly key: Buffer;
   readonly request: Buffer;
   readonly owner: string;
+  readonly makes: string;
   readonly now: Date;
   readonly leaseUntil: Date;
   readonly expiresAt: Date;
 }
 
-type Found = { readonly state: 'claimed' | 'running' | 'other-request' } | { readonly state: 'answered'; readonly answer: Buffer };
+type Found =
+  | { readonly state: 'claimed'; readonly makes: string }
+  | { readonly state: 'running' | 'other-request' }
+  | { readonly state: 'answered'; readonly answer: Buffer };
 
 /** The migration of the table below; a source of its own, named `house`. */
 export const houseMigrations = new URL('../migrations/', import.meta.url);
@@ -22,21 +26,22 @@ export const houseMigrations = new URL('../migrations/', import.meta.url);
 export function createPgIdempotency<Schema>(db: Kysely<Schema>) {
   return {
     /** Writes the row in any case, as it was where it is not free: so the answer is what the statement itself saw last, not what a second one reads later. */
-    async begin({ key, request, owner, now, leaseUntil, expiresAt }: Claim): Promise<Found> {
-      const { rows } = await sql<{ is_mine: boolean; is_same: boolean; answer: Buffer | null }>`
-        insert into idempotency_keys as known (key, request, owner, lease_until, expires_at)
-        values (${key}, ${request}, ${owner}, ${leaseUntil}, ${expiresAt})
-        on conflict (key) do update set (request, owner, lease_until, answer, expires_at) = (
-          select request, owner, lease_until, answer, expires_at
+    async begin({ key, request, owner, makes, now, leaseUntil, expiresAt }: Claim): Promise<Found> {
+      const { rows } = await sql<{ is_mine: boolean; is_same: boolean; makes: string; answer: Buffer | null }>`
+        insert into idempotency_keys as known (key, request, owner, makes, lease_until, expires_at)
+        values (${key}, ${request}, ${owner}, ${makes}, ${leaseUntil}, ${expiresAt})
+        on conflict (key) do update set (request, owner, makes, lease_until, answer, expires_at) = (
+          select request, owner, makes, lease_until, answer, expires_at
           from (values
-            (true, excluded.request, excluded.owner, excluded.lease_until, null, excluded.expires_at),
-            (false, known.request, known.owner, known.lease_until, known.answer, known.expires_at)
-          ) as either (is_free, request, owner, lease_until, answer, expires_at)
+            (true, excluded.request, excluded.owner, case when known.expires_at <= ${now} then excluded.makes else known.makes end,
+              excluded.lease_until, null, excluded.expires_at),
+            (false, known.request, known.owner, known.makes, known.lease_until, known.answer, known.expires_at)
+          ) as either (is_free, request, owner, makes, lease_until, answer, expires_at)
           where is_free = (known.expires_at <= ${now}
             or (known.answer is null and known.lease_until <= ${now} and known.request = excluded.request)))
-        returning owner = ${owner} as is_mine, request = ${request} as is_same, answer`.execute(db);
-      const { is_mine, is_same, answer } = rows[0] as (typeof rows)[0];
-      if (is_mine) return { state: 'claimed' };
+        returning owner = ${owner} as is_mine, request = ${request} as is_same, makes, answer`.execute(db);
+      const { is_mine, is_same, answer, makes: id } = rows[0] as (typeof rows)[0];
+      if (is_mine) return { state: 'claimed', makes: id };
       if (!is_same) return { state: 'other-request' };
       return answer === null ? { state: 'running' } : { state: 'answered', answer };
     },

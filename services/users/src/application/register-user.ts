@@ -24,7 +24,8 @@ export interface Registrar {
   readonly forOthers: boolean;
 }
 
-export type RegisterUser = (draft: PersonDraft, registrar: Registrar, signal: AbortSignal) => Promise<User>;
+/** @param id that of the account. One that is there already was made by an earlier try of the same request, and is the answer. */
+export type RegisterUser = (draft: PersonDraft, registrar: Registrar, signal: AbortSignal, id?: string) => Promise<User>;
 
 /**
  * Registers a person: a pending account, its first request for a code, the event that has the code mailed; without a password no
@@ -35,7 +36,7 @@ export type RegisterUser = (draft: PersonDraft, registrar: Registrar, signal: Ab
  */
 export function createRegisterUser(ports: RegisterUserPorts): RegisterUser {
   const { users, passwords, inTransaction, clock, oneByOne, commonPasswords, defaultRegion } = ports;
-  return async (draft, { actor, forOthers }, signal) => {
+  return async (draft, { actor, forOthers }, signal, id) => {
     const parsed = parsePerson(draft, {
       defaultRegion,
       limit: passwords.limit,
@@ -48,10 +49,14 @@ export function createRegisterUser(ports: RegisterUserPorts): RegisterUser {
 
     const register = async (hurry: AbortSignal) => {
       const clash = await users.findTaken(person);
-      if (clash !== undefined) throw taken(clash);
+      if (clash !== undefined) {
+        const made = id === undefined ? undefined : await users.find(id);
+        if (made !== undefined) return made;
+        throw taken(clash);
+      }
       const passwordHash = person.password === null ? null : await passwords.hash(person.password, hurry);
       const now = clock.now();
-      const user = newUser(uuidv7(now.getTime()), person, now);
+      const user = newUser(id ?? uuidv7(now.getTime()), person, now);
       await inTransaction(async (tx) => {
         await tx.users.insert(user, passwordHash);
         await tx.audit.append({ action: 'user-registered', actor, subject: user.id, at: now });

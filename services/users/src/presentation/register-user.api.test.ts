@@ -1,4 +1,5 @@
 import { eventually } from '@stoa/service/testing';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { somebody, tally, times, type UsersUnderTest, usersUnderTest } from '../testing/users-under-test.ts';
 
@@ -52,6 +53,26 @@ describe('a registration', () => {
     expect(entry).toMatchObject({ action: 'user-registered', actor: 'anonymous', address: '127.0.0.1', correlation_id: 'walk-1' });
     const row = await users.database.query.selectFrom('users').select('password_hash').where('id', '=', id).executeTakeFirstOrThrow();
     expect(row.password_hash).toMatch(/^\$2b\$04\$/);
+  });
+
+  test('whose process died before it answered is answered by its repeat, and was made once', async () => {
+    const person = somebody();
+    const key = { 'idempotency-key': person.email };
+    const first = await users.post('/v1/users', person, key);
+    expect(first.statusCode).toBe(201);
+    // What a death between the commit and the answer leaves behind.
+    const died = await sql`
+      update idempotency_keys set answer = null, lease_until = '2000-01-01' where makes = ${first.json().id}`.execute(users.database.query);
+    expect(died.numAffectedRows).toBe(1n);
+    const [repeat, ...late] = await times(3, () => users.post('/v1/users', person, key));
+    for (const each of late) expect([201, 409]).toContain(each.statusCode);
+    const answers = [repeat, ...late].filter((each) => each?.statusCode === 201);
+    expect(answers.map((each) => [each?.json(), each?.headers['location']])).toContainEqual([first.json(), first.headers['location']]);
+    expect((await users.post('/v1/users', person, key)).json()).toEqual(first.json());
+    expect(await users.requestsOf(person)).toHaveLength(1);
+    expect((await users.post('/v1/users', person, { 'idempotency-key': `other ${person.email}` })).json()).toMatchObject({
+      code: 'email_taken',
+    });
   });
 
   test('tells every field that is wrong', async () => {

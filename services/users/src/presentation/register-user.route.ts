@@ -59,7 +59,7 @@ export function registerUserRoute(http: Http, registerUser: RegisterUser, limits
       const forOthers = principal !== undefined && principal.kind !== 'service' && principal.permissions.has('users:create');
       // Another back end registers as many as it has.
       if (!(forOthers && principal.kind === 'service-account')) await limits.countRegistration(request, reply);
-      const user = await registerUser(request.body, { actor: actorOf(principal), forOthers }, clientSignal(reply));
+      const user = await registerUser(request.body, { actor: actorOf(principal), forOthers }, clientSignal(reply), request.makes);
       void reply.code(201).header('location', `/v1/users/${user.id}`).header('etag', entityTag(user.version));
       return toAnswer(user);
     },
