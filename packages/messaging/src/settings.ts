@@ -38,7 +38,7 @@ export const defaultSettings: MessagingSettings = {
   relayBatch: 500,
   batchBytes: 4 * 1024 * 1024,
   publishAttempts: 10,
-  inboxBatch: 100,
+  inboxBatch: 250,
   inboxBatchMs: 1_000,
   workers: 2,
   handleAttempts: 12,

@@ -6,7 +6,7 @@ import type { Accept } from '../broker.ts';
 import { withinFarewell } from './connection.ts';
 
 /** One statement of the inbox takes this many at once; the server sends so many more meanwhile. */
-const MOST_MESSAGES = 200;
+const MOST_MESSAGES = 400;
 const MOST_BYTES = 4 * 1024 * 1024;
 export const PREFETCH = 2 * MOST_MESSAGES;
 /** A burst gathers for this long before its first batch. */
