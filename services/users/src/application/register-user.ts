@@ -49,11 +49,7 @@ export function createRegisterUser(ports: RegisterUserPorts): RegisterUser {
 
     const register = async (hurry: AbortSignal) => {
       const clash = await users.findTaken(person);
-      if (clash !== undefined) {
-        const made = id === undefined ? undefined : await users.find(id);
-        if (made !== undefined) return made;
-        throw taken(clash);
-      }
+      if (clash !== undefined) throw taken(clash);
       const passwordHash = person.password === null ? null : await passwords.hash(person.password, hurry);
       const now = clock.now();
       const user = newUser(id ?? uuidv7(now.getTime()), person, now);
@@ -65,6 +61,12 @@ export function createRegisterUser(ports: RegisterUserPorts): RegisterUser {
       });
       return user;
     };
-    return await withDeadline(signal, (hurry) => oneByOne(keys, () => register(hurry), hurry));
+    try {
+      return await withDeadline(signal, (hurry) => oneByOne(keys, () => register(hurry), hurry));
+    } catch (error) {
+      const made = id === undefined ? undefined : await users.find(id);
+      if (made === undefined) throw error;
+      return made;
+    }
   };
 }

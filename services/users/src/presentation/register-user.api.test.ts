@@ -70,6 +70,13 @@ describe('a registration', () => {
     expect(answers.map((each) => [each?.json(), each?.headers['location']])).toContainEqual([first.json(), first.headers['location']]);
     expect((await users.post('/v1/users', person, key)).json()).toEqual(first.json());
     expect(await users.requestsOf(person)).toHaveLength(1);
+    // One that was found free and has been made meanwhile clashes by its id alone.
+    await sql`update idempotency_keys set answer = null, lease_until = '2000-01-01' where makes = ${first.json().id}`.execute(
+      users.database.query,
+    );
+    await sql`update users set email = ${`new-${person.email}`} where id = ${first.json().id}`.execute(users.database.query);
+    expect((await users.post('/v1/users', person, key)).json()).toEqual({ ...first.json(), email: `new-${person.email}` });
+    await sql`update users set email = ${person.email} where id = ${first.json().id}`.execute(users.database.query);
     expect((await users.post('/v1/users', person, { 'idempotency-key': `other ${person.email}` })).json()).toMatchObject({
       code: 'email_taken',
     });
