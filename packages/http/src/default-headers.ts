@@ -40,12 +40,9 @@ type Given = OutgoingHttpHeaders | readonly string[];
 
 function writeHead(this: Response, status: number, reason?: string | Given, given?: Given): ServerResponse {
   const defaults = this[kDefaults] ?? {};
-  const headers = typeof reason === 'string' ? given : reason;
+  const [message, headers] = typeof reason === 'string' ? [reason, given] : [undefined, reason];
   const write = Object.getPrototypeOf(this).writeHead as (...args: unknown[]) => ServerResponse;
-  if (this.getHeaderNames().length === 0 && !Array.isArray(headers)) {
-    const all = { ...defaults, ...headers };
-    return typeof reason === 'string' ? write.call(this, status, reason, all) : write.call(this, status, all);
-  }
+  if (this.getHeaderNames().length === 0 && !Array.isArray(headers)) return write.call(this, status, message, { ...defaults, ...headers });
   for (const name in defaults) if (!this.hasHeader(name)) this.setHeader(name, defaults[name] as string);
-  return typeof reason === 'string' ? write.call(this, status, reason, headers) : write.call(this, status, headers);
+  return write.call(this, status, message, headers);
 }
