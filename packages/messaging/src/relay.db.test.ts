@@ -260,14 +260,41 @@ test('the next batch is read while the bus has one in hand, and no row leaves be
   const { broker, taken } = recorder((outgoing) =>
     outgoing.filter((item) => numberOf(item) === 1).map(({ message }) => ({ id: message.id, reason: 'refused', detail: 'too hot' })),
   );
-  // Long enough for the next batch to be there when the refusal comes.
-  const slow: Broker = { ...broker, publish: (outgoing) => delay(20).then(() => broker.publish(outgoing)) };
+  let reads = 0;
+  const fresh = new WeakSet<object>();
+  const counting: KyselyPlugin = {
+    transformQuery({ node, queryId }) {
+      const text = JSON.stringify(node);
+      if (text.includes('retry_at is null') && !text.includes('update outbox')) fresh.add(queryId);
+      return node;
+    },
+    async transformResult({ result, queryId }) {
+      if (fresh.has(queryId)) reads += 1;
+      return result;
+    },
+  };
+  // Answers a full batch only when the next one is there.
+  const slow: Broker = {
+    ...broker,
+    async publish(outgoing) {
+      const before = reads;
+      if (outgoing.length === SMALL.relayBatch) await eventually(() => expect(reads).toBeGreaterThan(before));
+      return await broker.publish(outgoing);
+    },
+  };
   await pipeline.append(...Array.from({ length: 20 }, (_, n) => ({ key: n % 2 === 1 ? 'hot' : `cold ${n % 4}`, n })));
-  await pipeline.startSender(slow, SMALL);
+  const { database } = pipeline.sender;
+  const relay = createRelay({
+    ...{ service: 'sender', broker: slow, log: silent, instanceId: 'only', published: () => {} },
+    database: { ...database, query: database.query.withPlugin(counting) },
+    settings: { ...defaultSettings, ...SMALL },
+  });
+  await relay.start();
   const hot = () => taken.filter((n) => n % 2 === 1);
   await eventually(() => expect(taken).toHaveLength(19));
   expect(hot()).toEqual([3, 5, 7, 9, 11, 13, 15, 17, 19]);
   expect(taken.indexOf(3)).toBeGreaterThan(taken.indexOf(18));
+  await relay.stop();
 });
 
 test('a bus that breaks in the middle: each row of a key follows the one before it', async () => {
