@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { dataFolder, freePort, startStoa } from '../test/e2e/stoa-process.ts';
+import { freePort } from '@stoa/service/testing';
+import { dataFolder, startStoa } from '../test/e2e/stoa-process.ts';
 import { median, type Workload } from './workload.ts';
 
 const RUNS = 5;

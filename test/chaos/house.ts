@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type RabbitServer, startRabbitServer } from '@stoa/messaging/testing';
 import { type RedisServer, startRedisServer } from '@stoa/redis/testing';
-import { startTcpProxy, type TcpProxy } from '@stoa/service/testing';
+import { freePorts, startTcpProxy, type TcpProxy } from '@stoa/service/testing';
 import { cutAtConfirm } from './amqp-frames.ts';
 import { type Balancer, startBalancer } from './balancer.ts';
 import { createPod, type Pod } from './pod.ts';
@@ -114,14 +112,4 @@ async function run(pod: Pod): Promise<void> {
   await pod.start({ wait: false });
   const code = await pod.ended();
   if (code !== 0) throw new Error(`${pod.name} ended with ${code}:\n${await pod.output()}`);
-}
-
-/** Ports that were free a moment ago, all at once, so that none comes twice. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  for (const server of servers) server.close();
-  await Promise.all(servers.map((server) => once(server, 'close')));
-  return ports;
 }

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '@stoa/service/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { dataFolder, freePort, spawnStoa, startStoa } from './stoa-process.ts';
+import { dataFolder, spawnStoa, startStoa } from './stoa-process.ts';
 
 /** A start that cannot go on says why in one line and what to do in another, ends with a code, and touches nothing. */
 describe('a start that cannot go on', () => {

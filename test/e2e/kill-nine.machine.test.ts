@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { eventually } from '@stoa/service/testing';
+import { eventually, freePort } from '@stoa/service/testing';
 import { expect, test } from 'vitest';
 import { ask } from './ask.ts';
 import { latestMail, mailsTo, type Person, register, somebody } from './client.ts';
-import { dataFolder, freePort, startStoa } from './stoa-process.ts';
+import { dataFolder, startStoa } from './stoa-process.ts';
 
 const ROUNDS = 10;
 const PER_ROUND = 20;

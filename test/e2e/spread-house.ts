@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { startTestServer } from '@stoa/postgres/testing';
-import { eventually } from '@stoa/service/testing';
+import { eventually, freePort } from '@stoa/service/testing';
 import { emptyBroker, emptyRedis } from './outside-services.ts';
-import { freePort, type StartOptions, type StoaProcess, spawnStoa } from './stoa-process.ts';
+import { type StartOptions, type StoaProcess, spawnStoa } from './stoa-process.ts';
 
 /**
  * The same house as many processes: the gateway, and two copies of each service, on a Postgres of its own and the machine's RabbitMQ

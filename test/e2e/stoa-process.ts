@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
-import { eventually } from '@stoa/service/testing';
+import { eventually, freePort } from '@stoa/service/testing';
 
 const root = resolve(import.meta.dirname, '../..');
 
@@ -99,16 +98,6 @@ export function spawnStoa({ dataDirectory, port, env, args = [], command, cwd = 
       return exited;
     },
   };
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /**

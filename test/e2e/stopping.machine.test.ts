@@ -4,10 +4,10 @@ import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { eventually } from '@stoa/service/testing';
+import { eventually, freePort } from '@stoa/service/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { register, somebody } from './client.ts';
-import { dataFolder, freePort, type StoaProcess, spawnStoa, startStoa } from './stoa-process.ts';
+import { dataFolder, type StoaProcess, spawnStoa, startStoa } from './stoa-process.ts';
 
 describe('one signal, however it comes, is one clean stop', () => {
   const ways: [string, NodeJS.Signals, (stoa: StoaProcess, signal: NodeJS.Signals) => void][] = [
