@@ -16,8 +16,8 @@ export interface EventContract<Schema extends TSchema = TSchema> {
   readonly example: Static<Schema>;
   /** The id of the aggregate the event belongs to: events with the same key keep their order. */
   key(data: Static<Schema>): string;
-  /** The services that must receive it, at least one; from `contracts/src/routes.ts`. */
-  readonly subscribers: readonly [string, ...string[]];
+  /** The services that must receive it; none for one that is only observed. From `contracts/src/routes.ts`. */
+  readonly subscribers: readonly string[];
 }
 
 /** What travels on the bus, whatever the broker. All fields are JSON. */

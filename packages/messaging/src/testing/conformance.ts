@@ -3,8 +3,9 @@ import { runInContext } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
 import { sql } from 'kysely';
 import { describe, expect } from 'vitest';
+import { createOutbox } from '../outbox.ts';
 import { type BusUnderTest, Hearer, happenings, range, scenarios } from './bus-under-test.ts';
-import type { Happening } from './copies.ts';
+import { type Happening, happened } from './copies.ts';
 import type { Pipeline } from './pipeline.ts';
 
 const CONSUMERS = ['any-order', 'in-order'];
@@ -197,6 +198,19 @@ export function brokerConformance(name: string, openBus: () => BusUnderTest | Pr
       expect(first.numbers.size).toBe(10);
       expect(deaf.numbers.size).toBe(0);
       expect([first, second, deaf].map(({ timesMissed }) => timesMissed)).toEqual([0, 0, 0]);
+    });
+
+    scenario('what no service takes is heard by who observes, and is done even if nobody does', async (pipeline, bus) => {
+      const hearer = new Hearer();
+      await pipeline.startSender(await bus.connect());
+      const append = (n: number) =>
+        pipeline.sender.database.transaction((tx) => createOutbox('sender', tx).append({ ...happened, subscribers: [] }, { key: 'a', n }));
+      await append(0);
+      await pipeline.drained();
+      await (await bus.connect()).observe(['happened'], hearer);
+      await append(1);
+      await eventually(() => expect([...hearer.numbers]).toEqual([1]));
+      await pipeline.drained();
     });
 
     scenario('a stop ends after what is in hand; the next start does the rest', async (pipeline, bus) => {
