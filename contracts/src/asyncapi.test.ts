@@ -21,12 +21,9 @@ test('a fault in the document is noticed', async () => {
   expect(diagnostics.filter(({ severity }) => severity === 0)).not.toEqual([]);
 });
 
-test('every route leads from an event, and every event to a subscriber', () => {
+test('every route leads from an event, and none back to its sender', () => {
   expect(events.map(({ name }) => name).toSorted()).toEqual(Object.keys(routes).toSorted());
-  for (const { subscribers, source } of events) {
-    expect(subscribers.length).toBeGreaterThan(0);
-    expect(subscribers).not.toContain(source);
-  }
+  for (const { subscribers, source } of events) expect(subscribers).not.toContain(source);
 });
 
 describe.for(events.map((event) => [event.name, event] as const))('%s', ([, event]) => {

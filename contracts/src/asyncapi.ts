@@ -2,7 +2,10 @@ import { type TSchema, Type } from 'typebox';
 import { accountLinkRequested } from './account-link-requested.ts';
 import { accountNoticeRequested } from './account-notice-requested.ts';
 import { activationRequested } from './activation-requested.ts';
+import { postChanged, postCreated, postDeleted, postModerated } from './posts.ts';
 import { userDeleted } from './user-deleted.ts';
+import { userProfileChanged, userProfilesTold } from './user-profile.ts';
+import { userProfilesRequested } from './user-profiles-requested.ts';
 
 /** What the document needs to know of an event. */
 export interface DescribedEvent {
@@ -17,7 +20,19 @@ export interface DescribedEvent {
 }
 
 /** Every event of the product. */
-export const events: readonly DescribedEvent[] = [activationRequested, accountLinkRequested, accountNoticeRequested, userDeleted];
+export const events: readonly DescribedEvent[] = [
+  activationRequested,
+  accountLinkRequested,
+  accountNoticeRequested,
+  userProfileChanged,
+  userProfilesTold,
+  userDeleted,
+  userProfilesRequested,
+  postCreated,
+  postChanged,
+  postDeleted,
+  postModerated,
+];
 
 /** The message around an event's data, as it travels on every broker. */
 const envelope = ({ name, version, source, schema }: DescribedEvent) =>

@@ -3,5 +3,8 @@ export { type AccountNoticeRequested, accountNoticeRequested } from './account-n
 export { type ActivationRequested, activationRequested } from './activation-requested.ts';
 export { asyncApi, type DescribedEvent, events } from './asyncapi.ts';
 export { PERMISSIONS, type Permission } from './permissions.ts';
+export { postChanged, postCreated, postDeleted, postModerated } from './posts.ts';
 export { routes } from './routes.ts';
 export { type UserDeleted, userDeleted } from './user-deleted.ts';
+export { type UserProfile, userProfileChanged, userProfilesTold } from './user-profile.ts';
+export { userProfilesRequested } from './user-profiles-requested.ts';
