@@ -1,4 +1,4 @@
-// Makes this copy of the repository that of one service: the other services' folders go, and the server's dependencies on them, so
+// Makes this copy of the repository that of one service: the other services' folders go, and what the apps depend on of them, so
 // that `npm ci` brings nothing that only they need. Versions are still those of the lock file. Run in the image's build alone, as it
 // deletes: node deploy/image/only-service.js users
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,8 @@ if (!services.includes(chosen)) {
 const others = services.filter((service) => service !== chosen);
 for (const other of others) rmSync(`services/${other}`, { recursive: true });
 
-const file = 'apps/server/package.json';
-const server = JSON.parse(readFileSync(file, 'utf8'));
-for (const other of others) delete server.dependencies[`@stoa/${other}`];
-writeFileSync(file, `${JSON.stringify(server, null, 2)}\n`);
+for (const file of ['apps/server/package.json', 'apps/assembly/package.json']) {
+  const manifest = JSON.parse(readFileSync(file, 'utf8'));
+  for (const other of others) delete manifest.dependencies[`@stoa/${other}`];
+  writeFileSync(file, `${JSON.stringify(manifest, null, 2)}\n`);
+}

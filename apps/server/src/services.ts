@@ -1,3 +1,4 @@
+import { services } from '@stoa/assembly';
 import type { Identity } from '@stoa/auth';
 import type { Locate, RateLimiter } from '@stoa/http';
 import type { Broker } from '@stoa/messaging';
@@ -28,16 +29,11 @@ export interface ServiceDeps {
 
 type Load = () => Promise<ServiceDefinition<ServiceDeps>>;
 
-/** Every service behind the gateway, in the order they start. The code of one is loaded only where it runs. */
-const loads = {
-  users: async () => (await import('@stoa/users')).users,
-  mailer: async () => (await import('@stoa/mailer')).mailer,
-} satisfies Record<string, Load>;
-
-export type ServiceName = keyof typeof loads;
+const loads: Readonly<Record<string, Load>> = services;
 
 export const GATEWAY = 'gateway';
-export const serviceNames = Object.keys(loads) as readonly ServiceName[];
+/** In the order they start. */
+export const serviceNames: readonly string[] = Object.keys(loads);
 
 /** The definitions of those among `names` that stand behind the gateway, in the order they start. */
 export const loadServices = (names: readonly string[] = serviceNames): Promise<readonly ServiceDefinition<ServiceDeps>[]> =>

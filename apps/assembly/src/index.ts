@@ -1,0 +1,5 @@
+/** What Stoa is made of: every service behind the gateway, in the order they start. The code of one is loaded only where it runs. */
+export const services = {
+  users: async () => (await import('@stoa/users')).users,
+  mailer: async () => (await import('@stoa/mailer')).mailer,
+};
