@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { AppError, ConfigError, type Environment } from '@stoa/service';
+import { serviceNames } from './services.ts';
 import { StartProblem } from './start-problem.ts';
 
 interface Command {
@@ -69,10 +70,10 @@ const commands: Readonly<Record<string, Command>> = {
     run: async (environment, words) => (await import('./commands/users-import.ts')).importUsers(environment, words),
   },
   seed: {
-    usage: 'stoa seed --users N [--data DIR]',
-    summary: 'add accounts that nobody has, to try out how it is with many',
+    usage: 'stoa seed --users N [--OTHER-SERVICE N …] [--data DIR]',
+    summary: 'add accounts, and what else a service can make up, to try out how it is with many',
     flags: dataFlag,
-    options: { users: { type: 'string' } },
+    options: Object.fromEntries(serviceNames.map((name) => [name, { type: 'string' }])),
     run: async (environment, _words, options) => (await import('./commands/seed.ts')).seed(environment, options),
   },
   secret: {

@@ -15,7 +15,7 @@ export { createKeys, type DeriveKey } from './keys.ts';
 export { createLog, type Logger, type LogOptions } from './log.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { createSealing, type Sealing } from './sealing.ts';
-export type { HealthPart, Service, ServiceDefinition } from './service.ts';
+export type { HealthPart, Seeding, Service, ServiceDefinition } from './service.ts';
 export { traceIdOf } from './traceparent.ts';
 export {
   type Attributes,

@@ -35,4 +35,14 @@ export interface ServiceDefinition<Deps, Config extends TObject = TObject> {
   /** The service's folder of `.sql` migrations; absent when it has no database. */
   readonly migrations?: URL;
   create(deps: Deps): Service | Promise<Service>;
+  /** Adds what nobody has, to try out how the house is with much: `stoa seed --<name> N`. @returns what to tell of it. */
+  seed?(deps: Pick<Deps, CommandDeps & keyof Deps>, seeding: Seeding): Promise<string>;
+}
+
+/** What there is of a service's dependencies where it does not run. */
+type CommandDeps = 'config' | 'database' | 'log' | 'clock' | 'derive';
+
+export interface Seeding {
+  readonly count: number;
+  onProgress(done: number): void;
 }

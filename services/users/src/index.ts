@@ -12,6 +12,7 @@ import { createKit, type KitDeps } from './wiring/kit.ts';
 import { addPermitting } from './wiring/permitting.ts';
 import { addReading } from './wiring/reading.ts';
 import { addRegistration } from './wiring/registration.ts';
+import { seed } from './wiring/seed.ts';
 import { addSessions } from './wiring/sessions.ts';
 import { addSetUp } from './wiring/set-up.ts';
 
@@ -30,6 +31,7 @@ export const users: ServiceDefinition<UsersDeps, typeof usersConfig> = {
   config: usersConfig,
   migrations: new URL('../migrations/', import.meta.url),
   create: createUsers,
+  seed,
 };
 
 async function createUsers({ broker, instanceId, works, ...deps }: UsersDeps): Promise<Service> {

@@ -11,7 +11,6 @@ import { createCommonPasswords } from '../infrastructure/common-passwords.ts';
 import { createPasswords } from '../infrastructure/passwords/passwords.ts';
 import { createPgSigningKeys } from '../infrastructure/pg-signing-keys.ts';
 import { createPgUserReader } from '../infrastructure/pg-users.ts';
-import { seedUsers } from '../infrastructure/seed-users.ts';
 import { setUpCodeMaker as codeMaker } from '../infrastructure/set-up-codes.ts';
 import type { UsersSchema } from '../infrastructure/tables.ts';
 import { createInTransaction, createUsersTx } from '../infrastructure/users-tx.ts';
@@ -32,8 +31,6 @@ export interface UsersAdministration {
   /** See `import-users.ts`. */
   importUsers: ImportUsers;
   issueSetUpCode: IssueSetUpCode;
-  /** See `seed-users.ts`. @returns the e-mail address of one of them. */
-  seed(count: number, password: string, onProgress: (done: number) => void): Promise<string>;
   /** Has another key sign, from when every process has heard of it; nobody is logged out. */
   rotateKeys(): Promise<{ readonly kid: string; readonly signsFrom: Date }>;
 }
@@ -84,10 +81,6 @@ export function createUsersAdministration({ config, database, log, clock, derive
     unprotect: (email) => inContext(() => unprotect(email)),
     importUsers: (lines, refuse) => inContext(() => importUsers(lines, refuse)),
     issueSetUpCode: createIssueSetUpCode({ codeMaker, inTransaction, clock }),
-    seed: async (count, password, onProgress) => {
-      const passwordHash = await passwords.hash(password, new AbortController().signal);
-      return await seedUsers(database, { count, passwordHash, now: clock.now(), onProgress });
-    },
     rotateKeys: () => inContext(rotateKeys),
   };
 }
