@@ -1,7 +1,7 @@
-import { actorOf, type Identity, installAccess, serviceCredential } from '@stoa/auth';
-import { createCaller, createCursors, createHttp, installIdempotency, type Locate } from '@stoa/http';
+import { createServiceHttp, type Identity, serviceCredential } from '@stoa/auth';
+import { createCaller, createCursors, type Locate } from '@stoa/http';
 import { type Broker, createMessaging, installDeadLetterRoutes } from '@stoa/messaging';
-import { createPgIdempotency, type Database } from '@stoa/postgres';
+import type { Database } from '@stoa/postgres';
 import type { Clock, DeriveKey, Logger, Metrics, Service } from '@stoa/service';
 import type { MailerConfig } from './config.ts';
 import { mailerErrors } from './errors.ts';
@@ -75,24 +75,13 @@ export async function createMailer(deps: MailerDeps): Promise<Service> {
     ...(works ? [sending?.health() ?? { name: 'sender', background: true as const, ok: false, detail: 'not started' }] : []),
     ...(transport ? [transport.health()] : []),
   ];
-  const http = await createHttp({
-    name: 'mailer',
+  const http = await createServiceHttp({
+    ...{ name: 'mailer', log, metrics, health, database, identity, derive, clock },
     title: 'Stoa mailer',
     description: 'Sends the mails that other services ask for by their events, and keeps the local mailbox.',
     version: '1.0.0',
-    log,
-    metrics,
     errors: mailerErrors.catalogue,
-    health,
     tags: { mails: 'Every mail, its state and its attempts.', mailbox: 'The mails that stayed on this machine (`MAIL_URL=mailbox:`).' },
-  });
-  installAccess(http, { identity, derive });
-  installIdempotency(http, {
-    store: createPgIdempotency(database.query),
-    derive,
-    clock,
-    log,
-    callerOf: ({ principal }) => principal && actorOf(principal),
   });
   mailsRoutes(http, { query: database.query, cursors: createCursors(derive), resendMail: createResendMail(database, domain, log) });
   installDeadLetterRoutes(http, messaging.deadLetters);

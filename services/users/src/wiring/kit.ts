@@ -1,7 +1,7 @@
-import { actorOf, type Identity, installAccess } from '@stoa/auth';
-import { type Cursors, createCursors, createHttp, type Http, installIdempotency, type RateLimiter } from '@stoa/http';
+import { createServiceHttp, type Identity } from '@stoa/auth';
+import { type Cursors, createCursors, type Http, type RateLimiter } from '@stoa/http';
 import type { Messaging } from '@stoa/messaging';
-import { createPgIdempotency, type Database } from '@stoa/postgres';
+import type { Database } from '@stoa/postgres';
 import type { RedisConnection } from '@stoa/redis';
 import type { Clock, DeriveKey, HealthPart, Logger, Metrics } from '@stoa/service';
 import { type Authenticator, createAuthenticator } from '../application/authenticate.ts';
@@ -51,24 +51,13 @@ export async function createKit(
   health: () => Promise<readonly HealthPart[]>,
 ): Promise<Kit> {
   const { config, database, log, metrics, clock, derive, identity, limiter } = deps;
-  const http = await createHttp({
-    name: 'users',
+  const http = await createServiceHttp({
+    ...{ name: 'users', log, metrics, health, database, identity, derive, clock },
     title: 'Stoa users',
     description: 'Accounts.',
     version: '1',
-    log,
-    metrics,
     errors: ownErrors,
-    health,
     tags,
-  });
-  installAccess(http, { identity, derive });
-  installIdempotency(http, {
-    store: createPgIdempotency(database.query),
-    derive,
-    clock,
-    log,
-    callerOf: ({ principal }) => principal && actorOf(principal),
   });
 
   const feed = createPgIdentityFeed(database.query, clock);
