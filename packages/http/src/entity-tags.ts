@@ -10,8 +10,11 @@ export const IfMatch = Type.Object({
   ),
 });
 
-/** The strong validator of one state of an object (RFC 9110 §8.8.3). @param version rises with every change that a reader can see. */
-export const entityTag = (version: number): string => `"${version}"`;
+/**
+ * The strong validator of one state of an object (RFC 9110 §8.8.3).
+ * @param versions of all that the answer is made of: with every change that a reader can see one of them rises.
+ */
+export const entityTag = (...versions: readonly number[]): string => `"${versions.join('.')}"`;
 
 /**
  * Evaluates `If-Match` (RFC 9110 §13.1.1) by strong comparison: a weak tag never matches. A request without it is let through.

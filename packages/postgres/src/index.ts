@@ -9,3 +9,4 @@ export { type EnsureDatabaseOptions, ensureDatabase } from './ensure-database.ts
 export { type MigrateOptions, MigrationError, type MigrationSource, migrate, pendingMigrations } from './migrate.ts';
 export { createPgIdempotency, houseMigrations } from './pg-idempotency.ts';
 export { prepare } from './prepare.ts';
+export { PLANNED_FOR_ITS_VALUES } from './statement-names.ts';

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { type RawBuilder, sql } from 'kysely';
 
 /** Uses after which a statement is worth its place in the server's memory. */
 const USES_BEFORE_NAMING = 3;
@@ -8,6 +9,12 @@ const LONGEST_NAMED = 4_000;
 const MOST_NAMES = 200;
 /** Texts whose uses are counted. Beyond it the oldest is forgotten, so a stream of one-off texts cannot grow the process. */
 const MOST_CANDIDATES = 2_000;
+
+/**
+ * At the beginning of a statement this keeps it from being prepared once for all values: for one whose best index depends on the values
+ * themselves, as on how rare a word is that is looked for.
+ */
+export const PLANNED_FOR_ITS_VALUES: RawBuilder<unknown> = sql.raw('/* planned for its values */');
 
 const NAMEABLE = /^\s*(select|insert|update|delete|with)\b/i;
 

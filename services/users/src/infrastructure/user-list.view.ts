@@ -1,15 +1,10 @@
+import { PLANNED_FOR_ITS_VALUES } from '@stoa/postgres';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { ListUsers, Match, UserFilter } from '../application/user-list.ts';
 import { ADMIN, USER } from '../domain/role.ts';
 import type { UserSearch } from '../domain/user-search.ts';
 import { COLUMNS, toUser, type UserRow } from './pg-users.ts';
 import type { UsersSchema } from './tables.ts';
-
-/**
- * The comment keeps the statement from being prepared once for all values: which index serves it depends on how rare the text
- * that is looked for is, and that the planner sees only in the values.
- */
-const PLANNED_FOR_ITS_VALUES = sql.raw('/* planned for its values */');
 
 /**
  * The planner takes every role that few have for one that one in two hundred has. So that many of the newest accounts are looked
