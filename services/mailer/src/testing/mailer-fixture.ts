@@ -65,10 +65,11 @@ export async function mailerFixture(environment: Environment = {}) {
   /** Publishes an event as users would. @returns its correlation id, and a function that publishes the same message once more. */
   async function publish(event: DescribedEvent, data: { readonly userId: string }) {
     const { correlationId, traceparent } = createContext();
-    const { name: type, version, source, subscribers } = event;
+    const { name: type, version, source } = event;
     const occurredAt = new Date().toISOString();
     const message = { id: uuidv7(), type, version, source, key: data.userId, occurredAt, correlationId, traceparent, data };
-    const again = async () => void (await broker.publish([{ message, subscribers }]));
+    // Others may want it too; here is nobody else.
+    const again = async () => void (await broker.publish([{ message, subscribers: ['mailer'] }]));
     await again();
     return { correlationId, again };
   }
