@@ -2,4 +2,5 @@
 export const services = {
   users: async () => (await import('@stoa/users')).users,
   mailer: async () => (await import('@stoa/mailer')).mailer,
+  posts: async () => (await import('@stoa/posts')).posts,
 };

@@ -1,0 +1,41 @@
+import { tokenInvalid } from '@stoa/auth';
+import type { UserProfile } from '@stoa/contracts';
+import { sql, type Transaction } from 'kysely';
+import type { PostsTables } from './tables.ts';
+
+type Tx = Transaction<PostsTables>;
+
+/** Keeps the newest of each; what comes late or of one who is gone changes nothing. In one order, so that two that cross do not wait for each other. */
+export async function keepProfiles(tx: Tx, profiles: readonly UserProfile[]): Promise<void> {
+  const column = <Name extends keyof UserProfile>(name: Name) => profiles.map((profile) => profile[name]);
+  await sql`
+    insert into authors (id, name, version)
+    select distinct on (id) id, name, version
+    from unnest(${column('userId')}::uuid[], ${column('name')}::text[], ${column('version')}::int[]) as told (id, name, version)
+    order by id, version desc
+    on conflict (id) do update set name = excluded.name, version = excluded.version
+    where authors.version < excluded.version and authors.deleted_at is null`.execute(tx);
+}
+
+/** The person is gone, and so is the name. */
+export async function forgetAuthor(tx: Tx, id: string, deletedAt: Date): Promise<void> {
+  await tx
+    .insertInto('authors')
+    .values({ id, name: null, deleted_at: deletedAt })
+    .onConflict((conflict) => conflict.column('id').doUpdateSet({ name: null, deleted_at: deletedAt }))
+    .execute();
+}
+
+/**
+ * Holds the row of who writes until the transaction ends, so that his account does not go in between and leave a post behind.
+ * @throws 401 `token_invalid` when it is gone: the token ends within a second.
+ */
+export async function holdAuthor(tx: Tx, id: string): Promise<void> {
+  await tx
+    .insertInto('authors')
+    .values({ id, name: null, deleted_at: null })
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .execute();
+  const author = await tx.selectFrom('authors').select('deleted_at').where('id', '=', id).forShare().executeTakeFirstOrThrow();
+  if (author.deleted_at !== null) throw tokenInvalid();
+}

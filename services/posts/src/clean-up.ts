@@ -1,0 +1,44 @@
+import { job } from '@stoa/messaging';
+import { createPgIdempotency } from '@stoa/postgres';
+import type { Clock } from '@stoa/service';
+import { sql, type Transaction } from 'kysely';
+import { Type } from 'typebox';
+import type { PostsTables } from './tables.ts';
+
+/** Longer than an event can be replayed. */
+const KEPT_DAYS = 30;
+const BATCH = 1_000;
+/** Each is looked for in the index of all posts. */
+const WORDS = 100;
+
+/** The job that forgets what nobody needs any more, each minute a little. */
+export const createCleanUp = ({ clock }: { readonly clock: Clock }) =>
+  job({
+    name: 'forget-what-is-over',
+    data: Type.Object({}, { additionalProperties: false }),
+    async handle(tx: Transaction<PostsTables>) {
+      await createPgIdempotency(tx).prune(clock.now(), BATCH);
+      await forgetAuthors(tx);
+      await forgetWords(tx);
+    },
+  });
+
+/** Those who are gone, once no event can bring them back and no post is theirs. */
+const forgetAuthors = (tx: Transaction<PostsTables>) =>
+  sql`
+    delete from authors where id = any(array(
+      select id from authors where deleted_at < now() - ${KEPT_DAYS} * interval '1 day'
+        and not exists (select from posts where author_id = authors.id)
+      order by deleted_at limit ${BATCH} for update skip locked))`.execute(tx);
+
+/** A word of posts that are all deleted is of no use, and may be somebody's. Who writes it at this moment holds its row, or makes it anew. */
+async function forgetWords(tx: Transaction<PostsTables>): Promise<void> {
+  const { rows } = await sql<{ word: string; isUsed: boolean }>`
+    select word, exists (select from posts where search @@ ('''' || word || '''')::tsquery) as "isUsed"
+    from words where used_on < current_date - ${KEPT_DAYS}::int order by used_on limit ${WORDS} for update skip locked`.execute(tx);
+  const words = Map.groupBy(rows, ({ isUsed }) => isUsed);
+  const used = (words.get(true) ?? []).map(({ word }) => word);
+  const unused = (words.get(false) ?? []).map(({ word }) => word);
+  await sql`update words set used_on = current_date where word = any(${used}::text[])`.execute(tx);
+  await sql`delete from words where word = any(${unused}::text[])`.execute(tx);
+}

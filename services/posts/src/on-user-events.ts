@@ -1,0 +1,83 @@
+import { postChanged, postDeleted, userDeleted, userProfileChanged, userProfilesRequested, userProfilesTold } from '@stoa/contracts';
+import { consumer, type Jobs, job, type Outbox } from '@stoa/messaging';
+import { type Clock, uuidv7 } from '@stoa/service';
+import { sql, type Transaction } from 'kysely';
+import { Type } from 'typebox';
+import { forgetAuthor, keepProfiles } from './authors.ts';
+import type { PostsConfig } from './config.ts';
+import type { PostsTables } from './tables.ts';
+
+type Tx = Transaction<PostsTables>;
+
+/** So many posts of one who is gone in a transaction; the rest follows. */
+const BATCH = 500;
+
+export interface UserEventsPorts {
+  readonly onUserDeleted: PostsConfig['POSTS_ON_USER_DELETED'];
+  readonly clock: Clock;
+  outbox(tx: Tx): Outbox;
+  jobs(tx: Tx): Jobs;
+}
+
+/**
+ * What posts keeps of persons. Events may come late, twice and in any order: a profile counts by its version, and who is gone stays gone.
+ */
+export function createUserEvents({ onUserDeleted, clock, outbox, jobs }: UserEventsPorts) {
+  /** Of one who is gone: takes his posts away, or his name from them, a batch at a time. */
+  const letPostsGo = job({
+    name: 'let-posts-go',
+    data: Type.Object({ authorId: Type.String({ format: 'uuid' }) }, { additionalProperties: false }),
+    async handle(tx: Tx, { authorId }) {
+      const count = await (onUserDeleted === 'delete' ? remove : anonymise)(tx, authorId);
+      if (count === BATCH) await jobs(tx).enqueue(letPostsGo, { authorId });
+    },
+  });
+
+  const some = (authorId: string) => sql`select id from posts where author_id = ${authorId} order by id desc limit ${BATCH} for update`;
+
+  async function remove(tx: Tx, authorId: string): Promise<number> {
+    const { rows } = await sql<{ id: string }>`delete from posts where id in (${some(authorId)}) returning id`.execute(tx);
+    const deletedAt = clock.now().toISOString();
+    await Promise.all(rows.map(({ id }) => outbox(tx).append(postDeleted, { postId: id, deletedAt })));
+    return rows.length;
+  }
+
+  async function anonymise(tx: Tx, authorId: string): Promise<number> {
+    const { rows } = await sql<{ id: string; version: number; hidden: boolean }>`
+      update posts set author_id = null, version = version + 1 where id in (${some(authorId)})
+      returning id, version, hidden_at is not null as hidden`.execute(tx);
+    const changedAt = clock.now().toISOString();
+    await Promise.all(rows.map(({ id, ...state }) => outbox(tx).append(postChanged, { postId: id, ...state, changedAt })));
+    return rows.length;
+  }
+
+  const consumers = [
+    consumer<PostsTables, typeof userProfileChanged.schema>({
+      name: 'on-user-profile-changed',
+      event: userProfileChanged,
+      handle: (tx, profile) => keepProfiles(tx, [profile]),
+    }),
+    consumer<PostsTables, typeof userProfilesTold.schema>({
+      name: 'on-user-profiles-told',
+      event: userProfilesTold,
+      handle: (tx, { profiles }) => keepProfiles(tx, profiles),
+    }),
+    consumer<PostsTables, typeof userDeleted.schema>({
+      name: 'on-user-deleted',
+      event: userDeleted,
+      async handle(tx, { userId, deletedAt }) {
+        await forgetAuthor(tx, userId, new Date(deletedAt));
+        await letPostsGo.handle(tx, { authorId: userId });
+      },
+    }),
+  ];
+
+  /** For those who were there before this service, and in case that something is amiss; it may be asked at any time. */
+  const askForProfiles = job({
+    name: 'ask-for-profiles',
+    data: Type.Object({}, { additionalProperties: false }),
+    handle: (tx: Tx) => outbox(tx).append(userProfilesRequested, { requestId: uuidv7() }),
+  });
+
+  return { consumers, letPostsGo, askForProfiles };
+}

@@ -1,0 +1,156 @@
+import { PLANNED_FOR_ITS_VALUES, prepare } from '@stoa/postgres';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { PostsTables } from './tables.ts';
+import { alike, exactly, termsOf } from './words.ts';
+
+/** A post as readers see it, and who wrote it as far as is known. */
+export interface Post {
+  readonly id: string;
+  readonly title: string;
+  readonly text: string;
+  readonly authorId: string | null;
+  readonly authorName: string | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly hiddenAt: Date | null;
+}
+
+export interface FoundPost extends Post {
+  readonly version: number;
+  readonly authorVersion: number;
+}
+
+/** Whether the words were found as they are written, or those that are spelt alike. */
+export type Match = 'exact' | 'alike';
+
+export interface Search {
+  readonly q: string;
+  readonly author: string | undefined;
+}
+
+interface Place {
+  readonly limit: number;
+  /** Where the last page ended. */
+  readonly after: string | undefined;
+}
+
+const COLUMNS = [
+  'posts.id',
+  'posts.title',
+  'posts.text',
+  'posts.author_id as authorId',
+  'posts.created_at as createdAt',
+  'posts.updated_at as updatedAt',
+  'posts.hidden_at as hiddenAt',
+] as const;
+
+/** Not joined: how the planner would join depends on the length of the page, which a prepared statement does not know. */
+const AUTHOR_NAME = sql<string | null>`(select name from authors where authors.id = posts.author_id)`.as('authorName');
+
+/** Newest first, which is the order of the ids. */
+export function createPostList(db: Kysely<PostsTables>) {
+  const shown = db
+    .selectFrom('posts')
+    .select([...COLUMNS, AUTHOR_NAME])
+    .where('hidden_at', 'is', null)
+    .orderBy('id', 'desc')
+    .limit(1);
+  const hidden = db
+    .selectFrom('posts')
+    .select([...COLUMNS, AUTHOR_NAME])
+    .where('hidden_at', 'is not', null)
+    .orderBy('id', 'desc')
+    .limit(1);
+  const first = prepare(db, shown);
+  const next = prepare(db, shown.where('id', '<', ''));
+  const firstOf = prepare(db, shown.where('author_id', '=', ''));
+  const nextOf = prepare(db, shown.where('author_id', '=', '').where('id', '<', ''));
+  const firstHidden = prepare(db, hidden);
+  const nextHidden = prepare(db, hidden.where('id', '<', ''));
+  return {
+    list(author: string | undefined, { limit, after }: Place): Promise<readonly Post[]> {
+      if (author === undefined) return after === undefined ? first(limit) : next(after, limit);
+      return after === undefined ? firstOf(author, limit) : nextOf(author, after, limit);
+    },
+    listHidden: ({ limit, after }: Place): Promise<readonly Post[]> =>
+      after === undefined ? firstHidden(limit) : nextHidden(after, limit),
+  };
+}
+
+/** One post with the versions that its tag is made of, hidden or not. */
+export const postQuery = (db: Kysely<PostsTables>, id: string) =>
+  db
+    .selectFrom('posts')
+    .leftJoin('authors', 'authors.id', 'posts.author_id')
+    .select([...COLUMNS, 'authors.name as authorName', 'posts.version', sql<number>`coalesce(authors.version, 0)`.as('authorVersion')])
+    .where('posts.id', '=', id);
+
+export function createFindPost(db: Kysely<PostsTables>): (id: string) => Promise<FoundPost | undefined> {
+  const find = prepare(db, postQuery(db, ''));
+  return async (id) => (await find(id))[0];
+}
+
+/** Of several words the newest posts are looked through first, as the planner cannot know which words go together. */
+const NEWEST = 500;
+
+/**
+ * Searches all words of `q`, the last one also as a beginning. When nothing has them on the first page, words that are spelt alike.
+ * @param match what the page before was found by.
+ */
+export async function searchPosts(
+  db: Kysely<PostsTables>,
+  { q, author }: Search,
+  place: Place,
+  match?: Match,
+): Promise<{ readonly posts: readonly Post[]; readonly match: Match }> {
+  const terms = termsOf(q);
+  if (terms.length === 0) return { posts: [], match: 'exact' };
+  const find = (query: string, isSingle: boolean) => findMatching(db, { query, isSingle, author }, place);
+  if (match !== 'alike') {
+    const posts = await find(exactly(terms), terms.length === 1);
+    if (posts.length > 0 || match === 'exact') return { posts, match: 'exact' };
+  }
+  const spelt = await speltAlike(db, terms);
+  const isAnyFound = spelt.some(({ words }) => words.length > 0);
+  return { posts: isAnyFound ? await find(alike(spelt), false) : [], match: 'alike' };
+}
+
+/** One letter more, less or other, or two exchanged; the most similar lengths first. Of shorter words too many are alike. */
+async function speltAlike(db: Kysely<PostsTables>, terms: readonly string[]) {
+  const { rows } = await sql<{ term: string; words: string[] }>`
+    select term, array(
+      select word from words where char_length(term) >= 4 and spellings && spellings(term)
+      order by abs(char_length(word) - char_length(term)), word limit 8) as words
+    from unnest(${terms}::text[]) with ordinality as terms (term, place) order by place`.execute(db);
+  return rows;
+}
+
+interface Matching {
+  /** A tsquery. */
+  readonly query: string;
+  readonly isSingle: boolean;
+  readonly author: string | undefined;
+}
+
+async function findMatching(db: Kysely<PostsTables>, { query, isSingle, author }: Matching, { limit, after }: Place) {
+  const wanted = [sql`hidden_at is null`];
+  if (author !== undefined) wanted.push(sql`author_id = ${author}`);
+  if (after !== undefined) wanted.push(sql`id < ${after}`);
+  const among = sql.join(wanted, sql` and `);
+  const matches = sql`search @@ ${query}::tsquery`;
+  // Of a single word the planner knows how rare it is: a rare one it takes from the index, a common one from the newest posts.
+  if (isSingle) return await select(db, sql`posts`, sql`${among} and ${matches}`, limit);
+  const newest = sql`(select * from posts where ${among} order by id desc limit ${NEWEST}) as posts`;
+  const posts = await select(db, newest, matches, limit);
+  if (posts.length === limit) return posts;
+  // `offset 0` keeps the planner from walking through all posts in their order until the page is full.
+  return await select(db, sql`(select * from posts where ${among} and ${matches} offset 0) as posts`, sql`true`, limit);
+}
+
+async function select(db: Kysely<PostsTables>, from: RawBuilder<unknown>, where: RawBuilder<unknown>, limit: number) {
+  const { rows } = await sql<Post>`
+    ${PLANNED_FOR_ITS_VALUES} select id, title, text, author_id as "authorId", created_at as "createdAt", updated_at as "updatedAt",
+      hidden_at as "hiddenAt", (select name from authors where authors.id = posts.author_id) as "authorName"
+    from ${from} where ${where} order by id desc limit ${limit}`.execute(db);
+  return rows;
+}

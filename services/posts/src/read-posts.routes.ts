@@ -1,0 +1,104 @@
+import { type Cursors, type Http, httpErrors, Page, PageQuery, pageOf, problems } from '@stoa/http';
+import type { Kysely } from 'kysely';
+import { Type } from 'typebox';
+import { postsErrors } from './errors.ts';
+import { HiddenPostAnswer, PostAnswer, PostId, tagOf, toAnswer, toHiddenAnswer } from './post-answer.ts';
+import { createFindPost, createPostList, type Match, searchPosts } from './posts.view.ts';
+import type { PostsTables } from './tables.ts';
+
+export interface ReadPostsRoutes {
+  readonly query: Kysely<PostsTables>;
+  readonly cursors: Cursors;
+}
+
+/** Events drop what is kept at once. Where none comes through, nobody is shown for longer what is gone. */
+const maxAgeSeconds = 1;
+const ListQuery = Type.Object(
+  {
+    ...PageQuery,
+    author: Type.Optional(Type.String({ format: 'uuid', description: 'Only posts of this account.' })),
+    q: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 200,
+        description:
+          'Words that must all be in title or text, whatever their case and accents; the last may be the beginning of one. If nothing has them, words that differ by a letter are looked for.',
+        examples: ['analytical eng'],
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+const tags = ['posts'];
+
+/** Reading, which anybody may. */
+export function readPostsRoutes(http: Http, { query, cursors }: ReadPostsRoutes): void {
+  const { list, listHidden } = createPostList(query);
+  const find = createFindPost(query);
+
+  http.get(
+    '/v1/posts',
+    {
+      config: {
+        access: 'anyone',
+        cache: { maxAgeSeconds, invalidatedBy: { 'post-created': '*', 'post-changed': '*', 'post-deleted': '*' } },
+      },
+      schema: {
+        tags,
+        operationId: 'listPosts',
+        summary: 'List and search posts, newest first',
+        querystring: ListQuery,
+        response: { 200: Page(PostAnswer), ...problems(httpErrors.catalogue, 'invalid_cursor') },
+      },
+    },
+    async (request) => {
+      const { limit, cursor, author, q } = request.query;
+      const scope = { list: 'posts', author, q };
+      const [after, match] = cursors.decode<[string] | [string, Match]>(scope, cursor) ?? [];
+      const place = { limit: limit + 1, after };
+      if (q === undefined) return pageOf(await list(author, place), limit, toAnswer, ({ id }) => cursors.encode(scope, [id]));
+      const found = await searchPosts(query, { q, author }, place, match);
+      return pageOf(found.posts, limit, toAnswer, ({ id }) => cursors.encode(scope, [id, found.match]));
+    },
+  );
+
+  http.get(
+    '/v1/posts/:id',
+    {
+      config: { access: 'anyone', cache: { maxAgeSeconds, invalidatedBy: { 'post-changed': 'id', 'post-deleted': 'id' } } },
+      schema: {
+        tags,
+        operationId: 'readPost',
+        summary: 'Read a post',
+        params: PostId,
+        response: { 200: PostAnswer, ...problems(postsErrors.catalogue, 'post_not_found') },
+      },
+    },
+    async ({ params: { id } }, reply) => {
+      const post = await find(id);
+      if (post === undefined || post.hiddenAt !== null) throw postsErrors.post_not_found();
+      void reply.header('etag', tagOf(post));
+      return toAnswer(post);
+    },
+  );
+
+  http.get(
+    '/v1/posts/hidden',
+    {
+      config: { access: { permission: 'posts:moderate' } },
+      schema: {
+        tags,
+        operationId: 'listHiddenPosts',
+        summary: 'List the posts that moderators have hidden, newest first',
+        querystring: Type.Object(PageQuery, { additionalProperties: false }),
+        response: { 200: Page(HiddenPostAnswer), ...problems(httpErrors.catalogue, 'invalid_cursor') },
+      },
+    },
+    async (request) => {
+      const { limit, cursor } = request.query;
+      const scope = { list: 'hidden-posts' };
+      const [after] = cursors.decode<[string]>(scope, cursor) ?? [];
+      return pageOf(await listHidden({ limit: limit + 1, after }), limit, toHiddenAnswer, ({ id }) => cursors.encode(scope, [id]));
+    },
+  );
+}

@@ -1,0 +1,134 @@
+import { postChanged, postCreated, postDeleted, postModerated } from '@stoa/contracts';
+import { addressKey } from '@stoa/http';
+import type { Messaging } from '@stoa/messaging';
+import type { Database } from '@stoa/postgres';
+import { type Clock, currentContext, uuidv7 } from '@stoa/service';
+import { sql, type Transaction } from 'kysely';
+import { holdAuthor } from './authors.ts';
+import { postsErrors } from './errors.ts';
+import { type FoundPost, postQuery } from './posts.view.ts';
+import type { PostsTables } from './tables.ts';
+import { wordsOf } from './words.ts';
+
+type Tx = Transaction<PostsTables>;
+type Outbox = Messaging<PostsTables>['outbox'];
+/** Throws when the post is not as whoever asks saw it. */
+type RequireState = (post: FoundPost) => void;
+
+export interface By {
+  /** As the audit log names him. */
+  readonly actor: string;
+  readonly userId: string | undefined;
+  readonly moderates: boolean;
+}
+
+export interface WritePostsPorts {
+  readonly database: Database<PostsTables>;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+}
+
+export type WritePosts = ReturnType<typeof createWritePosts>;
+
+/** What changes posts: each change in one transaction with its events. */
+export function createWritePosts({ database, outbox, clock }: WritePostsPorts) {
+  return {
+    /** @param id of a post that an earlier try of the same request may have made already; then that one is the answer. */
+    create: (authorId: string, { title, text }: { title: string; text: string }, id?: string): Promise<FoundPost> =>
+      database.transaction(async (tx) => {
+        await holdAuthor(tx, authorId);
+        const now = clock.now();
+        const words = wordsOf(`${title} ${text}`);
+        const post = { id: id ?? uuidv7(now.getTime()), author_id: authorId, title, text, created_at: now, updated_at: now };
+        const { numInsertedOrUpdatedRows: inserted } = await tx
+          .insertInto('posts')
+          .values({ ...post, search: searchOf(words), hidden_at: null })
+          .onConflict((conflict) => conflict.column('id').doNothing())
+          .executeTakeFirst();
+        if (inserted === 1n) {
+          await learnWords(tx, words);
+          await outbox(tx).append(postCreated, { postId: post.id, authorId, createdAt: now.toISOString() });
+        }
+        return await postQuery(tx, post.id).executeTakeFirstOrThrow();
+      }),
+
+    /** @throws 404 `post_not_found`; 403 `not_the_author`; what `requireState` throws. */
+    changeText: (id: string, text: string, by: By, requireState: RequireState): Promise<FoundPost> =>
+      database.transaction(async (tx) => {
+        const post = await lock(tx, id);
+        if (post.hiddenAt !== null) throw postsErrors.post_not_found();
+        if (post.authorId !== by.userId) throw postsErrors.not_the_author();
+        requireState(post);
+        if (post.text === text) return post;
+        const words = wordsOf(`${post.title} ${text}`);
+        const changed = await save(tx, post, { text, search: searchOf(words) });
+        await learnWords(tx, words);
+        return changed;
+      }),
+
+    /** By its author, also what is hidden, or by who moderates. @throws 404 `post_not_found`; 403 `not_the_author`; what `requireState` throws. */
+    remove: (id: string, by: By, requireState: RequireState): Promise<void> =>
+      database.transaction(async (tx) => {
+        const post = await lock(tx, id);
+        const isOwn = post.authorId !== null && post.authorId === by.userId;
+        if (!isOwn && !by.moderates) throw post.hiddenAt === null ? postsErrors.not_the_author() : postsErrors.post_not_found();
+        requireState(post);
+        await tx.deleteFrom('posts').where('id', '=', id).execute();
+        await outbox(tx).append(postDeleted, { postId: id, deletedAt: clock.now().toISOString() });
+        if (!isOwn) await tellAudit(tx, post, 'post-deleted', by);
+      }),
+
+    /** Takes a post from its readers, or gives it back. @throws 404 `post_not_found`. */
+    setHidden: (id: string, isHidden: boolean, by: By): Promise<FoundPost> =>
+      database.transaction(async (tx) => {
+        const post = await lock(tx, id);
+        if ((post.hiddenAt !== null) === isHidden) return post;
+        const changed = await save(tx, post, { hidden_at: isHidden ? clock.now() : null });
+        await tellAudit(tx, post, isHidden ? 'post-hidden' : 'post-shown', by);
+        return changed;
+      }),
+  };
+
+  async function save(
+    tx: Tx,
+    { id, version }: FoundPost,
+    change: { text?: string; search?: ReturnType<typeof searchOf>; hidden_at?: Date | null },
+  ) {
+    const now = clock.now();
+    const isText = change.text !== undefined;
+    await tx
+      .updateTable('posts')
+      .set({ ...change, version: version + 1, ...(isText && { updated_at: now }) })
+      .where('id', '=', id)
+      .execute();
+    const changed = await postQuery(tx, id).executeTakeFirstOrThrow();
+    const data = { postId: id, version: changed.version, hidden: changed.hiddenAt !== null, changedAt: now.toISOString() };
+    await outbox(tx).append(postChanged, data);
+    return changed;
+  }
+
+  async function tellAudit(tx: Tx, { id, authorId }: FoundPost, action: 'post-hidden' | 'post-shown' | 'post-deleted', { actor }: By) {
+    const address = currentContext()?.address;
+    const at = clock.now().toISOString();
+    const where = address === undefined ? null : addressKey(address);
+    await outbox(tx).append(postModerated, { postId: id, action, actor, address: where, authorId, at });
+  }
+}
+
+/** @throws 404 `post_not_found`. */
+async function lock(tx: Tx, id: string): Promise<FoundPost> {
+  await tx.selectFrom('posts').select('id').where('id', '=', id).forUpdate().execute();
+  const post = await postQuery(tx, id).executeTakeFirst();
+  if (post === undefined) throw postsErrors.post_not_found();
+  return post;
+}
+
+const searchOf = (words: readonly string[]) => sql<string>`array_to_tsvector(${words}::text[])`;
+
+/** Words that a search may have meant: long enough, and of letters. Once a day for each; in one order, so that two do not wait for each other. */
+async function learnWords(tx: Tx, words: readonly string[]): Promise<void> {
+  const learnable = words.filter((word) => word.length >= 4 && word.length <= 32 && /\p{L}/u.test(word));
+  await sql`
+    insert into words (word) select word from unnest(${learnable}::text[]) as word order by word
+    on conflict (word) do update set used_on = current_date where words.used_on < current_date`.execute(tx);
+}
