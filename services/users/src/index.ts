@@ -15,6 +15,7 @@ import { addRegistration } from './wiring/registration.ts';
 import { seed } from './wiring/seed.ts';
 import { addSessions } from './wiring/sessions.ts';
 import { addSetUp } from './wiring/set-up.ts';
+import { createTelling } from './wiring/telling.ts';
 
 export interface UsersDeps extends KitDeps {
   readonly broker: Broker;
@@ -38,14 +39,15 @@ async function createUsers({ broker, instanceId, works, ...deps }: UsersDeps): P
   const { config, database, log, metrics, clock } = deps;
   const usersTx = (tx: Transaction<UsersSchema>) => createUsersTx(tx, messaging);
   const cleanUp = createCleanUp({ config, clock, usersTx });
+  const telling = createTelling({ usersTx });
   const messaging = createMessaging<UsersSchema>({
     service: 'users',
     database,
     broker,
     log,
     metrics,
-    consumers: [],
-    jobs: [cleanUp, createPasswordResetJob({ clock, usersTx })],
+    consumers: telling.consumers,
+    jobs: [cleanUp, createPasswordResetJob({ clock, usersTx }), ...telling.jobs],
     crons: [{ job: cleanUp.name, everySeconds: 60 }],
     instanceId,
     works,

@@ -1,7 +1,9 @@
+import { userProfilesTold } from '@stoa/contracts';
 import { createLog, loadConfig } from '@stoa/service';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createUsersAdministration, users as definition } from '../index.ts';
 import { peopleOf } from '../testing/people.ts';
+import { toldOf } from '../testing/profiles.ts';
 import { basic, somebody, times, type UsersUnderTest, usersUnderTest } from '../testing/users-under-test.ts';
 
 let users: UsersUnderTest;
@@ -28,23 +30,25 @@ async function importRows(rows: readonly (object | string)[]) {
   return { ...(await administration.importUsers(lines(), (line, reason) => void told.push([line, reason]))), told };
 }
 const stored = (email: string) => users.database.query.selectFrom('users').selectAll().where('email', '=', email).executeTakeFirst();
+/** What was told since some event. */
+const eventsSince = async (id = '0') =>
+  await users.database.query
+    // The outbox belongs to the messaging package, whose tables this schema does not name.
+    .withTables<{ outbox: { id: string; type: string; data: { profiles: unknown[] } } }>()
+    .selectFrom('outbox')
+    .select(['id', 'type', 'data'])
+    .where('id', '>', id)
+    .orderBy('id')
+    .execute();
 const row = (more: object = {}) => ({ email: somebody().email, passwordHash: BCRYPT, ...more });
 
 describe('an import', () => {
   test('makes accounts whose people log in with the passwords they have; each is audited, nothing is mailed', async () => {
     const [ada, bob] = [row({ login: `ada${Date.now()}`, createdAt: '2020-01-31T12:00:00Z' }), row({ passwordHash: ARGON2ID })];
-    const events = await users.database.query
-      .selectFrom('outbox' as never)
-      .selectAll()
-      .execute();
     expect(await importRows([ada, '', bob])).toEqual({ imported: 2, skipped: 0, refused: 0, told: [] });
-    expect(
-      await users.database.query
-        .selectFrom('outbox' as never)
-        .selectAll()
-        .execute(),
-    ).toEqual(events);
+    expect((await eventsSince()).map(({ type }) => type)).toEqual([userProfilesTold.name]);
 
+    users.clock.advance(1);
     const answer = await people.logIn({ email: ada.email, password: 'U*U' });
     expect(answer.json()).toMatchObject({ user: { status: 'active', roles: ['user'], createdAt: '2020-01-31T12:00:00.000Z' } });
     expect((await people.logIn({ email: bob.email, password: 'password' })).statusCode).toBe(201);
@@ -94,11 +98,27 @@ describe('an import', () => {
     const pending = row({ status: 'pending', createdAt: '2020-01-31T12:00:00Z' });
     await importRows([pending]);
     const credentials = basic({ email: pending.email, password: 'U*U' });
+    const { id } = (await stored(pending.email)) ?? {};
     expect(await stored(pending.email)).toMatchObject({ status: 'pending', code_requested_at: users.clock.now() });
+    expect(await toldOf(users.database, id as string)).toEqual([]);
     expect((await users.resend({ email: pending.email, password: 'U*U' })).statusCode).toBe(202);
     const code = await users.codeOf({ email: pending.email, password: 'U*U' });
     const answer = await users.post('/v1/users/activation', { code }, { authorization: credentials });
     expect(answer.json()).toMatchObject({ status: 'active' });
+    expect(await toldOf(users.database, id as string)).toEqual([{ userId: id, name: null, version: 2 }]);
+  });
+
+  test('tells the others what its active people are called, many in one event, and each of them once', async () => {
+    const before = (await eventsSince()).at(-1)?.id;
+    const rows = Array.from({ length: 1_100 }, (_, index) => row({ fullName: `Number ${index}`, ...(index % 2 && { status: 'pending' }) }));
+    await importRows(rows);
+    await importRows(rows);
+    const events = await eventsSince(before);
+    expect(events.map(({ type, data }) => [type, data.profiles.length])).toEqual(
+      [250, 250, 50].map((count) => [userProfilesTold.name, count]),
+    );
+    const { id, version } = (await stored((rows[2] as { email: string }).email)) ?? {};
+    expect(await toldOf(users.database, id as string)).toEqual([{ userId: id, name: 'Number 2', version }]);
   });
 
   test('larger than a batch counts its lines over all of them', async () => {

@@ -7,6 +7,7 @@ import type { Administrators, SetUpCodes } from './administrator-ports.ts';
 import type { ImportedUsers } from './import-ports.ts';
 import type { AccountLinks, PasswordResets } from './link-ports.ts';
 import type { OwnRoles } from './own-role-ports.ts';
+import type { PublicProfiles } from './profile-ports.ts';
 import type { Roles } from './role-ports.ts';
 import type { ServiceAccounts } from './service-account-ports.ts';
 import type { Revocations, SessionWriter } from './session-ports.ts';
@@ -38,14 +39,14 @@ export interface UserReader {
   recentRequests(userId: string): Promise<readonly ActivationRequest[]>;
 }
 
-/** Writing accounts: exists only within a transaction. */
+/** Writing accounts: exists only within a transaction. Tells the other services what people are called. */
 export interface UserWriter {
   /** @throws 409 naming the taken field, when another account won the race. */
   insert(user: User, passwordHash: string | null): Promise<void>;
   /** The account, its row locked until the transaction ends: what is decided on it is decided one after the other. */
   lock(id: string): Promise<User | undefined>;
   lockAccount(id: string): Promise<Account | undefined>;
-  /** @throws 409 naming the taken field. */
+  /** For an account that the transaction has locked. @throws 409 naming the taken field. */
   save(user: User): Promise<void>;
   setPassword(id: string, passwordHash: string): Promise<void>;
   /** Another hash of the same password, unless a new password came first. @returns whether it was stored. */
@@ -94,19 +95,24 @@ export type AuditAction =
   | 'service-account-deleted'
   | 'administrator-created'
   | 'administrator-appointed'
-  | 'administrator-unprotected';
+  | 'administrator-unprotected'
+  | 'post-hidden'
+  | 'post-shown'
+  | 'post-deleted';
 
 export interface AuditEntry {
   readonly action: AuditAction;
   readonly actor: Actor;
   /** Id of what it was done to; null when there is no such account. */
   readonly subject: string | null;
+  /** Where from, when it was not done by the request in hand. */
+  readonly address?: string | null;
   readonly at: Date;
   /** Ids and names of the house's own things; never personal data, codes, tokens or hashes. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
-/** Address and correlation id are those of the request in hand. */
+/** The correlation id is that of the request or message in hand; so is the address, where an entry has none of its own. */
 export interface Audit {
   append(entry: AuditEntry): Promise<void>;
 }
@@ -125,6 +131,7 @@ export interface UsersTx {
   readonly administrators: Administrators;
   readonly setUpCodes: SetUpCodes;
   readonly imports: ImportedUsers;
+  readonly profiles: PublicProfiles;
   readonly audit: Audit;
   readonly outbox: Outbox;
 }

@@ -6,8 +6,9 @@ import type { UsersSchema } from './tables.ts';
 
 /** The audit log of one transaction; the table itself refuses to be changed. */
 export const createPgAudit = (tx: Transaction<UsersSchema>): Audit => ({
-  async append({ action, actor, subject, at, details }) {
-    const { correlationId, address } = currentContext() ?? createContext();
+  async append({ action, actor, subject, address, at, details }) {
+    const { correlationId, address: caller } = currentContext() ?? createContext();
+    const from = address === undefined ? caller : address;
     const id = uuidv7(at.getTime());
     await tx
       .insertInto('audit')
@@ -17,7 +18,7 @@ export const createPgAudit = (tx: Transaction<UsersSchema>): Audit => ({
         action,
         actor,
         subject,
-        address: address === undefined ? null : addressKey(address),
+        address: from === undefined || from === null ? null : addressKey(from),
         correlation_id: correlationId,
         details: details === undefined ? null : JSON.stringify(details),
       })

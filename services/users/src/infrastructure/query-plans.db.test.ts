@@ -11,6 +11,7 @@ import { createPgLinkReader } from './pg-account-links.ts';
 import { createPgAdministrators } from './pg-administrators.ts';
 import { createPgIdentityFeed } from './pg-identity-feed.ts';
 import { createPgOwnRoles } from './pg-own-roles.ts';
+import { createPgPublicProfiles } from './pg-public-profiles.ts';
 import { createPgSessionStore } from './pg-sessions.ts';
 import { createPgUserReader } from './pg-users.ts';
 import { seedUsers } from './seed-users.ts';
@@ -111,6 +112,7 @@ const list = (filter: { q?: string; status?: 'pending' | 'active'; role?: string
 };
 const reader = (db: Kysely<UsersSchema>) => createPgUserReader(db);
 const sessions = (db: Kysely<UsersSchema>) => createPgSessionStore(db);
+const profiles = (db: Kysely<UsersSchema>) => createPgPublicProfiles(db as Transaction<UsersSchema>, { enqueue: async () => {} });
 
 test.for<[string, (db: Kysely<UsersSchema>) => Promise<unknown>, string]>([
   ['the list', list({}), 'users_pkey'],
@@ -145,6 +147,8 @@ test.for<[string, (db: Kysely<UsersSchema>) => Promise<unknown>, string]>([
     (db) => reader(db).findTaken({ email: 'a@example.com', login: 'ada', phone: '+4930901820' }),
     'users_login_',
   ],
+  ['the first names of all', (db) => profiles(db).page(null, 500), 'users_pkey'],
+  ['the names behind an account', (db) => profiles(db).page(person.id, 500), 'users_pkey'],
   ['the profile', (db) => createReadProfile(db)(person.id), 'users_pkey'],
   [
     'a refresh',

@@ -15,7 +15,7 @@ const EntryAnswer = Type.Object({
     description: 'Who did it: `user:<id>`, `service-account:<id>`, `service:<name>`, `command-line`, `system` or `anonymous`.',
     examples: ['user:0199d3a0-0000-7000-8000-000000000002'],
   }),
-  subject: Nullable('What it was done to: the id of an account, a service account or a key, the name of a role.', [
+  subject: Nullable('What it was done to: the id of an account, a service account, a key or a post, the name of a role.', [
     '0199d3a0-0000-7000-8000-000000000002',
   ]),
   address: Nullable('Where from; an IPv6 address by its /64. Null for work in the background and on the command line.', ['192.0.2.1']),

@@ -56,7 +56,9 @@ describe('a profile', () => {
       phone: '+4930901821',
       email: person.email,
     });
+    users.clock.advance(1);
     expect((await patch(person, { phone: null })).json()).toMatchObject({ phone: null, fullName: 'Ada King', login: `k${name}` });
+    users.clock.advance(1);
     expect((await patch(person, { fullName: null, login: null })).json()).toMatchObject({ phone: null, fullName: null, login: null });
     const fields = (await users.audit(person.id)).filter(({ action }) => action === 'profile-changed').map(({ details }) => details);
     expect(fields).toEqual([{ fields: ['login', 'phone', 'fullName'] }, { fields: ['phone'] }, { fields: ['login', 'fullName'] }]);

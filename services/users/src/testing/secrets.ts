@@ -39,7 +39,7 @@ function inBase64(bytes: Buffer): readonly Buffer[] {
 }
 
 /** Every column of every table of the database, and the log. */
-export async function placesOf({ database, lines, mailed }: UsersUnderTest): Promise<readonly Place[]> {
+export async function placesOf({ database, lines, mailed, toldPosts }: UsersUnderTest): Promise<readonly Place[]> {
   const { rows: tables } = await sql<{ name: string }>`
     select tablename as name from pg_tables where schemaname = 'public' order by 1`.execute(database.query);
   const places = new Map<string, Buffer[]>();
@@ -54,7 +54,7 @@ export async function placesOf({ database, lines, mailed }: UsersUnderTest): Pro
   return [
     ...[...places].map(([name, bytes]) => ({ name, bytes: Buffer.concat(bytes) })),
     { name: 'log', bytes: Buffer.from(lines.join('')) },
-    { name: 'messages', bytes: Buffer.from(JSON.stringify(mailed)) },
+    { name: 'messages', bytes: Buffer.from(JSON.stringify([mailed, toldPosts])) },
   ];
 }
 

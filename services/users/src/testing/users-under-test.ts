@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { createIdentity, type IdentityAnswer, serviceCredential } from '@stoa/auth';
 import { createMemoryRateLimiter, type RateLimiter } from '@stoa/http';
-import { createLocalBroker, type Message, messagingMigrations } from '@stoa/messaging';
+import { createLocalBroker, type EventContract, type Message, messagingMigrations } from '@stoa/messaging';
 import { drained } from '@stoa/messaging/testing';
 import { type Database, houseMigrations } from '@stoa/postgres';
 import { testDatabase } from '@stoa/postgres/testing';
 import type { RedisConnection } from '@stoa/redis';
-import { createKeys, createLog, type Environment, fakeClock, loadConfig } from '@stoa/service';
+import { createContext, createKeys, createLog, type Environment, fakeClock, loadConfig, uuidv7 } from '@stoa/service';
 import { sql } from 'kysely';
 import { Registry } from 'prom-client';
+import type { Static, TSchema } from 'typebox';
 import { users } from '../index.ts';
 import type { UsersSchema } from '../infrastructure/tables.ts';
 
@@ -33,7 +34,7 @@ export interface Shared {
   readonly database?: Database<UsersSchema>;
 }
 
-/** The service on a database of its own, with a clock that stands still, a collected log, and a mailer that only takes note. */
+/** The service on a database of its own, with a clock that stands still, a collected log, and a mailer and a posts that only take note. */
 export async function usersUnderTest(environment: Environment = {}, { bcryptCost = 4, ...shared }: { bcryptCost?: number } & Shared = {}) {
   const sources = [
     { name: 'messaging', directory: messagingMigrations },
@@ -52,6 +53,12 @@ export async function usersUnderTest(environment: Environment = {}, { bcryptCost
     'mailer',
     ['activation-requested', 'account-link-requested', 'account-notice-requested', 'user-deleted'],
     async (messages) => void mailed.push(...(messages as Message[])),
+  );
+  const toldPosts: Message[] = [];
+  await broker.subscribe(
+    'posts',
+    ['user-deleted', 'user-profile-changed', 'user-profiles-told'],
+    async (messages) => void toldPosts.push(...(messages as Message[])),
   );
   // By default below what the configuration allows: cost is what few tests need.
   const config = { ...loadConfig(users.config, environment), BCRYPT_COST: bcryptCost };
@@ -112,6 +119,26 @@ export async function usersUnderTest(environment: Environment = {}, { bcryptCost
     },
     lines,
     mailed,
+    toldPosts,
+    /** What posts tells, or asks: taken, and not yet handled, when this returns. */
+    async fromPosts<S extends TSchema>(event: EventContract<S>, data: Static<S>, id = uuidv7()): Promise<Message> {
+      const { name: type, version, source } = event;
+      const { correlationId, traceparent } = createContext();
+      const message = {
+        id,
+        type,
+        version,
+        source,
+        key: event.key(data),
+        occurredAt: clock.now().toISOString(),
+        correlationId,
+        traceparent,
+        data,
+      };
+      const [rejection] = await broker.publish([{ message, subscribers: ['users'] }]);
+      if (rejection !== undefined) throw new Error(`users took nothing: ${rejection.detail}`);
+      return message;
+    },
     post,
     mint,
     requestsOf,

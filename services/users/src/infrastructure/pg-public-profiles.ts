@@ -1,0 +1,30 @@
+import type { Jobs } from '@stoa/messaging';
+import type { Transaction } from 'kysely';
+import { Type } from 'typebox';
+import type { PublicProfiles } from '../application/profile-ports.ts';
+import { publicName } from '../domain/public-profile.ts';
+import type { UsersSchema } from './tables.ts';
+
+/** One part of what `PublicProfiles` has told. */
+export const tellProfilesJob = {
+  name: 'tell-profiles',
+  data: Type.Object({ after: Type.Union([Type.String({ format: 'uuid' }), Type.Null()]) }, { additionalProperties: false }),
+};
+
+export const createPgPublicProfiles = (tx: Transaction<UsersSchema>, jobs: Jobs): PublicProfiles => ({
+  async page(after, limit) {
+    let query = tx
+      .selectFrom('users')
+      .select(['id', 'full_name as fullName', 'login', 'version'])
+      // As `profileToTell` has it.
+      .where((is) =>
+        is.or([is('status', '=', 'active'), is.and([is('status', '=', 'blocked'), is('blocked_from', 'is distinct from', 'pending')])]),
+      )
+      .orderBy('id')
+      .limit(limit);
+    if (after !== null) query = query.where('id', '>', after);
+    const rows = await query.execute();
+    return rows.map(({ id, version, ...names }) => ({ userId: id, name: publicName(names), version }));
+  },
+  tellLater: (after) => jobs.enqueue(tellProfilesJob, { after }),
+});

@@ -1,0 +1,178 @@
+import { userDeleted, userProfilesRequested, userProfilesTold } from '@stoa/contracts';
+import { createLocalBroker, createMessaging, type Message, messagingMigrations } from '@stoa/messaging';
+import { drained } from '@stoa/messaging/testing';
+import { testDatabase } from '@stoa/postgres/testing';
+import { createContext, createLog, uuidv7 } from '@stoa/service';
+import { sql, type Transaction } from 'kysely';
+import { Registry } from 'prom-client';
+import { expect, test } from 'vitest';
+import type { UsersTx } from '../application/ports.ts';
+import { profileChanged } from '../domain/profile.ts';
+import { activated, blocked, newUser, type User } from '../domain/user.ts';
+import { users } from '../index.ts';
+import { tellProfilesJob } from '../infrastructure/pg-public-profiles.ts';
+import { createPgUserWriter } from '../infrastructure/pg-users.ts';
+import type { UsersSchema } from '../infrastructure/tables.ts';
+import { createUsersTx } from '../infrastructure/users-tx.ts';
+import { namesAfter, profilesIn } from '../testing/profiles.ts';
+import { createTelling } from './telling.ts';
+
+const now = new Date('2026-11-21T09:00:00Z');
+
+/** The messaging of the service with parts of two, not yet started, and what posts hears of it. */
+async function telling() {
+  const fixture = await testDatabase<UsersSchema>({
+    sources: [
+      { name: 'messaging', directory: messagingMigrations },
+      { name: 'users', directory: users.migrations as URL },
+    ],
+  });
+  const { database } = fixture;
+  const log = createLog({ level: 'silent' });
+  const broker = createLocalBroker({ log });
+  const heard: Message[] = [];
+  const types = ['user-deleted', 'user-profile-changed', 'user-profiles-told'];
+  await broker.subscribe('posts', types, async (messages) => void heard.push(...(messages as Message[])));
+  await broker.subscribe('mailer', ['user-deleted'], async () => {});
+  const usersTx = (tx: Transaction<UsersSchema>) => createUsersTx(tx, messaging);
+  const { consumers, jobs } = createTelling({ usersTx, part: 2 });
+  const messaging = createMessaging<UsersSchema>({
+    service: 'users',
+    database,
+    broker,
+    log,
+    metrics: new Registry(),
+    consumers,
+    jobs,
+    crons: [],
+    instanceId: 'test',
+  });
+  const inTransaction = <T>(work: (tx: UsersTx) => Promise<T>) => database.transaction((tx) => work(usersTx(tx)));
+  return {
+    messaging,
+    heard,
+    inTransaction,
+    parts: () => heard.filter(({ type }) => type === userProfilesTold.name),
+    /** Accounts that were there before anybody heard of accounts, in the order of their ids. */
+    async accounts(make: readonly ((user: User) => User)[]): Promise<readonly User[]> {
+      const made = make.map((become) => {
+        const id = uuidv7();
+        return become(newUser(id, { email: `${id}@example.com`, password: null, login: null, phone: null, fullName: `Number ${id}` }, now));
+      });
+      for (const user of made) await database.transaction((tx) => createPgUserWriter(tx).insert(user, null));
+      return made;
+    },
+    tellPart: (after: string | null, meanwhile: () => Promise<void> = async () => {}) =>
+      database.transaction(async (tx) => {
+        await jobs[0]?.handle(tx, { after });
+        await meanwhile();
+      }),
+    change: (id: string, become: (user: User) => User) =>
+      inTransaction(async (tx) => tx.users.save(become((await tx.users.lock(id)) as User))),
+    remove: (id: string) =>
+      inTransaction(async (tx) => {
+        await tx.users.remove(id);
+        await tx.outbox.append(userDeleted, { userId: id, deletedAt: now.toISOString() });
+      }),
+    /** @param id a message's: the same again is a repeat of it. */
+    async ask(id = uuidv7()) {
+      const { name: type, version, source } = userProfilesRequested;
+      const { correlationId, traceparent } = createContext();
+      const data = { requestId: id };
+      const message = { id, type, version, source, key: id, occurredAt: now.toISOString(), correlationId, traceparent, data };
+      expect(await broker.publish([{ message, subscribers: ['users'] }])).toEqual([]);
+    },
+    /** Where the parts go on that are still to be told. */
+    async waiting() {
+      const { rows } = await sql<{ after: string | null }>`
+        select data->>'after' as after from inbox where type = ${tellProfilesJob.name} and status = 'pending' order by id`.execute(
+        database.query,
+      );
+      return rows.map(({ after }) => after);
+    },
+    done: () => drained(database),
+    async [Symbol.asyncDispose]() {
+      await drained(database);
+      await messaging.stop();
+      await broker.close();
+      await fixture[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const active = (user: User) => activated(user, now);
+const named = (fullName: string) => (user: User) => profileChanged(user, { fullName }, now);
+const names = (accounts: readonly User[]) => Object.fromEntries(accounts.map(({ id, fullName }) => [id, fullName]));
+
+test('all who are or were active are told, in parts; nobody else', async () => {
+  await using house = await telling();
+  const pending = (user: User) => user;
+  const accounts = await house.accounts([
+    active,
+    pending,
+    active,
+    (user) => blocked(active(user), now),
+    (user) => blocked(user, now),
+    active,
+  ]);
+  await house.messaging.start();
+  await house.ask();
+  await house.done();
+  const [first, , second, third, , fourth] = accounts as [User, User, User, User, User, User];
+  // The last part is full: that nobody is behind it shows when the next is looked for, and is no event.
+  expect(house.parts().map(({ data }) => data)).toEqual([
+    { profiles: [first, second].map(({ id, fullName, version }) => ({ userId: id, name: fullName, version })) },
+    { profiles: [third, fourth].map(({ id, fullName, version }) => ({ userId: id, name: fullName, version })) },
+  ]);
+});
+
+test('asked twice at a time, and one of them repeated, it comes to the same', async () => {
+  await using house = await telling();
+  const accounts = await house.accounts([active, active, active, active, active]);
+  await house.messaging.start();
+  const id = uuidv7();
+  await Promise.all([house.ask(id), house.ask(), house.ask(id)]);
+  await house.done();
+  expect(namesAfter(house.heard)).toEqual(names(accounts));
+  expect(house.parts()).toHaveLength(6);
+});
+
+test('who is renamed, activated or deleted meanwhile ends as he is, in whichever order it is heard', async () => {
+  await using house = await telling();
+  const [a, b, c, d, e, f, g] = (await house.accounts([active, active, active, active, active, (user) => user, active])) as [
+    User,
+    User,
+    User,
+    User,
+    User,
+    User,
+    User,
+  ];
+  // Commits while a part has been read that knows nothing of it.
+  await house.tellPart(null, async () => {
+    await house.change(a.id, named('Ada King'));
+    await house.remove(b.id);
+  });
+  expect(await house.waiting()).toEqual([b.id]);
+  await house.remove(c.id);
+  await house.change(d.id, named('Dennis'));
+  await house.tellPart(b.id);
+  await house.change(d.id, named('Dennis Ritchie'));
+  await house.change(e.id, named('Edsger'));
+  await house.remove(e.id);
+  // Behind the part that is told next.
+  await house.tellPart(g.id, () => house.change(f.id, active));
+  await house.messaging.start();
+  await house.done();
+  const end = names([{ ...a, fullName: 'Ada King' }, { ...d, fullName: 'Dennis Ritchie' }, f, g]);
+  expect(namesAfter(house.heard)).toEqual(end);
+  expect(namesAfter(house.heard.toReversed())).toEqual(end);
+  expect(profilesIn(house.heard)).toContainEqual({ userId: a.id, name: a.fullName, version: 2 });
+  expect(profilesIn(house.heard).map(({ userId }) => userId)).toContain(b.id);
+});
+
+test('an account that was not locked is not saved: what others know of it is not known', async () => {
+  await using house = await telling();
+  const [user] = (await house.accounts([active])) as [User];
+  await expect(house.inTransaction((tx) => tx.users.save(named('Ada King')(user)))).rejects.toThrow('without its lock');
+});
