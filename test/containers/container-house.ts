@@ -12,7 +12,7 @@ import { containersOf, followLogs, publishedPort, runCompose, runEngine, type Va
  * The same house as containers: `deploy/compose.yaml`, with two copies of each service and of the gateway, and one address in front. To a
  * test it is what one process would be: one address, one folder, one stop.
  */
-const SERVICES = ['gateway', 'users', 'mailer'];
+const SERVICES = ['gateway', 'users', 'mailer', 'posts'];
 const STOP_SECONDS = 35;
 /** The tag of the images that `build-images.ts` makes. */
 export const STOA_VERSION = 'e2e';

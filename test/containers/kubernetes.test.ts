@@ -196,9 +196,10 @@ describe('the manifests', () => {
         return opens('egress', from, to, port) && (to in stores || opens('ingress', to, from, port));
       });
     expect(Object.fromEntries([...deployed, 'migrate'].map((name) => [name, reachable(name)]))).toEqual({
-      gateway: ['users', 'mailer', 'redis', 'rabbitmq'],
+      gateway: ['users', 'mailer', 'posts', 'redis', 'rabbitmq'],
       users: ['postgres', 'redis', 'rabbitmq'],
       mailer: ['users', 'postgres', 'redis', 'rabbitmq'],
+      posts: ['users', 'postgres', 'redis', 'rabbitmq'],
       migrate: ['postgres'],
     });
     for (const { metadata, spec } of policies) {

@@ -8,7 +8,7 @@ import { containersOf, publishedPort, runCompose, runEngine } from './engine.ts'
 import { deployed } from './settings-of.ts';
 
 const RUNS = 5;
-const TO_TRY = ['gateway', 'users', 'mailer'];
+const TO_TRY = ['gateway', 'users', 'mailer', 'posts'];
 
 const house = newProject();
 const { project, variables } = house;
