@@ -31,7 +31,7 @@ describe('a start that cannot go on', () => {
       title: 'a service that does not exist',
       args: ['--services', 'gateway,posst'],
       exitCode: 78,
-      says: ['"posst"', 'Choose from gateway, users, mailer'],
+      says: ['"posst"', 'Choose from gateway, users, mailer, posts'],
     },
     {
       title: 'two services without the gateway, and one port',

@@ -7,7 +7,7 @@ export async function emptyBroker(url: string, prefix: string): Promise<void> {
   const { promise: failed, reject } = Promise.withResolvers<never>();
   connection.on('error', reject);
   const emptied = (async () => {
-    for (const queue of ['users', 'mailer', 'registry']) await connection.queueDelete({ queue: `${prefix}.${queue}` });
+    for (const queue of ['users', 'mailer', 'posts', 'registry']) await connection.queueDelete({ queue: `${prefix}.${queue}` });
     await connection.exchangeDelete({ exchange: `${prefix}.events` });
   })();
   try {

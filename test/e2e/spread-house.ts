@@ -15,6 +15,8 @@ const COPIES: readonly { readonly service: string; readonly role: string }[] = [
   { service: 'users', role: 'api' },
   { service: 'mailer', role: 'all' },
   { service: 'mailer', role: 'all' },
+  { service: 'posts', role: 'all' },
+  { service: 'posts', role: 'api' },
 ];
 
 const BROKER_URL = process.env['STOA_TEST_BROKER_URL'] ?? 'amqp://guest:guest@127.0.0.1:5672';
@@ -43,6 +45,7 @@ export async function startSpread({ dataDirectory, port, env = {}, args = [] }: 
     PUBLIC_URL: url,
     SERVICES_USERS_URL: placeOf('users'),
     SERVICES_MAILER_URL: placeOf('mailer'),
+    SERVICES_POSTS_URL: placeOf('posts'),
   };
   await leaveForCommands(dataDirectory, { ...shared, ...env });
   const start = (service: string, own: Record<string, string>, at: number) =>

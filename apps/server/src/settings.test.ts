@@ -77,8 +77,8 @@ describe('the settings', () => {
 
 test('services are chosen by name', () => {
   const choose = (SERVICES?: string) => chosenServices({ SERVICES });
-  expect(choose()).toEqual(['gateway', 'users', 'mailer']);
-  expect(choose('all')).toEqual(['gateway', 'users', 'mailer']);
+  expect(choose()).toEqual(['gateway', 'users', 'mailer', 'posts']);
+  expect(choose('all')).toEqual(['gateway', 'users', 'mailer', 'posts']);
   expect(choose('gateway, users')).toEqual(['gateway', 'users']);
   expect(choose('users,mailer')).toEqual(['users', 'mailer']);
   expect(() => choose('gateway,mailler')).toThrow('"mailler"');

@@ -10,7 +10,7 @@ describe('the topology', () => {
   test('is one process by default: all is here, and nothing elsewhere', () => {
     expect(topology({})).toEqual({
       hasGateway: true,
-      here: ['users', 'mailer'],
+      here: ['users', 'mailer', 'posts'],
       ports: new Map(),
       elsewhere: new Map(),
       works: true,
@@ -32,13 +32,14 @@ describe('the topology', () => {
       new Map([
         ['users', ['http://10.0.0.1:81', 'http://10.0.0.2:81']],
         ['mailer', ['http://mailer:3000']],
+        ['posts', ['http://posts:3000']],
       ]),
     );
     expect(spread).toMatchObject({ here: [], drainMs: 3_000 });
   });
 
   test('a service that is elsewhere without a bus between is refused', () => {
-    const alone = { SERVICES: 'gateway,users', SERVICES_MAILER_URL: 'http://mailer:3000' };
+    const alone = { SERVICES: 'gateway,users,posts', SERVICES_MAILER_URL: 'http://mailer:3000' };
     expect(() => topology(alone)).toThrow('SERVICES_MAILER_URL');
     expect(topology({ ...alone, BROKER_URL: 'amqp://rabbit' }).elsewhere).toEqual(new Map([['mailer', ['http://mailer:3000']]]));
     expect(topology({ ...alone, SERVICES: 'all' }).elsewhere).toEqual(new Map());
