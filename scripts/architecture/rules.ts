@@ -23,6 +23,7 @@ const packagesBefore: Readonly<Record<string, readonly string[]>> = {
   http: ['service', 'postgres', 'messaging'],
   redis: ['service', 'http'],
   auth: ['service', 'postgres', 'messaging', 'http'],
+  kit: ['service', 'postgres', 'messaging', 'http', 'redis', 'auth'],
 };
 const testLibraries = ['vitest', 'fast-check', 'playwright-core'];
 /** Libraries that only compute. */

@@ -7,7 +7,6 @@ export {
   type TokenSigningKey,
 } from './access-tokens.ts';
 export { type BasicCredentials, basicChallenge, parseBasic } from './basic.ts';
-export { createServiceHttp, type ServiceHttpOptions } from './create-service-http.ts';
 export { authErrors } from './errors.ts';
 export { createForwarding, FORWARDED_HEADER } from './forwarded.ts';
 export { API_KEY_PREFIX, createIdentity, type Identity, type IdentityOptions } from './identity.ts';

@@ -1,8 +1,8 @@
-import { createServiceHttp, type Identity, serviceCredential } from '@stoa/auth';
-import { createCaller, createCursors, type Locate } from '@stoa/http';
-import { type Broker, createMessaging, installDeadLetterRoutes } from '@stoa/messaging';
-import type { Database } from '@stoa/postgres';
-import type { Clock, DeriveKey, Logger, Metrics, Service } from '@stoa/service';
+import { serviceCredential } from '@stoa/auth';
+import { createCaller, createCursors } from '@stoa/http';
+import { createServiceHttp, type ServiceDeps } from '@stoa/kit';
+import { createMessaging, installDeadLetterRoutes } from '@stoa/messaging';
+import type { Service } from '@stoa/service';
 import type { MailerConfig } from './config.ts';
 import { mailerErrors } from './errors.ts';
 import { openMailbox } from './mailbox/open-mailbox.ts';
@@ -21,25 +21,11 @@ import type { MailerTables } from './tables.ts';
 import { createSmtpTransport } from './transports/smtp-transport.ts';
 import type { Transport } from './transports/transport.ts';
 
-export interface MailerDeps {
-  readonly config: MailerConfig;
-  readonly database: Database<MailerTables>;
-  readonly broker: Broker;
-  readonly log: Logger;
-  readonly metrics: Metrics;
-  readonly derive: DeriveKey;
-  readonly locate: Locate;
-  /** What this process knows of who may come in. */
-  readonly identity: Identity;
-  readonly clock: Clock;
-  readonly instanceId: string;
-  /** Whether this process takes up events and sends, or only answers. */
-  readonly works: boolean;
-}
+export type MailerDeps = Omit<ServiceDeps<MailerConfig, MailerTables>, 'limiter' | 'redis'>;
 
 /** The whole service: an event comes in, a row waits in `mails`, a sender takes it to the transport. */
 export async function createMailer(deps: MailerDeps): Promise<Service> {
-  const { config, database, broker, log, metrics, derive, locate, identity, clock, instanceId, works } = deps;
+  const { config, database, broker, log, metrics, derive, locate, clock, instanceId, works } = deps;
   const { MAIL_URL: url, MAIL_FROM: from, MAIL_RATE_PER_SECOND: ratePerSecond } = config;
   const connections = config.MAIL_CONNECTIONS ?? connectionsFor(ratePerSecond);
   const render = createRenderer(config.PUBLIC_URL);
@@ -75,8 +61,9 @@ export async function createMailer(deps: MailerDeps): Promise<Service> {
     ...(works ? [sending?.health() ?? { name: 'sender', background: true as const, ok: false, detail: 'not started' }] : []),
     ...(transport ? [transport.health()] : []),
   ];
-  const http = await createServiceHttp({
-    ...{ name: 'mailer', log, metrics, health, database, identity, derive, clock },
+  const http = await createServiceHttp(deps, {
+    name: 'mailer',
+    health,
     title: 'Stoa mailer',
     description: 'Sends the mails that other services ask for by their events, and keeps the local mailbox.',
     version: '1.0.0',

@@ -1,9 +1,7 @@
-import { createServiceHttp, type Identity } from '@stoa/auth';
-import { type Cursors, createCursors, type Http, type RateLimiter } from '@stoa/http';
+import { type Cursors, createCursors, type Http } from '@stoa/http';
+import { createServiceHttp, type ServiceDeps } from '@stoa/kit';
 import type { Messaging } from '@stoa/messaging';
-import type { Database } from '@stoa/postgres';
-import type { RedisConnection } from '@stoa/redis';
-import type { Clock, DeriveKey, HealthPart, Logger, Metrics } from '@stoa/service';
+import type { HealthPart } from '@stoa/service';
 import { type Authenticator, createAuthenticator } from '../application/authenticate.ts';
 import type { IdentityFeed } from '../application/identity-feed.ts';
 import type { InTransaction, Passwords, UserReader } from '../application/ports.ts';
@@ -18,19 +16,7 @@ import { createInTransaction } from '../infrastructure/users-tx.ts';
 import { type AddressLimits, createAddressLimits } from '../presentation/address-limits.ts';
 import { tags } from '../presentation/tags.ts';
 
-export interface KitDeps {
-  readonly config: UsersConfig;
-  readonly database: Database<UsersSchema>;
-  readonly log: Logger;
-  readonly metrics: Metrics;
-  readonly clock: Clock;
-  readonly derive: DeriveKey;
-  /** What this process knows of who may come in; it asks this service. */
-  readonly identity: Identity;
-  readonly limiter: RateLimiter;
-  /** Where the live codes are; in Postgres where there is none. */
-  readonly redis: RedisConnection | undefined;
-}
+export type KitDeps = Omit<ServiceDeps<UsersConfig, UsersSchema>, 'locate' | 'broker' | 'works' | 'instanceId'>;
 
 /** What the parts of this service stand on: each takes what it needs, adds its use cases and its routes. */
 export interface Kit extends KitDeps {
@@ -51,8 +37,9 @@ export async function createKit(
   health: () => Promise<readonly HealthPart[]>,
 ): Promise<Kit> {
   const { config, database, log, metrics, clock, derive, identity, limiter } = deps;
-  const http = await createServiceHttp({
-    ...{ name: 'users', log, metrics, health, database, identity, derive, clock },
+  const http = await createServiceHttp(deps, {
+    name: 'users',
+    health,
     title: 'Stoa users',
     description: 'Accounts.',
     version: '1',

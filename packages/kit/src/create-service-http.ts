@@ -1,0 +1,24 @@
+import { actorOf, installAccess } from '@stoa/auth';
+import { createHttp, type Http, type HttpOptions, installIdempotency } from '@stoa/http';
+import { createPgIdempotency } from '@stoa/postgres';
+import type { ServiceDeps } from './service-deps.ts';
+
+type Needed = 'database' | 'identity' | 'derive' | 'clock' | 'log' | 'metrics';
+
+/** The HTTP side of a service with a database: the house's defaults, `config.access` of its routes, and `config.idempotent` by caller. */
+export async function createServiceHttp<Tables>(
+  deps: Pick<ServiceDeps<unknown, Tables>, Needed>,
+  options: Omit<HttpOptions, 'log' | 'metrics'>,
+): Promise<Http> {
+  const { database, identity, derive, clock, log, metrics } = deps;
+  const http = await createHttp({ ...options, log, metrics });
+  installAccess(http, { identity, derive });
+  installIdempotency(http, {
+    store: createPgIdempotency(database.query),
+    derive,
+    clock,
+    log,
+    callerOf: ({ principal }) => principal && actorOf(principal),
+  });
+  return http;
+}
