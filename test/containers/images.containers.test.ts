@@ -29,7 +29,7 @@ describe.for(deployed)('the image of %s', (service) => {
       user: 1000,
       major: '26',
       services: [service],
-      linked: ['auth', 'contracts', 'http', 'messaging', 'postgres', 'redis', 'server', 'service', service].sort(),
+      linked: ['assembly', 'auth', 'contracts', 'http', 'kit', 'messaging', 'postgres', 'redis', 'server', 'service', service].sort(),
       tools: [],
       tests: [],
       left: ['apps', 'contracts', 'node_modules', 'package.json', 'packages', 'services'],
