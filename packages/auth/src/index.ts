@@ -16,6 +16,7 @@ export {
   actorOf,
   type Principal,
   principalOf,
+  requirePermission,
   type ServiceAccountPrincipal,
   type ServicePrincipal,
   tokenInvalid,

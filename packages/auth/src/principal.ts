@@ -54,6 +54,12 @@ export function userOf(request: FastifyRequest): UserPrincipal {
   return principal;
 }
 
+/** For what only some may ask of a route that is for more. @throws 401 `token_missing`; 403 `permission_denied`. */
+export function requirePermission(request: FastifyRequest, permission: string): void {
+  if (principalOf(request).permissions.has(permission)) return;
+  throw authErrors.permission_denied({ message: `This needs the permission ${permission}.` });
+}
+
 /** RFC 6750 §3: the challenge names an error only where there were credentials. */
 export const tokenMissing = () => authErrors.token_missing({ headers: { 'www-authenticate': 'Bearer realm="stoa"' } });
 export const tokenInvalid = () =>

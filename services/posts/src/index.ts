@@ -1,16 +1,50 @@
+import { createCursors } from '@stoa/http';
+import { createService, type ServiceDeps } from '@stoa/kit';
 import type { ServiceDefinition } from '@stoa/service';
-import { postsConfig } from './config.ts';
-import { createPosts, type PostsDeps } from './create-posts.ts';
+import { createCleanUp } from './clean-up.ts';
+import { type PostsConfig, postsConfig } from './config.ts';
+import { postsErrors } from './errors.ts';
+import { createUserEvents } from './on-user-events.ts';
+import { readPostsRoutes } from './read-posts.routes.ts';
 import { seedPosts } from './seed-posts.ts';
+import type { PostsTables } from './tables.ts';
+import { writePostsRoutes } from './write-posts.routes.ts';
+import { createWritePosts } from './write-posts.ts';
 
-export type { PostsDeps } from './create-posts.ts';
-export type { PostsTables } from './tables.ts';
+type PostsDeps = Omit<ServiceDeps<PostsConfig, PostsTables>, 'locate' | 'limiter' | 'redis'>;
 
-/** What people write for everybody to read. */
-export const posts: ServiceDefinition<PostsDeps, typeof postsConfig> = {
+const MONTH_SECONDS = 30 * 86_400;
+const about = {
   name: 'posts',
+  title: 'Stoa posts',
+  description: 'What people write for everybody to read.',
+  version: '1.0.0',
+  errors: postsErrors.catalogue,
+  tags: { posts: 'What people write. Everybody reads, also without an account.' },
+};
+
+/** Posts are written and read here, and who wrote them is learned from events. */
+export const posts: ServiceDefinition<PostsDeps, typeof postsConfig> = {
+  name: about.name,
   config: postsConfig,
   migrations: new URL('../migrations/', import.meta.url),
-  create: createPosts,
   seed: seedPosts,
+  create: (deps) =>
+    createService(deps, about, (boxes) => {
+      const { config, database, derive, clock } = deps;
+      const { consumers, letPostsGo, askForProfiles } = createUserEvents({ ...boxes, onUserDeleted: config.POSTS_ON_USER_DELETED, clock });
+      const cleanUp = createCleanUp({ clock });
+      return {
+        consumers,
+        jobs: [letPostsGo, askForProfiles, cleanUp],
+        crons: [
+          { job: askForProfiles.name, everySeconds: MONTH_SECONDS },
+          { job: cleanUp.name, everySeconds: 60 },
+        ],
+        routes(http) {
+          readPostsRoutes(http, { query: database.query, cursors: createCursors(derive) });
+          writePostsRoutes(http, createWritePosts({ ...boxes, database, clock }));
+        },
+      };
+    }),
 };

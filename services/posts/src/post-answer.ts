@@ -3,50 +3,28 @@ import { type Static, Type } from 'typebox';
 import type { FoundPost, Post } from './posts.view.ts';
 
 const Id = Type.String({ format: 'uuid', examples: ['0199d3a0-0000-7000-8000-00000000a001'] });
-const EXAMPLE = 'It can do whatever we know how to order it to perform.';
 const Time = Type.String({ format: 'date-time' });
+const UserId = Type.String({ format: 'uuid', examples: ['0199d3a0-0000-7000-8000-000000000002'] });
+const NAMES = { description: 'Full name, else login; null where there is neither.', examples: ['Ada Lovelace'] };
+const Author = Type.Object({ id: UserId, name: Type.Union([Type.String(), Type.Null()], NAMES) }, { additionalProperties: false });
+const EXAMPLE = 'It can do whatever we know how to order it to perform.';
 
 export const PostId = Type.Object({ id: Id }, { additionalProperties: false });
 export const Title = Text({ minLength: 1, maxLength: 200, examples: ['Notes on the Analytical Engine'] });
-export const PostText = Text({
-  minLength: 1,
-  maxLength: 20_000,
-  multiline: true,
-  examples: [EXAMPLE],
-});
+export const PostText = Text({ minLength: 1, maxLength: 20_000, multiline: true, examples: [EXAMPLE] });
 
 /** A post as an answer shows it: a whitelist, so that a new column is not shown by itself. */
 export const PostAnswer = Type.Object(
   {
     id: Id,
     title: Title,
-    text: Type.String({
-      description: 'As it was written: not HTML. Whoever shows it escapes it.',
-      examples: [EXAMPLE],
-    }),
-    author: Type.Union(
-      [
-        Type.Object(
-          {
-            id: Type.String({ format: 'uuid', examples: ['0199d3a0-0000-7000-8000-000000000002'] }),
-            name: Type.Union([Type.String(), Type.Null()], {
-              description: 'Full name, else login; null where there is neither.',
-              examples: ['Ada Lovelace'],
-            }),
-          },
-          { additionalProperties: false },
-        ),
-        Type.Null(),
-      ],
-      { description: 'Null when the account is gone.' },
-    ),
+    text: Type.String({ description: 'As it was written: not HTML. Whoever shows it escapes it.', examples: [EXAMPLE] }),
+    author: Type.Union([Author, Type.Null()], { description: 'Null when the account is gone.' }),
     createdAt: Time,
     updatedAt: Type.String({ format: 'date-time', description: 'When its text was last changed.' }),
   },
   { additionalProperties: false },
 );
-
-export const HiddenPostAnswer = Type.Object({ ...PostAnswer.properties, hiddenAt: Time }, { additionalProperties: false });
 
 export const toAnswer = ({ id, title, text, authorId, authorName, createdAt, updatedAt }: Post): Static<typeof PostAnswer> => ({
   id,
@@ -55,11 +33,6 @@ export const toAnswer = ({ id, title, text, authorId, authorName, createdAt, upd
   author: authorId === null ? null : { id: authorId, name: authorName },
   createdAt: createdAt.toISOString(),
   updatedAt: updatedAt.toISOString(),
-});
-
-export const toHiddenAnswer = (post: Post): Static<typeof HiddenPostAnswer> => ({
-  ...toAnswer(post),
-  hiddenAt: (post.hiddenAt as Date).toISOString(),
 });
 
 /** Of the post and of the name beside it. */

@@ -23,9 +23,10 @@ export interface FoundPost extends Post {
 /** Whether the words were found as they are written, or those that are spelt alike. */
 export type Match = 'exact' | 'alike';
 
-export interface Search {
-  readonly q: string;
-  readonly author: string | undefined;
+export interface PostFilter {
+  readonly author?: string | undefined;
+  /** Those that are hidden, instead of those that are shown. */
+  readonly hidden?: true | undefined;
 }
 
 interface Place {
@@ -49,31 +50,21 @@ const AUTHOR_NAME = sql<string | null>`(select name from authors where authors.i
 
 /** Newest first, which is the order of the ids. */
 export function createPostList(db: Kysely<PostsTables>) {
-  const shown = db
+  const newest = db
     .selectFrom('posts')
     .select([...COLUMNS, AUTHOR_NAME])
-    .where('hidden_at', 'is', null)
     .orderBy('id', 'desc')
     .limit(1);
-  const hidden = db
-    .selectFrom('posts')
-    .select([...COLUMNS, AUTHOR_NAME])
-    .where('hidden_at', 'is not', null)
-    .orderBy('id', 'desc')
-    .limit(1);
-  const first = prepare(db, shown);
-  const next = prepare(db, shown.where('id', '<', ''));
-  const firstOf = prepare(db, shown.where('author_id', '=', ''));
-  const nextOf = prepare(db, shown.where('author_id', '=', '').where('id', '<', ''));
-  const firstHidden = prepare(db, hidden);
-  const nextHidden = prepare(db, hidden.where('id', '<', ''));
-  return {
-    list(author: string | undefined, { limit, after }: Place): Promise<readonly Post[]> {
-      if (author === undefined) return after === undefined ? first(limit) : next(after, limit);
-      return after === undefined ? firstOf(author, limit) : nextOf(author, after, limit);
-    },
-    listHidden: ({ limit, after }: Place): Promise<readonly Post[]> =>
-      after === undefined ? firstHidden(limit) : nextHidden(after, limit),
+  const variants = [newest.where('hidden_at', 'is', null), newest.where('hidden_at', 'is not', null)].map((posts) => ({
+    first: prepare(db, posts),
+    next: prepare(db, posts.where('id', '<', '')),
+    firstOf: prepare(db, posts.where('author_id', '=', '')),
+    nextOf: prepare(db, posts.where('author_id', '=', '').where('id', '<', '')),
+  }));
+  return ({ author, hidden }: PostFilter, { limit, after }: Place): Promise<readonly Post[]> => {
+    const { first, next, firstOf, nextOf } = variants[hidden ? 1 : 0] as (typeof variants)[number];
+    if (author === undefined) return after === undefined ? first(limit) : next(after, limit);
+    return after === undefined ? firstOf(author, limit) : nextOf(author, after, limit);
   };
 }
 
@@ -99,13 +90,13 @@ const NEWEST = 500;
  */
 export async function searchPosts(
   db: Kysely<PostsTables>,
-  { q, author }: Search,
+  { q, ...filter }: PostFilter & { readonly q: string },
   place: Place,
   match?: Match,
 ): Promise<{ readonly posts: readonly Post[]; readonly match: Match }> {
   const terms = termsOf(q);
   if (terms.length === 0) return { posts: [], match: 'exact' };
-  const find = (query: string, isSingle: boolean) => findMatching(db, { query, isSingle, author }, place);
+  const find = (query: string, isSingle: boolean) => findMatching(db, { query, isSingle, ...filter }, place);
   if (match !== 'alike') {
     const posts = await find(exactly(terms), terms.length === 1);
     if (posts.length > 0 || match === 'exact') return { posts, match: 'exact' };
@@ -125,15 +116,14 @@ async function speltAlike(db: Kysely<PostsTables>, terms: readonly string[]) {
   return rows;
 }
 
-interface Matching {
+interface Matching extends PostFilter {
   /** A tsquery. */
   readonly query: string;
   readonly isSingle: boolean;
-  readonly author: string | undefined;
 }
 
-async function findMatching(db: Kysely<PostsTables>, { query, isSingle, author }: Matching, { limit, after }: Place) {
-  const wanted = [sql`hidden_at is null`];
+async function findMatching(db: Kysely<PostsTables>, { query, isSingle, author, hidden }: Matching, { limit, after }: Place) {
+  const wanted = [hidden ? sql`hidden_at is not null` : sql`hidden_at is null`];
   if (author !== undefined) wanted.push(sql`author_id = ${author}`);
   if (after !== undefined) wanted.push(sql`id < ${after}`);
   const among = sql.join(wanted, sql` and `);

@@ -1,8 +1,9 @@
+import { requirePermission } from '@stoa/auth';
 import { type Cursors, type Http, httpErrors, Page, PageQuery, pageOf, problems } from '@stoa/http';
 import type { Kysely } from 'kysely';
 import { Type } from 'typebox';
 import { postsErrors } from './errors.ts';
-import { HiddenPostAnswer, PostAnswer, PostId, tagOf, toAnswer, toHiddenAnswer } from './post-answer.ts';
+import { PostAnswer, PostId, tagOf, toAnswer } from './post-answer.ts';
 import { createFindPost, createPostList, type Match, searchPosts } from './posts.view.ts';
 import type { PostsTables } from './tables.ts';
 
@@ -17,6 +18,9 @@ const ListQuery = Type.Object(
   {
     ...PageQuery,
     author: Type.Optional(Type.String({ format: 'uuid', description: 'Only posts of this account.' })),
+    hidden: Type.Optional(
+      Type.Literal(true, { description: 'Those that moderators have hidden instead; needs the permission `posts:moderate`.' }),
+    ),
     q: Type.Optional(
       Type.String({
         minLength: 1,
@@ -33,7 +37,7 @@ const tags = ['posts'];
 
 /** Reading, which anybody may. */
 export function readPostsRoutes(http: Http, { query, cursors }: ReadPostsRoutes): void {
-  const { list, listHidden } = createPostList(query);
+  const list = createPostList(query);
   const find = createFindPost(query);
 
   http.get(
@@ -52,12 +56,14 @@ export function readPostsRoutes(http: Http, { query, cursors }: ReadPostsRoutes)
       },
     },
     async (request) => {
-      const { limit, cursor, author, q } = request.query;
-      const scope = { list: 'posts', author, q };
+      const { limit, cursor, ...filter } = request.query;
+      const { q, hidden } = filter;
+      if (hidden) requirePermission(request, 'posts:moderate');
+      const scope = { list: 'posts', ...filter };
       const [after, match] = cursors.decode<[string] | [string, Match]>(scope, cursor) ?? [];
       const place = { limit: limit + 1, after };
-      if (q === undefined) return pageOf(await list(author, place), limit, toAnswer, ({ id }) => cursors.encode(scope, [id]));
-      const found = await searchPosts(query, { q, author }, place, match);
+      if (q === undefined) return pageOf(await list(filter, place), limit, toAnswer, ({ id }) => cursors.encode(scope, [id]));
+      const found = await searchPosts(query, { ...filter, q }, place, match);
       return pageOf(found.posts, limit, toAnswer, ({ id }) => cursors.encode(scope, [id, found.match]));
     },
   );
@@ -79,26 +85,6 @@ export function readPostsRoutes(http: Http, { query, cursors }: ReadPostsRoutes)
       if (post === undefined || post.hiddenAt !== null) throw postsErrors.post_not_found();
       void reply.header('etag', tagOf(post));
       return toAnswer(post);
-    },
-  );
-
-  http.get(
-    '/v1/posts/hidden',
-    {
-      config: { access: { permission: 'posts:moderate' } },
-      schema: {
-        tags,
-        operationId: 'listHiddenPosts',
-        summary: 'List the posts that moderators have hidden, newest first',
-        querystring: Type.Object(PageQuery, { additionalProperties: false }),
-        response: { 200: Page(HiddenPostAnswer), ...problems(httpErrors.catalogue, 'invalid_cursor') },
-      },
-    },
-    async (request) => {
-      const { limit, cursor } = request.query;
-      const scope = { list: 'hidden-posts' };
-      const [after] = cursors.decode<[string]>(scope, cursor) ?? [];
-      return pageOf(await listHidden({ limit: limit + 1, after }), limit, toHiddenAnswer, ({ id }) => cursors.encode(scope, [id]));
     },
   );
 }
