@@ -81,8 +81,12 @@ export function createFindPost(db: Kysely<PostsTables>): (id: string) => Promise
   return async (id) => (await find(id))[0];
 }
 
-/** Of several words the newest posts are looked through first, as the planner cannot know which words go together. */
-const NEWEST = 500;
+/**
+ * The newest posts are looked through first, as the planner knows neither how rare a word is that few have, nor which words go together. Where
+ * too few of them have it to fill a page from the next window, so few have it that the index gives all of them.
+ */
+const WINDOWS = [2_000, 30_000] as const;
+const GROWTH = WINDOWS[1] / WINDOWS[0];
 
 /**
  * Searches all words of `q`, the last one also as a beginning. When nothing has them on the first page, words that are spelt alike.
@@ -96,14 +100,14 @@ export async function searchPosts(
 ): Promise<{ readonly posts: readonly Post[]; readonly match: Match }> {
   const terms = termsOf(q);
   if (terms.length === 0) return { posts: [], match: 'exact' };
-  const find = (query: string, isSingle: boolean) => findMatching(db, { query, isSingle, ...filter }, place);
+  const find = (query: string) => findMatching(db, query, filter, place);
   if (match !== 'alike') {
-    const posts = await find(exactly(terms), terms.length === 1);
+    const posts = await find(exactly(terms));
     if (posts.length > 0 || match === 'exact') return { posts, match: 'exact' };
   }
   const spelt = await speltAlike(db, terms);
   const isAnyFound = spelt.some(({ words }) => words.length > 0);
-  return { posts: isAnyFound ? await find(alike(spelt), false) : [], match: 'alike' };
+  return { posts: isAnyFound ? await find(alike(spelt)) : [], match: 'alike' };
 }
 
 /** One letter more, less or other, or two exchanged; the most similar lengths first. Of shorter words too many are alike. */
@@ -116,23 +120,18 @@ async function speltAlike(db: Kysely<PostsTables>, terms: readonly string[]) {
   return rows;
 }
 
-interface Matching extends PostFilter {
-  /** A tsquery. */
-  readonly query: string;
-  readonly isSingle: boolean;
-}
-
-async function findMatching(db: Kysely<PostsTables>, { query, isSingle, author, hidden }: Matching, { limit, after }: Place) {
+/** @param query a tsquery. */
+async function findMatching(db: Kysely<PostsTables>, query: string, { author, hidden }: PostFilter, { limit, after }: Place) {
   const wanted = [hidden ? sql`hidden_at is not null` : sql`hidden_at is null`];
   if (author !== undefined) wanted.push(sql`author_id = ${author}`);
   if (after !== undefined) wanted.push(sql`id < ${after}`);
   const among = sql.join(wanted, sql` and `);
   const matches = sql`search @@ ${query}::tsquery`;
-  // Of a single word the planner knows how rare it is: a rare one it takes from the index, a common one from the newest posts.
-  if (isSingle) return await select(db, sql`posts`, sql`${among} and ${matches}`, limit);
-  const newest = sql`(select * from posts where ${among} order by id desc limit ${NEWEST}) as posts`;
-  const posts = await select(db, newest, matches, limit);
-  if (posts.length === limit) return posts;
+  for (const newest of WINDOWS) {
+    const posts = await select(db, sql`(select * from posts where ${among} order by id desc limit ${newest}) as posts`, matches, limit);
+    if (posts.length === limit) return posts;
+    if (posts.length * GROWTH < limit) break;
+  }
   // `offset 0` keeps the planner from walking through all posts in their order until the page is full.
   return await select(db, sql`(select * from posts where ${among} and ${matches} offset 0) as posts`, sql`true`, limit);
 }
