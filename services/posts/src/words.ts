@@ -3,7 +3,7 @@ const LONGEST_WORD = 64;
 /** A search of more words says nothing more. */
 const MOST_TERMS = 16;
 
-const RUN = /[\p{L}\p{N}\p{M}]+/gu;
+const RUN = /[\p{L}\p{N}][\p{L}\p{N}\p{M}]*/gu;
 /** Scripts that set no blanks between words. */
 const UNSPACED = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]/u;
 const segmenter = new Intl.Segmenter('und', { granularity: 'word' });
@@ -25,13 +25,14 @@ export const exactly = (terms: readonly string[]): string => `${terms.map((term)
 export const alike = (terms: readonly { readonly term: string; readonly words: readonly string[] }[]): string =>
   terms.map(({ term, words }) => `('${term}':*${words.map((word) => ` | '${word}'`).join('')})`).join(' & ');
 
-/** By upper case, as `ß` and `ss` are the same there. */
+/** By upper case, as `ß` and `ss` are the same there; a sigma at the end is one that others may follow. */
 const fold = (text: string): string =>
   text
     .normalize('NFKD')
-    .replaceAll(/[\u0300-\u036f]/g, '')
+    .replaceAll(/[\u0300-\u036f\p{Variation_Selector}]/gu, '')
     .normalize('NFKC')
     .toUpperCase()
-    .toLowerCase();
+    .toLowerCase()
+    .replaceAll('ς', 'σ');
 
 const shorten = (word: string): string => (word.length <= LONGEST_WORD ? word : [...word].slice(0, LONGEST_WORD).join(''));
