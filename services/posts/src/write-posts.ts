@@ -125,10 +125,14 @@ async function lock(tx: Tx, id: string): Promise<FoundPost> {
 
 const searchOf = (words: readonly string[]) => sql<string>`array_to_tsvector(${words}::text[])`;
 
-/** Words that a search may have meant: long enough, and of letters. Once a day for each; in one order, so that two do not wait for each other. */
+/**
+ * Words that a search may have meant: long enough, and of letters. Most are there already and are only read, so that nobody waits for a word
+ * that everybody writes; the others go in one order, so that no two wait for each other.
+ */
 async function learnWords(tx: Tx, words: readonly string[]): Promise<void> {
   const learnable = words.filter((word) => word.length >= 4 && word.length <= 32 && /\p{L}/u.test(word));
   await sql`
-    insert into words (word) select word from unnest(${learnable}::text[]) as word order by word
+    insert into words (word) select word from unnest(${learnable}::text[]) as new (word)
+    where not exists (select from words where words.word = new.word and words.used_on = current_date) order by word
     on conflict (word) do update set used_on = current_date where words.used_on < current_date`.execute(tx);
 }
