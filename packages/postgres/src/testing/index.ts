@@ -1,3 +1,4 @@
 export { createStatementNames } from '../statement-names.ts';
+export { type PlanNode, plansOf } from './plans-of.ts';
 export { beforeDrop, type TestDatabase, type TestDatabaseOptions, testDatabase } from './test-database.ts';
 export { startTestServer } from './test-server.ts';

@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { messagingMigrations } from '@stoa/messaging';
-import { createStatementNames, testDatabase } from '@stoa/postgres/testing';
+import { plansOf, testDatabase } from '@stoa/postgres/testing';
 import { systemClock } from '@stoa/service';
-import { CompiledQuery, type Kysely, type KyselyPlugin, sql, type Transaction } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseUserSearch } from '../domain/user-search.ts';
 import { users } from '../index.ts';
@@ -60,47 +60,6 @@ beforeAll(async () => {
   person = await query.selectFrom('users').select(['id', 'email']).limit(1).executeTakeFirstOrThrow();
 }, 120_000);
 afterAll(() => fixture[Symbol.asyncDispose]());
-
-/** Runs `work` on a Kysely that remembers what it sent. */
-async function sentBy(work: (db: Kysely<UsersSchema>) => Promise<unknown>): Promise<CompiledQuery[]> {
-  const { query } = fixture.database;
-  const sent: CompiledQuery[] = [];
-  const spy: KyselyPlugin = {
-    transformQuery({ node, queryId }) {
-      sent.push(query.getExecutor().compileQuery(node, queryId));
-      return node;
-    },
-    transformResult: async ({ result }) => result,
-  };
-  await work(query.withPlugin(spy));
-  return sent;
-}
-
-interface Plan {
-  readonly 'Node Type': string;
-  readonly 'Relation Name'?: string;
-  readonly 'Index Name'?: string;
-  readonly Plans?: readonly Plan[];
-}
-
-const nodesOf = (plan: Plan): readonly Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
-
-async function plansOf(work: (db: Kysely<UsersSchema>) => Promise<unknown>): Promise<readonly Plan[]> {
-  const nodes: Plan[] = [];
-  const explain = async (how: string, text: string, values: readonly unknown[] = []) => {
-    const { rows } = await fixture.database.query.executeQuery<{ 'QUERY PLAN': [{ Plan: Plan }] }>(
-      CompiledQuery.raw(`explain (format json${how}) ${text}`, [...values]),
-    );
-    nodes.push(...nodesOf((rows[0] as (typeof rows)[number])['QUERY PLAN'][0].Plan));
-  };
-  const names = createStatementNames();
-  for (const { sql: text, parameters } of await sentBy(work)) {
-    await explain('', text, parameters);
-    const isPrepared = [1, 2, 3].map(() => names(text)).at(-1) !== undefined;
-    if (isPrepared) await explain(', generic_plan', text);
-  }
-  return nodes;
-}
 
 /** They hold tens of rows, and are read whole on purpose. */
 const SMALL = ['roles', 'service_accounts', 'signing_keys'];
@@ -172,7 +131,7 @@ test.for<[string, (db: Kysely<UsersSchema>) => Promise<unknown>, string]>([
     'revocations_xid',
   ],
 ])('%s is served by an index', async ([, work, index]) => {
-  const nodes = await plansOf(work);
+  const nodes = await plansOf(fixture.database.query, work);
   const whole = nodes.filter((node) => node['Node Type'] === 'Seq Scan' && !SMALL.includes(node['Relation Name'] ?? ''));
   expect(whole).toEqual([]);
   expect(nodes.map((node) => node['Index Name'] ?? '')).toContainEqual(expect.stringContaining(index));
