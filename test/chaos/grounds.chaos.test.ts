@@ -1,6 +1,7 @@
 import { setTimeout as lasting } from 'node:timers/promises';
 import { eventually } from '@stoa/service/testing';
 import { expect, test } from 'vitest';
+import { emailOf } from './registering.ts';
 import { underLoad, useHouse } from './scenario.ts';
 
 const house = useHouse();
@@ -48,10 +49,10 @@ test('the connections to RabbitMQ are half-open: nothing comes any more, and nob
   const { rabbitNetwork, ask } = house();
   await underLoad('half-open to RabbitMQ', house(), {}, async (load) => {
     rabbitNetwork.hang();
-    const before = load.registrations.length;
+    const before = load.wishes.length;
     await load.passed(before + 50);
     // The new ones go through while the old connections still hang: the house has noticed by itself.
-    const recipient = `${load.batch}-${before + 49}@example.com`;
+    const recipient = emailOf(`${load.batch}-${before + 49}`);
     await eventually(
       async () => expect(await ask('mailer', `select from mails where recipient = $1 and status = 'sent'`, [recipient])).toHaveLength(1),
       { timeoutMs: 240_000, intervalMs: 200 },

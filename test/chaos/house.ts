@@ -24,6 +24,8 @@ export interface House {
   readonly usersApis: readonly Pod[];
   readonly usersWorkers: readonly Pod[];
   readonly mailers: readonly Pod[];
+  readonly postsApis: readonly Pod[];
+  readonly postsWorkers: readonly Pod[];
   /** All of them. */
   readonly pods: readonly Pod[];
   readonly balancer: Balancer;
@@ -73,7 +75,7 @@ async function build(folder: string, logs: string, stack: AsyncDisposableStack):
   const rabbitNetwork = Object.assign(confirms, await network(rabbit.port, cutAtConfirm(cuts)));
   const postgresNetwork = await network(postgres.port);
 
-  const ports = { gateway: await freePorts(2), users: await freePorts(4), mailer: await freePorts(2) };
+  const ports = { gateway: await freePorts(2), users: await freePorts(4), mailer: await freePorts(2), posts: await freePorts(4) };
   const places = (list: readonly number[]) => list.map((port) => `http://127.0.0.1:${port}`).join(',');
   const env = {
     ...SETTINGS,
@@ -84,6 +86,7 @@ async function build(folder: string, logs: string, stack: AsyncDisposableStack):
     PUBLIC_URL: `http://127.0.0.1:${ports.gateway[0]}`,
     SERVICES_USERS_URL: places(ports.users.slice(0, 2)),
     SERVICES_MAILER_URL: places(ports.mailer),
+    SERVICES_POSTS_URL: places(ports.posts.slice(0, 2)),
   };
   const pod = (name: string, args: readonly string[], port = 0, more = {}) => {
     const made = createPod({ name, port, args, env: { ...env, ...more }, logs });
@@ -94,18 +97,21 @@ async function build(folder: string, logs: string, stack: AsyncDisposableStack):
 
   const serving = (service: string, role: string) => (port: number, index: number) =>
     pod(`${service}-${role}-${index + 1}`, ['start', '--services', service, '--role', role], port, {
-      ...(role === 'api' && index === 0 ? { DATABASE_URL: postgres.url(postgresNetwork.port) } : {}),
+      ...(service === 'users' && role === 'api' && index === 0 ? { DATABASE_URL: postgres.url(postgresNetwork.port) } : {}),
     });
   const usersApis = ports.users.slice(0, 2).map(serving('users', 'api'));
   const usersWorkers = ports.users.slice(2).map(serving('users', 'worker'));
   const mailers = ports.mailer.map(serving('mailer', 'all'));
+  const postsApis = ports.posts.slice(0, 2).map(serving('posts', 'api'));
+  const postsWorkers = ports.posts.slice(2).map(serving('posts', 'worker'));
   const gateways = ports.gateway.map(serving('gateway', 'all'));
-  const pods = [...usersApis, ...usersWorkers, ...mailers, ...gateways];
+  const pods = [...usersApis, ...usersWorkers, ...mailers, ...postsApis, ...postsWorkers, ...gateways];
   await Promise.all(pods.map((each) => each.start()));
   const balancer = startBalancer(gateways);
   stack.defer(() => balancer.close());
   const networks = { rabbitNetwork, postgresNetwork };
-  return { postgres, rabbit, redis, ...networks, ask: postgres.ask, gateways, usersApis, usersWorkers, mailers, pods, balancer };
+  const kinds = { gateways, usersApis, usersWorkers, mailers, postsApis, postsWorkers };
+  return { postgres, rabbit, redis, ...networks, ask: postgres.ask, ...kinds, pods, balancer };
 }
 
 async function run(pod: Pod): Promise<void> {

@@ -4,12 +4,21 @@ import { eventually } from '@stoa/service/testing';
 import { expect } from 'vitest';
 import type { Answer, Balancer, Outcome } from './balancer.ts';
 
-/** One registration, and all that its client was told. */
-export interface Registration {
-  readonly email: string;
+/** What a client asks for, under a name that nobody else has. */
+export type RequestOf = (name: string, number: number) => ClientRequest;
+
+export interface ClientRequest {
+  readonly path: string;
+  readonly body: object;
+  /** With an `Idempotency-Key` the gateway may repeat for the client, and his own repeat gets the first answer. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What one client wants, and all that it was told. */
+export interface Wish {
+  readonly name: string;
+  readonly isKeyed: boolean;
   readonly begunAt: number;
-  /** Every other client sends one: the gateway may then repeat for it, and its own repeat gets the first answer. */
-  readonly key: string | undefined;
   /** The answer 201. */
   accepted?: { readonly id: string; readonly at: number };
   /** 409 `email_taken`, told after an answer that never came: the account is there all the same. */
@@ -28,17 +37,18 @@ export interface Registration {
 
 export interface LoadOptions {
   readonly balancer: Balancer;
-  /** At least so many registrations. */
+  /** At least so many wishes. */
   readonly atLeast: number;
   /** Most requests at a time. */
   readonly concurrency: number;
-  /** New registrations in a second, so that the machine has breath for what is to be tested. */
+  /** New wishes in a second, so that the machine has breath for what is to be tested. */
   readonly perSecond: number;
+  readonly requestOf: RequestOf;
 }
 
 export interface Load {
   readonly batch: string;
-  readonly registrations: readonly Registration[];
+  readonly wishes: readonly Wish[];
   /** Resolves when so many are settled. */
   passed(count: number): Promise<void>;
   /** Resolves when so many more than now were answered 201. */
@@ -56,57 +66,58 @@ const MOST_WAIT_MS = 1_000;
 const MOST_OPEN = 100;
 
 /**
- * Clients that register under addresses of their own and do what a good client does: wait for `Retry-After`, then repeat, also
+ * Clients that want something under names of their own and do what a good client does: wait for `Retry-After`, then repeat, also
  * when no answer came. Goes on until `finish`, whatever happens to the house meanwhile.
  */
-export function startLoad({ balancer, atLeast, concurrency, perSecond }: LoadOptions): Load {
+export function startLoad({ balancer, atLeast, concurrency, perSecond, requestOf }: LoadOptions): Load {
   const batch = `c${randomBytes(4).toString('hex')}`;
-  const registrations: Registration[] = [];
+  const wishes: Wish[] = [];
   const stopping = new AbortController();
   const abandoned = new AbortController();
   const { signal } = abandoned;
   let settled = 0;
   let nextAt = performance.now();
 
-  async function register(number: number): Promise<void> {
-    const registration: Registration = {
-      email: `${batch}-${number}@example.com`,
+  async function fulfil(number: number): Promise<void> {
+    const name = `${batch}-${number}`;
+    const { path, body, headers } = requestOf(name, number);
+    const wish: Wish = {
+      name,
+      isKeyed: 'idempotency-key' in headers,
       begunAt: performance.now(),
-      key: number % 2 === 0 ? undefined : `${batch}-${number}`,
       refusals: 0,
       broken: [],
       unreached: 0,
       wrong: [],
       codes: new Set(),
     };
-    registrations.push(registration);
-    await settle(registration, ask, signal);
+    wishes.push(wish);
+    await settle(wish, () => asking.run(() => balancer.post(path, body, headers)), signal);
     settled += 1;
   }
 
   /** At a steady pace whatever became of those before, as people do; many may wait to repeat, few ask at a time. */
-  async function registerAll(): Promise<void> {
+  async function fulfilAll(): Promise<void> {
     const open = new Set<Promise<void>>();
     for (let number = 0; !signal.aborted && (number < atLeast || !stopping.signal.aborted); number += 1) {
       nextAt = Math.max(nextAt + 1_000 / perSecond, performance.now() - 1_000);
       await delay(Math.max(0, nextAt - performance.now()));
       while (open.size >= MOST_OPEN) await Promise.race(open);
-      const one = register(number).finally(() => open.delete(one));
+      const one = fulfil(number).finally(() => open.delete(one));
       open.add(one);
     }
     await Promise.all(open);
   }
 
   const asking = createPermits(concurrency);
-  const ask: Ask = (body, headers) => asking.run(() => balancer.post('/v1/users', body, headers));
-  const accepted = () => registrations.filter((registration) => registration.accepted !== undefined).length;
+  const accepted = () => wishes.filter((wish) => wish.accepted !== undefined).length;
   const reaches = async (what: () => number, count: number) =>
     await eventually(() => expect(what()).toBeGreaterThanOrEqual(count), { timeoutMs: PATIENCE_MS }).then(() => {});
-  const all = registerAll();
+  const all = fulfilAll();
 
   return {
     batch,
-    registrations,
+    wishes,
     passed: (count) => reaches(() => settled, count),
     moreAccepted: (count) => reaches(accepted, accepted() + count),
     async finish() {
@@ -120,44 +131,40 @@ export function startLoad({ balancer, atLeast, concurrency, perSecond }: LoadOpt
   };
 }
 
-type Ask = (body: object, headers: Readonly<Record<string, string>>) => Promise<Outcome>;
-
-async function settle(registration: Registration, ask: Ask, abandoned: AbortSignal): Promise<void> {
+async function settle(wish: Wish, ask: () => Promise<Outcome>, abandoned: AbortSignal): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
-  const body = { email: registration.email, password: 'one for everybody here' };
   while (!abandoned.aborted && performance.now() < deadline) {
-    const outcome = await ask(body, registration.key === undefined ? {} : { 'idempotency-key': registration.key });
-    const waitMs = note(registration, outcome);
+    const waitMs = note(wish, await ask());
     if (waitMs === undefined) return;
     await delay(waitMs);
   }
 }
 
 /** @returns how long to wait before the repeat; nothing when all is said. */
-function note(registration: Registration, outcome: Outcome): number | undefined {
+function note(wish: Wish, outcome: Outcome): number | undefined {
   switch (outcome.status) {
     case 'unreached':
-      registration.unreached += 1;
+      wish.unreached += 1;
       return 100;
     case 'broken':
-      registration.broken.push(outcome.reason);
+      wish.broken.push(outcome.reason);
       return 100;
     case 201:
-      registration.accepted = { id: (outcome.body as { id: string }).id, at: performance.now() };
+      wish.accepted = { id: (outcome.body as { id: string }).id, at: performance.now() };
       return undefined;
     case 503:
-      registration.refusals += 1;
-      registration.codes.add(codeOf(outcome));
-      if (!isProperRefusal(outcome)) registration.wrong.push(describe(outcome));
+      wish.refusals += 1;
+      wish.codes.add(codeOf(outcome));
+      if (!isProperRefusal(outcome)) wish.wrong.push(describe(outcome));
       return Math.min(Number(outcome.retryAfter ?? 1) * 1_000, MOST_WAIT_MS);
     case 409:
       // The first try died with its process, and its key is held until its lease ends.
-      if (codeOf(outcome) === 'idempotency_in_progress' && registration.key !== undefined) return MOST_WAIT_MS;
-      if (codeOf(outcome) === 'email_taken' && (registration.broken.length > 0 || registration.refusals > 0)) registration.found = true;
-      else registration.wrong.push(describe(outcome));
+      if (codeOf(outcome) === 'idempotency_in_progress' && wish.isKeyed) return MOST_WAIT_MS;
+      if (codeOf(outcome) === 'email_taken' && (wish.broken.length > 0 || wish.refusals > 0)) wish.found = true;
+      else wish.wrong.push(describe(outcome));
       return undefined;
     default:
-      registration.wrong.push(describe(outcome));
+      wish.wrong.push(describe(outcome));
       return undefined;
   }
 }

@@ -1,23 +1,9 @@
 import { expect, test } from 'vitest';
 import type { House } from './house.ts';
-import type { Load } from './load.ts';
 import type { Pod } from './pod.ts';
-import { underLoad, useHouse } from './scenario.ts';
+import { killInTurn, underLoad, useHouse } from './scenario.ts';
 
 const house = useHouse();
-/** Each copy of a kind is killed so often. */
-const ROUNDS = 2;
-
-async function killInTurn(pods: readonly Pod[], load: Load): Promise<void> {
-  for (let round = 0; round < ROUNDS; round += 1) {
-    for (const pod of pods) {
-      await pod.kill();
-      await pod.start();
-      // Something has to happen between two blows.
-      await load.moreAccepted(20);
-    }
-  }
-}
 
 const kinds: readonly [string, (house: House) => readonly Pod[], Parameters<typeof underLoad>[2]][] = [
   ['gateway', ({ gateways }) => gateways, { answersMayBreak: true }],

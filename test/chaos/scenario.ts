@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeEach, expect } from 'vitest';
 import { type House, startHouse } from './house.ts';
-import { type Ledger, settleLedger } from './ledger.ts';
-import { type Load, startLoad } from './load.ts';
+import { type Examine, type Ledger, settleLedger } from './ledger.ts';
+import { type Load, type RequestOf, startLoad } from './load.ts';
+import type { Pod } from './pod.ts';
+import { registering } from './registering.ts';
 
 export interface Expected {
   /** Processes or servers die with a request in hand: its client cannot know what became of it. */
@@ -10,17 +12,32 @@ export interface Expected {
   readonly refusalsMayBe?: true;
 }
 
+/** What the clients do, and what has to be there of it in the end. */
+export interface Work {
+  readonly requestOf: RequestOf;
+  readonly examine: Examine;
+}
+
 /** While a scenario is written, fewer do: `STOA_CHAOS_REGISTRATIONS=200`. */
 const LOAD = { atLeast: Number(process.env['STOA_CHAOS_REGISTRATIONS'] ?? 1_000), concurrency: 6, perSecond: 25 };
 /** So many are through before the blow falls. */
 const BEFORE = 50;
 
+/** Each copy of a kind is killed so often. */
+const ROUNDS = 2;
+
 /**
- * Registrations without a pause, `blow` in the middle of them, and the proof afterwards: nothing lost, nothing twice, whatever
+ * Work without a pause, registrations if nobody says so, `blow` in the middle of it, and the proof afterwards: nothing lost, nothing twice, whatever
  * the blow was. @param blow resolves when what it broke is mended.
  */
-export async function underLoad(title: string, house: House, expected: Expected, blow: (load: Load) => Promise<void>): Promise<Ledger> {
-  const load = startLoad({ balancer: house.balancer, ...LOAD });
+export async function underLoad(
+  title: string,
+  house: House,
+  expected: Expected,
+  blow: (load: Load) => Promise<void>,
+  { requestOf, examine }: Work = registering,
+): Promise<Ledger> {
+  const load = startLoad({ balancer: house.balancer, ...LOAD, requestOf });
   try {
     await load.passed(BEFORE);
     await blow(load);
@@ -30,7 +47,7 @@ export async function underLoad(title: string, house: House, expected: Expected,
   }
   await load.finish();
   await Promise.all(house.pods.map((pod) => pod.untilReady()));
-  const ledger = await settleLedger(load, house.ask);
+  const ledger = await settleLedger(load, house.ask, examine);
   report(title, ledger);
   expect(ledger.lost, 'lost').toEqual([]);
   expect(ledger.twice, 'done twice').toEqual([]);
@@ -39,8 +56,20 @@ export async function underLoad(title: string, house: House, expected: Expected,
   expect(unreached, 'connections that no gateway took').toBe(0);
   if (!expected.answersMayBreak) expect({ broken, answersLost }).toEqual({ broken: 0, answersLost: 0 });
   if (!expected.refusalsMayBe) expect(ledger.refusals, `refused: ${ledger.codes}`).toBe(0);
-  expect(ledger.accepted + ledger.answersLost, 'in the end everybody has an account').toBe(ledger.sent);
+  expect(ledger.accepted + ledger.answersLost, 'in the end everybody has what he wanted').toBe(ledger.sent);
   return ledger;
+}
+
+/** kill -9 of one after the other, each time until it is back. */
+export async function killInTurn(pods: readonly Pod[], load: Load): Promise<void> {
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const pod of pods) {
+      await pod.kill();
+      await pod.start();
+      // Something has to happen between two blows.
+      await load.moreAccepted(20);
+    }
+  }
 }
 
 /** One house for the scenarios of a file, as a house has to stand them one after the other; a new one after a failure. */

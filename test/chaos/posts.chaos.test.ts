@@ -1,0 +1,95 @@
+import { eventually } from '@stoa/service/testing';
+import { expect, test } from 'vitest';
+import { type LoggedIn, loggedIn } from '../e2e/logged-in.ts';
+import type { House } from './house.ts';
+import type { Load } from './load.ts';
+import type { Ask } from './postgres-ground.ts';
+import { killInTurn, underLoad, useHouse, type Work } from './scenario.ts';
+
+const house = useHouse();
+const PEOPLE = 4;
+/** More than go in one transaction. */
+const LEFT_BEHIND = 600;
+
+/** They write in turn, each post with an `Idempotency-Key` and a title that no other has. Each is to be there once, as its author was told. */
+const writingBy = (people: readonly LoggedIn[]): Work => ({
+  requestOf: (name, number) => ({
+    path: '/v1/posts',
+    body: { title: name, text: 'Notes on the Analytical Engine' },
+    headers: { authorization: (people[number % people.length] as LoggedIn).authorization, 'idempotency-key': name },
+  }),
+  async examine({ batch, wishes }, ask) {
+    const stored = await ask<{ id: string; title: string }>('posts', 'select id, title from posts where title like $1', [`${batch}-%`]);
+    const idsOf = Map.groupBy(stored, ({ title }) => title);
+    const promised = wishes.filter(({ accepted }) => accepted !== undefined);
+    const lost = promised.filter(({ name, accepted }) => !idsOf.get(name)?.some(({ id }) => id === accepted?.id));
+    const twice = [...idsOf].filter(([, posts]) => posts.length > 1);
+    const promisedNames = new Set(promised.map(({ name }) => name));
+    return {
+      lost: lost.map(({ name, accepted }) => `${name}: answered ${accepted?.id}, stored ${idsOf.get(name)?.map(({ id }) => id)}`),
+      twice: twice.map(([name, posts]) => `${name}: ${posts.length} posts`),
+      wrong: [...idsOf.keys()].filter((name) => !promisedNames.has(name)).map((name) => `${name}: a post without a 201`),
+    };
+  },
+});
+
+/** Somebody with many posts. */
+async function prolific({ gateways, balancer }: House): Promise<LoggedIn> {
+  const author = await loggedIn(gateways[0]?.url as string);
+  const numbers = Array.from({ length: LEFT_BEHIND }, (_, number) => number).values();
+  const write = async () => {
+    for (const number of numbers) {
+      const body = { title: `Left behind ${number}`, text: 'Notes on the Analytical Engine' };
+      expect(await balancer.post('/v1/posts', body, { authorization: author.authorization })).toMatchObject({ status: 201 });
+    }
+  };
+  await Promise.all([write(), write(), write(), write()]);
+  return author;
+}
+
+const countOf = async (ask: Ask, { id }: LoggedIn) =>
+  (await ask<{ posts: number }>('posts', 'select count(*)::int as posts from posts where author_id = $1', [id]))[0]?.posts;
+
+/** Posts without a pause, and the account of one who wrote many is deleted: then the blow falls. */
+async function whileOneLeaves(title: string, expected: Parameters<typeof underLoad>[2], blow: (load: Load) => Promise<void>) {
+  const { gateways, ask } = house();
+  const url = gateways[0]?.url as string;
+  const people = await Promise.all(Array.from({ length: PEOPLE }, () => loggedIn(url)));
+  const leaver = await prolific(house());
+  expect(await countOf(ask, leaver)).toBe(LEFT_BEHIND);
+  const leaveAndBlow = async (load: Load) => {
+    const left = await fetch(`${url}/v1/users/me`, { method: 'DELETE', headers: { authorization: leaver.authorization } });
+    expect(left.status).toBe(204);
+    await blow(load);
+  };
+  await underLoad(title, house(), expected, leaveAndBlow, writingBy(people));
+  await eventually(async () => expect(await countOf(ask, leaver)).toBe(0), { timeoutMs: 60_000 });
+  const [author] = await ask<{ name: string | null; gone: boolean }>(
+    'posts',
+    'select name, deleted_at is not null as gone from authors where id = $1',
+    [leaver.id],
+  );
+  expect(author).toEqual({ name: null, gone: true });
+}
+
+test('posts: kill -9 of what answers', async () => {
+  const expected = { answersMayBreak: true, refusalsMayBe: true } as const;
+  await whileOneLeaves('posts: kill -9 api', expected, (load) => killInTurn(house().postsApis, load));
+});
+
+test('posts: kill -9 of what works', async () => {
+  await whileOneLeaves('posts: kill -9 worker', {}, (load) => killInTurn(house().postsWorkers, load));
+});
+
+test('posts: Postgres is killed, and comes back', async () => {
+  const expected = { answersMayBreak: true, refusalsMayBe: true } as const;
+  await whileOneLeaves('posts: Postgres kill -9', expected, () => house().postgres.kill());
+});
+
+test('posts: RabbitMQ is killed and comes back', async () => {
+  await whileOneLeaves('posts: RabbitMQ kill -9', {}, async () => {
+    const { rabbit } = house();
+    await rabbit.kill();
+    await rabbit.start();
+  });
+});
