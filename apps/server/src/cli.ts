@@ -46,6 +46,13 @@ const commands: Readonly<Record<string, Command>> = {
     options: { type: { type: 'string' }, consumer: { type: 'string' }, rate: { type: 'string' } },
     run: async (environment, words, options) => (await import('./commands/dead-letters.ts')).deadLetters(environment, words, options),
   },
+  jobs: {
+    usage: 'stoa jobs list|run [SERVICE.JOB] [--data DIR]',
+    summary: 'show what runs by itself, or have one run now',
+    flags: { ...dataFlag, service: 'SERVICES' },
+    words: ['list|run', 'SERVICE.JOB'],
+    run: async (environment, words) => (await import('./commands/jobs.ts')).jobs(environment, words),
+  },
   admin: {
     usage: 'stoa admin create|unprotect --email ADDRESS [--password-stdin] [--data DIR]',
     summary: 'make a protected administrator, with the password in STOA_ADMIN_PASSWORD or a link to set one; or take the protection away',

@@ -14,6 +14,25 @@ export async function declareCrons<Schema>(db: Kysely<Schema>, crons: readonly C
   }
 }
 
+export interface ScheduledJob {
+  readonly job: string;
+  readonly everySeconds: number;
+  readonly nextAt: Date;
+}
+
+/** What runs by itself in a service, the next one first. `Db` may be any database that has the messaging tables. */
+export async function listScheduledJobs<Schema>(db: Kysely<Schema>): Promise<readonly ScheduledJob[]> {
+  const { rows } = await sql<ScheduledJob>`
+    select job, every_seconds as "everySeconds", next_at as "nextAt" from cron order by next_at, job`.execute(db);
+  return rows;
+}
+
+/** Has a job run at once, by whichever process works for the service; its interval counts from then. @returns false when there is no such job. */
+export async function runScheduledJob<Schema>(db: Kysely<Schema>, job: string): Promise<boolean> {
+  const { numAffectedRows = 0n } = await sql`update cron set next_at = least(next_at, now()) where job = ${job}`.execute(db);
+  return numAffectedRows > 0n;
+}
+
 /**
  * Enqueues what is due and moves its time on, in one statement: the row's lock lets one process do it. However long nobody was there,
  * a job is enqueued once; and not at all while its last run is still to be done. Its trace begins with its run.

@@ -1,11 +1,7 @@
 import { createDeadLetters, type DeadLetter, type DeadLetterFilter, type DeadLetters } from '@stoa/messaging';
-import { createDatabase } from '@stoa/postgres';
-import { createLog, createMetrics, type Environment } from '@stoa/service';
-import { databaseUrl } from '../databases.ts';
-import { visitHouse } from '../house.ts';
-import { serviceNames } from '../services.ts';
-import { readSettings } from '../settings.ts';
+import type { Environment } from '@stoa/service';
 import { StartProblem } from '../start-problem.ts';
+import { visitServices } from './visit-services.ts';
 
 const PAGE = 100;
 const BY = 'command-line';
@@ -38,23 +34,10 @@ export async function deadLetters(environment: Environment, [action = '', id]: r
       'stoa dead-letters list, stoa dead-letters show ID, or stoa dead-letters replay [ID]',
       64,
     );
-  const settings = readSettings(environment, []);
   const [service, letter] = splitId(id);
-  const chosen = chooseServices(settings.config.SERVICES, service);
   const { type, consumer, rate } = options;
   const wanted = { id: letter, filter: { ...(type && { type }), ...(consumer && { consumer }) }, rate: readRate(rate) };
-  const log = createLog({ level: 'warn' });
-  await visitHouse(settings, log, async (databases) => {
-    for (const name of chosen) {
-      const url = databaseUrl(name, databases);
-      const database = createDatabase({ url, name, log, metrics: createMetrics(), maxConnections: 1 });
-      try {
-        await act(name, createDeadLetters({ database, log }), wanted);
-      } finally {
-        await database.close();
-      }
-    }
-  });
+  await visitServices(environment, service, (name, database, log) => act(name, createDeadLetters({ database, log }), wanted));
 }
 
 const FROM_LIST = 'Take one from: stoa dead-letters list';
@@ -64,16 +47,6 @@ function splitId(id: string | undefined): readonly [string?, string?] {
   const [, service, letter] = /^([a-z0-9-]+)\.(.+)$/.exec(id) ?? [];
   if (service === undefined || letter === undefined) throw new StartProblem(`"${id}" is not the id of a dead letter.`, FROM_LIST, 64);
   return [service, letter];
-}
-
-function chooseServices(setting: string, service: string | undefined): readonly string[] {
-  const names: readonly string[] = serviceNames;
-  const named = service ?? setting;
-  const chosen = named === 'all' ? names : named.split(',').map((name) => name.trim());
-  const unknown = chosen.find((name) => !names.includes(name));
-  if (unknown !== undefined)
-    throw new StartProblem(`There is no service "${unknown}" with dead letters.`, `Choose from ${names.join(', ')}.`, 64);
-  return chosen;
 }
 
 function readRate(rate: string | undefined): number | undefined {

@@ -1,0 +1,24 @@
+import { listScheduledJobs, runScheduledJob } from '@stoa/messaging';
+import type { Environment } from '@stoa/service';
+import { StartProblem } from '../start-problem.ts';
+import { visitServices } from './visit-services.ts';
+
+/**
+ * `list`: what runs by itself, a line each. `run <service>.<job>` has one run now; the process that works for the service takes it up within
+ * seconds, or when it starts.
+ */
+export async function jobs(environment: Environment, [action = '', id]: readonly string[]): Promise<void> {
+  if (action === 'list' && id === undefined) {
+    return await visitServices(environment, undefined, async (service, { query }) => {
+      for (const { job, everySeconds, nextAt } of await listScheduledJobs(query))
+        console.log(`${service}.${job}  every ${everySeconds} s, next at ${nextAt.toISOString()}`);
+    });
+  }
+  const [, service, job = ''] = /^([a-z0-9-]+)\.(.+)$/.exec(id ?? '') ?? [];
+  if (action !== 'run' || service === undefined)
+    throw new StartProblem('What is to be done with the jobs?', 'stoa jobs list, or stoa jobs run SERVICE.JOB', 64);
+  await visitServices(environment, service, async (_service, { query }) => {
+    if (!(await runScheduledJob(query, job))) throw new StartProblem(`There is no job ${id}.`, 'Take one from: stoa jobs list', 66);
+    console.log(`${id}: runs now`);
+  });
+}

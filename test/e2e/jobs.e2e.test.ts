@@ -1,0 +1,61 @@
+import { execFile } from 'node:child_process';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { eventually } from '@stoa/service/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ask } from './ask.ts';
+import { type LoggedIn, loggedIn } from './logged-in.ts';
+import { dataFolder, type StoaProcess, startStoa } from './stoa-process.ts';
+
+const main = resolve(import.meta.dirname, '../../apps/server/src/main.ts');
+
+describe('jobs by command line', () => {
+  let folder: Awaited<ReturnType<typeof dataFolder>>;
+  let running: StoaProcess | undefined;
+  let ada: LoggedIn;
+  beforeAll(async () => {
+    folder = await dataFolder();
+    running = await startStoa({ dataDirectory: folder.path });
+    ada = await loggedIn(running.url, { fullName: 'Ada Lovelace' });
+  });
+  afterAll(async () => {
+    await running?.stop();
+    await folder[Symbol.asyncDispose]();
+  });
+
+  const stoa = async (...words: string[]) => {
+    const { stdout } = await promisify(execFile)(process.execPath, [main, 'jobs', ...words, '--data', folder.path], {
+      cwd: join(folder.path, '..'),
+    });
+    return stdout.trim().split('\n');
+  };
+  const nameOf = async (id: string) =>
+    (await ask<{ name: string | null }>(folder.path, 'posts', 'select name from authors where id = $1', [id]))[0]?.name;
+
+  test('each service lists what runs by itself, and when next', async () => {
+    const lines = await stoa('list');
+    expect(lines.map((line) => line.split(' ')[0]).toSorted()).toEqual([
+      'mailer.forget-old-mails',
+      'posts.ask-for-profiles',
+      'posts.forget-what-is-over',
+      'users.remove-pending-users',
+    ]);
+    for (const line of lines) expect(line).toMatch(/ {2}every \d+ s, next at \d{4}-\d\d-\d\dT\S+Z$/);
+  });
+
+  test('one is run as often as somebody wants: posts that lost their names get them again, twice', async () => {
+    await eventually(async () => expect(await nameOf(ada.id)).toBe('Ada Lovelace'));
+    for (const _ of [1, 2]) {
+      await ask(folder.path, 'posts', 'update authors set name = null, version = 0 where id = $1', [ada.id]);
+      expect(await stoa('run', 'posts.ask-for-profiles')).toEqual(['posts.ask-for-profiles: runs now']);
+      await eventually(async () => expect(await nameOf(ada.id)).toBe('Ada Lovelace'), { timeoutMs: 15_000 });
+    }
+  });
+
+  test.each([[['run']], [['run', 'posts.nothing']], [['run', 'nobody.at-all']], [['dance']], [['list', 'posts.x']]])(
+    '%j says what to do instead',
+    async (wrong) => {
+      await expect(stoa(...wrong)).rejects.toMatchObject({ stderr: expect.stringContaining('Fix: ') });
+    },
+  );
+});
