@@ -1,15 +1,13 @@
-import { testDatabase } from '@stoa/postgres/testing';
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { PostsTables } from './tables.ts';
-import { postsSources } from './testing/posts-under-test.ts';
+import { type PostsDatabase, postsDatabase } from './testing/posts-database.ts';
 import { alike, exactly, termsOf, wordsOf } from './words.ts';
 
 /** That PostgreSQL reads what `words.ts` writes, whatever people type. */
-let fixture: Awaited<ReturnType<typeof testDatabase<PostsTables>>>;
+let fixture: PostsDatabase;
 beforeAll(async () => {
-  fixture = await testDatabase<PostsTables>({ sources: postsSources });
+  fixture = await postsDatabase();
 });
 afterAll(() => fixture[Symbol.asyncDispose]());
 

@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto';
+import { type UserProfile, userDeleted, userProfileChanged, userProfilesTold } from '@stoa/contracts';
+import { fakeClock } from '@stoa/service';
+import fc from 'fast-check';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createUserEvents } from './on-user-events.ts';
+import { type PostsDatabase, postsDatabase } from './testing/posts-database.ts';
+
+/** The handlers themselves, called in exactly the order that a test means. */
+let fixture: PostsDatabase;
+beforeAll(async () => {
+  fixture = await postsDatabase();
+});
+afterAll(() => fixture[Symbol.asyncDispose]());
+
+type Happening = 'profile v1' | 'profile v2' | 'profile v3' | 'told v2' | 'told v1' | 'deleted';
+const ALL: readonly Happening[] = ['profile v1', 'profile v2', 'profile v3', 'told v2', 'told v1', 'deleted'];
+const clock = fakeClock();
+
+/** All of `happenings`, shuffled, and some of them again. */
+const orders = (happenings: readonly Happening[]) =>
+  fc
+    .tuple(fc.constant(happenings), fc.array(fc.constantFrom(...happenings), { maxLength: 5 }))
+    .chain(([once, again]) => fc.shuffledSubarray([...once, ...again], { minLength: once.length + again.length }));
+
+function handlerFor(onUserDeleted: 'delete' | 'anonymise') {
+  const { outbox, jobs, database } = fixture;
+  const { consumers } = createUserEvents({ onUserDeleted, clock, outbox, jobs });
+  return (event: { readonly name: string }, data: unknown) =>
+    database.transaction(async (tx) => {
+      // Each takes the data of its own event: here they are told by its name.
+      const taker = consumers.find((each) => each.event.name === event.name) as unknown as {
+        handle(tx: unknown, data: unknown): Promise<void>;
+      };
+      await taker.handle(tx, data);
+    });
+}
+
+/** Somebody with two posts, of which one is hidden, lives through `order`. @returns what is left of him. */
+async function live(onUserDeleted: 'delete' | 'anonymise', order: readonly Happening[]) {
+  const handle = handlerFor(onUserDeleted);
+  const { query } = fixture.database;
+  const userId = randomUUID();
+  const posts: string[] = [randomUUID(), randomUUID()];
+  const [stranger, theirs] = [randomUUID(), randomUUID()];
+  await sql`insert into authors (id) values (${userId}), (${stranger})`.execute(query);
+  for (const [id, author, hidden] of [
+    [posts[0], userId, null],
+    [posts[1], userId, clock.now()],
+    [theirs, stranger, null],
+  ])
+    await sql`
+      insert into posts (id, author_id, title, text, search, hidden_at, created_at, updated_at)
+      values (${id}, ${author}, 'a', 'b', '', ${hidden}, now(), now())`.execute(query);
+  const profile = (version: number): UserProfile => ({ userId, name: `Name ${version}`, version });
+  const deletedAt = clock.now().toISOString();
+  const happen: Record<Happening, () => Promise<void>> = {
+    'profile v1': () => handle(userProfileChanged, profile(1)),
+    'profile v2': () => handle(userProfileChanged, profile(2)),
+    'profile v3': () => handle(userProfileChanged, profile(3)),
+    'told v1': () => handle(userProfilesTold, { profiles: [profile(1), { userId: randomUUID(), name: null, version: 1 }] }),
+    'told v2': () => handle(userProfilesTold, { profiles: [profile(1), profile(2)] }),
+    deleted: () => handle(userDeleted, { userId, deletedAt }),
+  };
+  for (const happening of order) await happen[happening]();
+  const author = await query.selectFrom('authors').select(['name', 'deleted_at']).where('id', '=', userId).executeTakeFirst();
+  const left = await query
+    .selectFrom('posts')
+    .select(['author_id', 'version', 'hidden_at'])
+    .where('id', 'in', [...posts, theirs])
+    .orderBy('hidden_at')
+    .orderBy('version')
+    .execute();
+  const { rows: told } = await sql<{ type: string; key: string }>`select type, key from outbox where key = any(${posts}::text[])`.execute(
+    query,
+  );
+  const events = told.map(({ type, key }) => `${type} ${posts.indexOf(key)}`).sort();
+  const shown = left.map(({ author_id, version, hidden_at }) => {
+    const of = author_id === null ? 'nobody' : author_id === userId ? 'him' : 'another';
+    return `${of} ${version}${hidden_at === null ? '' : ' hidden'}`;
+  });
+  return { name: author?.name, isGone: author?.deleted_at !== null, posts: shown.sort(), events };
+}
+
+const expectAlways = (onUserDeleted: 'delete' | 'anonymise', happenings: readonly Happening[], end: object) =>
+  fc.assert(
+    fc.asyncProperty(orders(happenings), async (order) => {
+      expect(await live(onUserDeleted, order)).toEqual(end);
+    }),
+    { numRuns: 60 },
+  );
+
+describe('whatever order events come in, and however often', () => {
+  test('who is there is called by the newest of his names', async () => {
+    const end = { name: 'Name 3', isGone: false, posts: ['another 1', 'him 1', 'him 1 hidden'], events: [] };
+    await expectAlways(
+      'delete',
+      ALL.filter((happening) => happening !== 'deleted'),
+      end,
+    );
+  });
+
+  test('of who is gone neither posts nor a name are left', async () => {
+    const end = { name: null, isGone: true, posts: ['another 1'], events: ['post-deleted 0', 'post-deleted 1'] };
+    await expectAlways('delete', ALL, end);
+  });
+
+  test('of who is gone the posts stay without a name, where they are to stay', async () => {
+    const end = {
+      name: null,
+      isGone: true,
+      posts: ['another 1', 'nobody 2', 'nobody 2 hidden'],
+      events: ['post-changed 0', 'post-changed 1'],
+    };
+    await expectAlways('anonymise', ALL, end);
+  });
+});
+
+test('profiles that cross keep no one waiting for each other: many are told at once, in opposite orders', async () => {
+  const handle = handlerFor('delete');
+  const ids = Array.from({ length: 200 }, () => randomUUID());
+  const tell = (order: readonly string[], version: number) =>
+    handle(userProfilesTold, { profiles: order.map((userId) => ({ userId, name: `Name ${version}`, version })) });
+  await Promise.all(Array.from({ length: 12 }, (_, n) => tell(n % 2 === 0 ? ids : ids.toReversed(), n + 1)));
+  const { rows } = await sql`select distinct name, version from authors where id = any(${ids}::uuid[])`.execute(fixture.database.query);
+  expect(rows).toEqual([{ name: 'Name 12', version: 12 }]);
+});
