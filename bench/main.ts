@@ -4,6 +4,7 @@ import { gateway } from './gateway.ts';
 import { gatewayProxy } from './gateway-proxy.ts';
 import { logIns } from './log-in.ts';
 import { pipeline } from './pipeline.ts';
+import { posts } from './posts.ts';
 import { profile } from './profile.ts';
 import { pipelineOverRabbit } from './rabbitmq.ts';
 import { refresh } from './refresh.ts';
@@ -31,7 +32,7 @@ const workloads: Record<string, Workload> = {
 };
 
 /** Too long for every run, or in need of another service: by name alone. */
-const long: Record<string, Workload> = { scale, 'pipeline-rabbitmq': pipelineOverRabbit };
+const long: Record<string, Workload> = { scale, posts, 'pipeline-rabbitmq': pipelineOverRabbit };
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(workloads);
 console.log(`${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${availableParallelism()} × ${cpus()[0]?.model.trim()}\n`);
