@@ -31,10 +31,14 @@ const forgetAuthors = (tx: Transaction<PostsTables>) =>
         and not exists (select from posts where author_id = authors.id)
       order by deleted_at limit ${BATCH} for update skip locked))`.execute(tx);
 
-/** A word of posts that are all deleted is of no use, and may be somebody's. Who writes it at this moment holds its row, or makes it anew. */
+/**
+ * A word of posts that are all deleted is of no use, and may be somebody's. Who writes it at this moment holds its row, or makes it anew.
+ * Materialized, as the planner takes every word for one that the first few posts have: it would read all of them for one that none has.
+ */
 async function forgetWords(tx: Transaction<PostsTables>): Promise<void> {
   const { rows } = await sql<{ word: string; isUsed: boolean }>`
-    select word, exists (select from posts where search @@ ('''' || word || '''')::tsquery) as "isUsed"
+    select word, exists (
+      with found as materialized (select from posts where search @@ ('''' || word || '''')::tsquery) select from found) as "isUsed"
     from words where used_on < current_date - ${KEPT_DAYS}::int order by used_on limit ${WORDS} for update skip locked`.execute(tx);
   const words = Map.groupBy(rows, ({ isUsed }) => isUsed);
   const used = (words.get(true) ?? []).map(({ word }) => word);

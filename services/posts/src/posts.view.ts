@@ -48,6 +48,9 @@ const COLUMNS = [
 /** Not joined: how the planner would join depends on the length of the page, which a prepared statement does not know. */
 const AUTHOR_NAME = sql<string | null>`(select name from authors where authors.id = posts.author_id)`.as('authorName');
 
+/** Stands where an id does while a statement is built. */
+const ANY_ID = '00000000-0000-0000-0000-000000000000';
+
 /** Newest first, which is the order of the ids. */
 export function createPostList(db: Kysely<PostsTables>) {
   const newest = db
@@ -57,9 +60,9 @@ export function createPostList(db: Kysely<PostsTables>) {
     .limit(1);
   const variants = [newest.where('hidden_at', 'is', null), newest.where('hidden_at', 'is not', null)].map((posts) => ({
     first: prepare(db, posts),
-    next: prepare(db, posts.where('id', '<', '')),
-    firstOf: prepare(db, posts.where('author_id', '=', '')),
-    nextOf: prepare(db, posts.where('author_id', '=', '').where('id', '<', '')),
+    next: prepare(db, posts.where('id', '<', ANY_ID)),
+    firstOf: prepare(db, posts.where('author_id', '=', ANY_ID)),
+    nextOf: prepare(db, posts.where('author_id', '=', ANY_ID).where('id', '<', ANY_ID)),
   }));
   return ({ author, hidden }: PostFilter, { limit, after }: Place): Promise<readonly Post[]> => {
     const { first, next, firstOf, nextOf } = variants[hidden ? 1 : 0] as (typeof variants)[number];
@@ -77,7 +80,7 @@ export const postQuery = (db: Kysely<PostsTables>, id: string) =>
     .where('posts.id', '=', id);
 
 export function createFindPost(db: Kysely<PostsTables>): (id: string) => Promise<FoundPost | undefined> {
-  const find = prepare(db, postQuery(db, ''));
+  const find = prepare(db, postQuery(db, ANY_ID));
   return async (id) => (await find(id))[0];
 }
 
