@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ConfigError, type Environment } from '@stoa/service';
 import { Type } from 'typebox';
 import { describe, expect, test } from 'vitest';
-import { loadServices } from './services.ts';
+import { loadServices, serviceNames } from './services.ts';
 import { chosenServices, readEnvironment, readSettings, withPublicUrl } from './settings.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stoa-settings-'));
@@ -77,8 +77,8 @@ describe('the settings', () => {
 
 test('services are chosen by name', () => {
   const choose = (SERVICES?: string) => chosenServices({ SERVICES });
-  expect(choose()).toEqual(['gateway', 'users', 'mailer', 'posts']);
-  expect(choose('all')).toEqual(['gateway', 'users', 'mailer', 'posts']);
+  expect(choose()).toEqual(['gateway', ...serviceNames]);
+  expect(choose('all')).toEqual(['gateway', ...serviceNames]);
   expect(choose('gateway, users')).toEqual(['gateway', 'users']);
   expect(choose('users,mailer')).toEqual(['users', 'mailer']);
   expect(() => choose('gateway,mailler')).toThrow('"mailler"');

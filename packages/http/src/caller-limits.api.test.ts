@@ -16,8 +16,8 @@ beforeAll(async () => {
   const onRequest = async ({ headers }: { headers: Record<string, unknown> }) => {
     if (headers['x-caller'] === 'stranger') throw errors.no();
   };
-  const limit = { name: 'posts', limit: 3, windowSeconds: 60 };
-  http.post('/v1/posts', { config: { limit }, onRequest, schema: { body } }, async (request, reply) => {
+  const limit = { name: 'notes', limit: 3, windowSeconds: 60 };
+  http.post('/v1/notes', { config: { limit }, onRequest, schema: { body } }, async (request, reply) => {
     await limitByAddress(limiter, { name: 'network', limit: 100, windowSeconds: 3_600 }, request, reply);
     return {};
   });
@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => http.close());
 
 const post = (caller: string | undefined, payload: object = { name: 'a' }, remoteAddress = '192.0.2.1') =>
-  http.inject({ method: 'POST', url: '/v1/posts', payload, remoteAddress, headers: caller === undefined ? {} : { 'x-caller': caller } });
+  http.inject({ method: 'POST', url: '/v1/notes', payload, remoteAddress, headers: caller === undefined ? {} : { 'x-caller': caller } });
 const statuses = async (times: number, ...of: Parameters<typeof post>) => {
   const answers = await Promise.all(Array.from({ length: times }, () => post(...of)));
   return answers.map(({ statusCode }) => statusCode).toSorted();
@@ -46,8 +46,8 @@ test('a caller has his limit wherever he comes from, and an address has one for 
 
 test('the answer tells the limits, each by its name, and a refusal when to come back', async () => {
   const { headers } = await post('bob');
-  expect(headers['ratelimit-policy']).toBe('"posts";q=3;w=60, "network";q=100;w=3600');
-  expect(headers['ratelimit']).toMatch(/^"posts";r=2;t=60, "network";r=\d+;t=\d+$/);
+  expect(headers['ratelimit-policy']).toBe('"notes";q=3;w=60, "network";q=100;w=3600');
+  expect(headers['ratelimit']).toMatch(/^"notes";r=2;t=60, "network";r=\d+;t=\d+$/);
   for (let n = 0; n < 2; n += 1) await post('bob');
   const refused = await post('bob');
   expect([refused.statusCode, refused.json().code, refused.headers['retry-after']]).toEqual([429, 'rate_limited', '60']);
@@ -68,5 +68,5 @@ test('a HEAD counts once; a limit of nought is none', async () => {
 
 test('the description names the refusal', () => {
   const description = expect.stringContaining('rate_limited');
-  expect(http.swagger().paths?.['/v1/posts']?.post?.responses).toMatchObject({ 429: { description } });
+  expect(http.swagger().paths?.['/v1/notes']?.post?.responses).toMatchObject({ 429: { description } });
 });
