@@ -33,6 +33,7 @@ describe('a post that is hidden', () => {
       idsOf(await stoa.page('q=obnubilatd', as)).includes(post.id),
     ];
     for (const as of lookers) expect(await seenBy(as)).toEqual([200, true, true, true, true, true]);
+    stoa.clock.advance(1_000);
     const answer = await set('hide', post.id);
     expect([answer.statusCode, answer.json()]).toEqual([200, post]);
     for (const as of lookers) expect(await seenBy(as)).toEqual([404, false, false, false, false, false]);

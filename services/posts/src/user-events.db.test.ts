@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { type UserProfile, userDeleted, userProfileChanged, userProfilesTold } from '@stoa/contracts';
 import { fakeClock } from '@stoa/service';
+import { eventually } from '@stoa/service/testing';
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createUserEvents } from './on-user-events.ts';
 import { type PostsDatabase, postsDatabase } from './testing/posts-database.ts';
+import { createWritePosts } from './write-posts.ts';
 
 /** The handlers themselves, called in exactly the order that a test means. */
 let fixture: PostsDatabase;
@@ -14,8 +16,8 @@ beforeAll(async () => {
 });
 afterAll(() => fixture[Symbol.asyncDispose]());
 
-type Happening = 'profile v1' | 'profile v2' | 'profile v3' | 'told v2' | 'told v1' | 'deleted';
-const ALL: readonly Happening[] = ['profile v1', 'profile v2', 'profile v3', 'told v2', 'told v1', 'deleted'];
+type Happening = 'profile v1' | 'profile v2' | 'profile v3' | 'told v1' | 'told v4' | 'deleted';
+const ALL: readonly Happening[] = ['profile v1', 'profile v2', 'profile v3', 'told v1', 'told v4', 'deleted'];
 const clock = fakeClock();
 
 /** All of `happenings`, shuffled, and some of them again. */
@@ -60,7 +62,7 @@ async function live(onUserDeleted: 'delete' | 'anonymise', order: readonly Happe
     'profile v2': () => handle(userProfileChanged, profile(2)),
     'profile v3': () => handle(userProfileChanged, profile(3)),
     'told v1': () => handle(userProfilesTold, { profiles: [profile(1), { userId: randomUUID(), name: null, version: 1 }] }),
-    'told v2': () => handle(userProfilesTold, { profiles: [profile(1), profile(2)] }),
+    'told v4': () => handle(userProfilesTold, { profiles: [profile(1), profile(4), profile(2)] }),
     deleted: () => handle(userDeleted, { userId, deletedAt }),
   };
   for (const happening of order) await happen[happening]();
@@ -72,10 +74,9 @@ async function live(onUserDeleted: 'delete' | 'anonymise', order: readonly Happe
     .orderBy('hidden_at')
     .orderBy('version')
     .execute();
-  const { rows: told } = await sql<{ type: string; key: string }>`select type, key from outbox where key = any(${posts}::text[])`.execute(
-    query,
-  );
-  const events = told.map(({ type, key }) => `${type} ${posts.indexOf(key)}`).sort();
+  const { rows: told } = await sql<{ type: string; key: string; hidden: string | null }>`
+    select type, key, data->>'hidden' as hidden from outbox where key = any(${posts}::text[])`.execute(query);
+  const events = told.map(({ type, key, hidden }) => `${type} ${posts.indexOf(key)}${hidden === 'true' ? ' hidden' : ''}`).sort();
   const shown = left.map(({ author_id, version, hidden_at }) => {
     const of = author_id === null ? 'nobody' : author_id === userId ? 'him' : 'another';
     return `${of} ${version}${hidden_at === null ? '' : ' hidden'}`;
@@ -93,7 +94,7 @@ const expectAlways = (onUserDeleted: 'delete' | 'anonymise', happenings: readonl
 
 describe('whatever order events come in, and however often', () => {
   test('who is there is called by the newest of his names', async () => {
-    const end = { name: 'Name 3', isGone: false, posts: ['another 1', 'him 1', 'him 1 hidden'], events: [] };
+    const end = { name: 'Name 4', isGone: false, posts: ['another 1', 'him 1', 'him 1 hidden'], events: [] };
     await expectAlways(
       'delete',
       ALL.filter((happening) => happening !== 'deleted'),
@@ -111,10 +112,42 @@ describe('whatever order events come in, and however often', () => {
       name: null,
       isGone: true,
       posts: ['another 1', 'nobody 2', 'nobody 2 hidden'],
-      events: ['post-changed 0', 'post-changed 1'],
+      events: ['post-changed 0', 'post-changed 1 hidden'],
     };
     await expectAlways('anonymise', ALL, end);
   });
+});
+
+test('an account that goes waits for the post that is being written by it, and takes that along', async () => {
+  const { outbox, database } = fixture;
+  const [written, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const slow = createWritePosts({
+    database,
+    clock,
+    outbox: (tx) => ({
+      async append(event, data) {
+        written.resolve();
+        await goOn.promise;
+        await outbox(tx).append(event, data);
+      },
+    }),
+  });
+  const userId = randomUUID();
+  await sql`insert into authors (id) values (${userId})`.execute(database.query);
+  const writing = slow.create(userId, { title: 'a', text: 'b' });
+  await written.promise;
+  const going = handlerFor('delete')(userDeleted, { userId, deletedAt: clock.now().toISOString() });
+  try {
+    await eventually(async () => {
+      const { rows } = await sql`
+        select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(database.query);
+      expect(rows).not.toEqual([]);
+    });
+  } finally {
+    goOn.resolve();
+  }
+  await Promise.all([writing, going]);
+  expect(await database.query.selectFrom('posts').select('id').where('author_id', '=', userId).execute()).toEqual([]);
 });
 
 test('profiles that cross keep no one waiting for each other: many are told at once, in opposite orders', async () => {
