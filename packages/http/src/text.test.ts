@@ -42,6 +42,15 @@ describe('texts of a body', () => {
     expect(normaliseTexts('\ud800')).toEqual([{ path: '/', message: 'is not well-formed Unicode text' }]);
   });
 
+  test('have a hundred marks on a letter at most, whatever marks: to order more of them takes minutes', () => {
+    const fault = [{ path: '/', message: 'must not have more than 100 marks on a letter' }];
+    for (const pair of ['\u0301\u0316', '\u0301\uff9e', '\u064b\u0650']) {
+      expect(normaliseTexts(`a${pair.repeat(50)}`.repeat(1_000))).toEqual([]);
+      for (const text of [`a${pair.repeat(51)}`, `b${pair.repeat(10)}a${pair.repeat(51)} c`, pair.repeat(51)])
+        expect(normaliseTexts(text)).toEqual(fault);
+    }
+  });
+
   test('bad ones are named up to twenty', () => {
     expect(normaliseTexts(Array.from({ length: 1_000 }, () => '\u0000'))).toHaveLength(20);
   });

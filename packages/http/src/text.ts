@@ -10,7 +10,7 @@ export interface TextOptions {
   readonly examples?: string[];
 }
 
-/** Text that people write: NFC, well-formed, without control characters; lengths in code points. */
+/** Text that people write: NFC, well-formed, without control characters, a hundred marks on a letter at most; lengths in code points. */
 export const Text = ({ multiline = false, ...options }: TextOptions): TString =>
   Type.String({ ...options, ...(multiline ? { 'x-multiline': true } : { singleLine: true }) });
 
@@ -28,6 +28,12 @@ const MAX_DEPTH = 32;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/;
 
+/**
+ * More marks on a letter than any script has, and than most play needs: bringing n of them into their order takes n² steps, for a megabyte
+ * minutes. U+FF9E and U+FF9F are marks once they are folded. Looks behind, so that it takes no longer itself than the text is long.
+ */
+const TOO_MANY_MARKS = /(?<![\p{M}\uff9e\uff9f])[\p{M}\uff9e\uff9f]{101}/u;
+
 export class TooDeep extends Error {}
 
 /** As many faults as help: a body full of them must not make a long answer, or much work. */
@@ -35,7 +41,7 @@ const MAX_FAULTS = 20;
 
 /**
  * Checks every string of a parsed body, names of properties too, and brings the texts into Unicode's normal form C, in place.
- * @returns the fields that no part of the house may store: ill-formed UTF-16 or control characters.
+ * @returns the fields that no part of the house may store: ill-formed UTF-16, control characters, more than 100 marks on a letter.
  * @throws TooDeep beyond 32 levels.
  */
 export function normaliseTexts(body: unknown): FieldError[] {
@@ -63,7 +69,8 @@ export function normaliseTexts(body: unknown): FieldError[] {
 
 function faultOf(text: string): string | undefined {
   if (!text.isWellFormed()) return 'is not well-formed Unicode text';
-  return CONTROL.test(text) ? 'must not contain control characters' : undefined;
+  if (CONTROL.test(text)) return 'must not contain control characters';
+  return TOO_MANY_MARKS.test(text) ? 'must not have more than 100 marks on a letter' : undefined;
 }
 
 /** A name as part of a JSON pointer (RFC 6901). Shortened, as it is the client's. */
