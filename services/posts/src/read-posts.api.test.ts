@@ -107,13 +107,15 @@ describe('walking through pages while posts come and go', () => {
   async function walk(query: string, author: Person, text: string): Promise<{ seen: string[]; stayed: string[] }> {
     const all = new Set((await times(COUNT, () => stoa.write(author, { title: 'Walk', text }))).map(({ id }) => id));
     const seen: string[] = [];
+    let pages = 0;
     for (let cursor: string | null = ''; cursor !== null; ) {
       const page: ShownPage = await stoa.page(`${query}&limit=7${cursor && `&cursor=${cursor}`}`);
       seen.push(...idsOf(page));
       cursor = page.nextCursor;
       const shown = seen.filter((id) => all.has(id));
       const coming = [...all].filter((id) => !seen.includes(id));
-      const [first, second, third] = [shown.at(-1), coming[0], coming.at(-1)];
+      // Every other time the very post that the cursor stands at.
+      const [first, second, third] = [shown.at((pages += 1) % 2 === 0 ? -1 : -2), coming[0], coming.at(-1)];
       for (const id of [first, second])
         if (id !== undefined && all.delete(id)) await stoa.send('DELETE', `/v1/posts/${id}`, { as: author });
       if (third !== undefined && all.delete(third)) await stoa.send('POST', `/v1/posts/${third}/hide`, { as: moderator });
