@@ -37,15 +37,23 @@ function checkingTexts(validate: ValidateFunction) {
   return (parameters: unknown) => {
     const fields = normaliseTexts(parameters).map(({ path, message }) => ({ path: path.split('/')[1] as string, message }));
     if (fields.length > 0) return { error: httpErrors.validation_failed({ fields }) };
-    if (validate(parameters)) return { value: parameters };
-    return { error: Object.assign(new Error('not valid'), { validation: validate.errors }) };
+    if (!validate(parameters)) return { error: Object.assign(new Error('not valid'), { validation: validate.errors }) };
+    // The validator takes `1e999` for a number, and looks at no limit of what is not finite.
+    const endless = Object.entries(parameters as object).flatMap(([path, value]) =>
+      typeof value === 'number' && !Number.isFinite(value) ? { path, message: 'must be a finite number' } : [],
+    );
+    return endless.length > 0 ? { error: httpErrors.validation_failed({ fields: endless }) } : { value: parameters };
   };
 }
+
+const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
 /** `strictNumbers` refuses what `1e999` becomes: JSON has no infinity, but its parser makes one. */
 function createAjv(coerceTypes: boolean | 'array') {
   const ajv = new Ajv({ coerceTypes, useDefaults: true, allErrors: true, strict: false, strictNumbers: true, validateFormats: true });
   addFormats.default(ajv);
+  // Theirs takes `urn:uuid:` before it, which the database does not.
+  ajv.addFormat('uuid', UUID);
   ajv.addKeyword(singleLineKeyword);
   return ajv;
 }

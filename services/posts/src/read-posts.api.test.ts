@@ -56,6 +56,8 @@ describe('a list is refused', () => {
 
   test.for([
     ['author', 'author=x'],
+    ['author', 'author=urn:uuid:00000000-0000-7000-8000-000000000000'],
+    ['limit', 'limit=1e400'],
     ['author', 'author='],
     ['q', 'q='],
     ['q', `q=${'a'.repeat(201)}`],
@@ -152,6 +154,9 @@ describe('walking through pages while posts come and go', () => {
 
 describe('whatever is asked for', () => {
   const HOSTILE = [
+    '1e400',
+    '-1e400',
+    'urn:uuid:00000000-0000-7000-8000-000000000000',
     '\u0000',
     '\u001b[31m',
     '\u200f\u202e',
