@@ -1,7 +1,7 @@
 import type { Place, StoredAnswer } from './store.ts';
 
 /** An answer for others too, of the variant under this key. */
-interface Shareable {
+export interface Shareable {
   readonly answer: StoredAnswer;
   readonly variant: string;
 }

@@ -1,11 +1,12 @@
 import { connectRedis } from '@stoa/redis';
 import { startRedisServer } from '@stoa/redis/testing';
-import { createLog, systemClock } from '@stoa/service';
+import { createLog, fakeClock, systemClock } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CachedHouse, startCachedHouse } from '../testing/cached-house.ts';
 import { cacheStoreContract } from './cache-store-contract.ts';
 import { createRedisStore } from './redis-store.ts';
+import type { StoredAnswer } from './store.ts';
 
 const log = createLog({ level: 'silent' });
 const ends: (() => Promise<void>)[] = [];
@@ -48,6 +49,18 @@ describe('one Redis of several copies', () => {
     before.keep(answerNow('from before'));
     await other.find(place);
     expect((await one.find(place)).found).toBeUndefined();
+  });
+
+  test('gives it for no longer than it lasts, though the clock of another is behind', async () => {
+    const behind = fakeClock(new Date(Date.now() - 30_000));
+    const [one, other] = [createRedisStore(await connect(server.url), systemClock), createRedisStore(await connect(server.url), behind)];
+    const late = { key: 'late', tags: ['/v1/late'] };
+    (await one.find(late)).keep(answerNow('a'));
+    await eventually(async () => expect((await other.find(late)).found).toBeDefined());
+    const found = (await other.find(late)).found as StoredAnswer;
+    const now = behind.now().getTime();
+    expect(found.expiresAt - now).toBeLessThanOrEqual(60_000);
+    expect(now - found.madeAt).toBeGreaterThanOrEqual(0);
   });
 
   test('forgets by itself what is too old, and what nobody keeps anything of', async () => {

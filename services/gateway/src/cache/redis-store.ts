@@ -43,6 +43,7 @@ export function createRedisStore({ client }: RedisConnection, clock: Clock): Cac
   void pay();
 
   async function read({ key, tags }: Place): Promise<{ stored: Stored | undefined; versions: readonly string[] }> {
+    const name = nameOf('entry', key);
     const pipeline = client.pipeline();
     pipeline.set(ALL, randomUUID(), 'NX');
     for (const [index, tag] of tags.entries()) {
@@ -50,12 +51,15 @@ export function createRedisStore({ client }: RedisConnection, clock: Clock): Cac
       if (index === 0) pipeline.set(nameOf('tag', tag), randomUUID(), 'NX');
       else pipeline.set(nameOf('tag', tag), randomUUID(), 'EX', PATH_TAG_SECONDS, 'NX');
     }
-    pipeline.mgetBuffer(nameOf('entry', key), ALL, ...tags.map((tag) => nameOf('tag', tag)));
+    pipeline.mgetBuffer(name, ALL, ...tags.map((tag) => nameOf('tag', tag)));
+    pipeline.pttl(name);
     const results = (await pipeline.exec()) ?? [];
     for (const [error] of results) if (error !== null) throw error;
+    const lastsMs = results.pop()?.[1] as number;
     const [entry, ...current] = (results.pop()?.[1] ?? []) as (Buffer | null)[];
     const versions = current.map((version) => version?.toString() ?? '');
-    return { stored: entry ? decode(entry, versions) : undefined, versions };
+    const stored = entry ? decode(entry, versions) : undefined;
+    return { stored: stored && notLongerThan(clock.now().getTime() + lastsMs, stored), versions };
   }
 
   async function write({ key, tags }: Place, stored: Stored, versions: readonly string[]): Promise<void> {
@@ -90,6 +94,13 @@ export function createRedisStore({ client }: RedisConnection, clock: Clock): Cac
     invalidate: (tags) => void remove(tags.map((tag) => nameOf('tag', tag))),
     clear: () => void remove([ALL]),
   };
+}
+
+/** Whoever kept it may have a clock that is ahead of ours; Redis has one for all. */
+function notLongerThan(until: number, stored: Stored): Stored {
+  const ahead = Math.max(0, stored.expiresAt - until);
+  const expiresAt = stored.expiresAt - ahead;
+  return isMark(stored) ? { ...stored, expiresAt } : { ...stored, expiresAt, madeAt: stored.madeAt - ahead };
 }
 
 /** As long whatever a client asks for. */

@@ -77,6 +77,13 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
       expect(second.headers['x-correlation-id']).not.toBe(first.headers['x-correlation-id']);
     });
 
+    test('for caches in front of the house at least as old as it is, so that nobody there is shown it for longer', async () => {
+      const path = note();
+      await ask(path);
+      house.clock.advance(59_001);
+      expect((await ask(path)).headers).toMatchObject({ 'cache-control': expect.stringContaining('s-maxage=60'), age: '60' });
+    });
+
     test('until it is as old as its route allows', async () => {
       const path = note();
       const asked = await askedBy(async () => {
@@ -395,6 +402,22 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
       expect((await follower).body).toBe('{"fast":true}');
       door.open();
       expect((await slow).body).toBe('{"held":true}');
+    });
+
+    test('is given to none of the others when it is too old by then: it is fetched anew, and once', async () => {
+      const path = note();
+      const door = hold();
+      const before = house.asked();
+      const first = ask(path);
+      await isAsked(1, before);
+      house.clock.advance(60_000);
+      house.answers(() => ({ fresh: true }));
+      const others = [ask(path), ask(path)];
+      await ask(note());
+      door.open();
+      expect((await first).body).toBe('{"held":true}');
+      expect((await Promise.all(others)).map(({ body }) => body)).toEqual(['{"fresh":true}', '{"fresh":true}']);
+      expect(house.asked() - before, 'with the one between').toBe(3);
     });
 
     test('in variants, is fetched once for each', async () => {

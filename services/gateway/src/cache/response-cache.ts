@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandle
 import { Counter } from 'prom-client';
 import { type CachedRoute, NEGOTIATED, pathTag, placeOf, routeTag, variantOf } from './cache-key.ts';
 import { capture } from './capture.ts';
-import { createFlights, type Flight } from './flights.ts';
+import { createFlights, type Flight, type Shareable } from './flights.ts';
 import { type CacheStore, type Finding, isMark, type Place, type Stored, type StoredAnswer } from './store.ts';
 import { isStorable, sendStored, toStoredAnswer, varyOf } from './stored-answer.ts';
 
@@ -96,7 +96,7 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
       } else {
         const landing = await flight.wait(Math.max(0, until - performance.now()));
         if (landing === 'late' || landing === 'alone') break;
-        if (landing !== 'again' && variantOf(asked.primary, varyOf(landing.answer), asked.request).key === landing.variant) {
+        if (landing !== 'again' && isFor(asked, landing)) {
           count(asked.route, 'collapsed');
           return send(asked, landing.answer, 'fwd=uri-miss; collapsed');
         }
@@ -107,6 +107,10 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
     }
     fetch(asked, [looked.finding]);
   }
+
+  /** Whether a fetch that others waited for brought what this one asked for, and no slower than it may be old. */
+  const isFor = (asked: Asked, { answer, variant }: Shareable): boolean =>
+    answer.expiresAt > clock.now().getTime() && variantKey(asked, answer) === variant;
 
   /** @returns false when all that was found is by what the answers vary: then it is to be looked for anew. */
   async function lead(asked: Asked, { place, finding }: Looked): Promise<boolean> {

@@ -56,7 +56,8 @@ export function sendStored(response: ServerResponse, stored: StoredAnswer, rule:
   const { headers, body } = stored;
   const { now, ifNoneMatch, status, isReused } = sending;
   const isKnown = ifNoneMatch !== undefined && namesTag(ifNoneMatch, headers['etag'] as string);
-  const age = Math.max(0, Math.floor((now - stored.madeAt) / 1_000));
+  // Rounded up: a cache in front counts on from it, and is not to show it for longer than we would.
+  const age = Math.max(0, Math.ceil((now - stored.madeAt) / 1_000));
   const said: OutgoingHttpHeaders = { ...headers, 'cache-status': `stoa; ${status}` };
   if (headers['cache-control'] === publicCacheControl(rule)) said['cache-control'] = publicCacheControl(rule, age);
   if (isReused) said['age'] = String(age);
