@@ -17,13 +17,12 @@ export async function keepProfiles(tx: Tx, profiles: readonly UserProfile[]): Pr
     where authors.version < excluded.version and authors.deleted_at is null`.execute(tx);
 }
 
-/** The person is gone, and so is the name. */
+/** The person is gone, and so is the name; the tags of what was read with it no longer match. */
 export async function forgetAuthor(tx: Tx, id: string, deletedAt: Date): Promise<void> {
-  await tx
-    .insertInto('authors')
-    .values({ id, name: null, deleted_at: deletedAt })
-    .onConflict((conflict) => conflict.column('id').doUpdateSet({ name: null, deleted_at: deletedAt }))
-    .execute();
+  await sql`
+    insert into authors (id, deleted_at) values (${id}, ${deletedAt})
+    on conflict (id) do update set name = null, deleted_at = excluded.deleted_at, version = authors.version + 1
+    where authors.deleted_at is null`.execute(tx);
 }
 
 /**
@@ -31,11 +30,7 @@ export async function forgetAuthor(tx: Tx, id: string, deletedAt: Date): Promise
  * @throws 401 `token_invalid` when it is gone: the token ends within a second.
  */
 export async function holdAuthor(tx: Tx, id: string): Promise<void> {
-  await tx
-    .insertInto('authors')
-    .values({ id, name: null, deleted_at: null })
-    .onConflict((conflict) => conflict.column('id').doNothing())
-    .execute();
+  await sql`insert into authors (id) values (${id}) on conflict (id) do nothing`.execute(tx);
   const author = await tx.selectFrom('authors').select('deleted_at').where('id', '=', id).forShare().executeTakeFirstOrThrow();
   if (author.deleted_at !== null) throw tokenInvalid();
 }

@@ -5,6 +5,7 @@ import { eventually } from '@stoa/service/testing';
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { forgetAuthor } from './authors.ts';
 import { createUserEvents } from './on-user-events.ts';
 import { type PostsDatabase, postsDatabase } from './testing/posts-database.ts';
 import { createWritePosts } from './write-posts.ts';
@@ -116,6 +117,18 @@ describe('whatever order events come in, and however often', () => {
     };
     await expectAlways('anonymise', ALL, end);
   });
+});
+
+test('with the name the tag of a post changes, once, though the post itself is still to be let go', async () => {
+  const { query } = fixture.database;
+  const [userId, deletedAt] = [randomUUID(), new Date()];
+  const versionOf = async () =>
+    (await query.selectFrom('authors').select('version').where('id', '=', userId).executeTakeFirstOrThrow()).version;
+  await sql`insert into authors (id, name, version) values (${userId}, 'Ada', 7)`.execute(query);
+  for (const _ of [1, 2]) {
+    await fixture.database.transaction((tx) => forgetAuthor(tx, userId, deletedAt));
+    expect(await versionOf()).toBe(8);
+  }
 });
 
 test('an account that goes waits for the post that is being written by it, and takes that along', async () => {
