@@ -5,7 +5,7 @@ import { sql, type Transaction } from 'kysely';
 import { Type } from 'typebox';
 import type { PostsTables } from './tables.ts';
 
-/** Longer than an event can be replayed. */
+/** Longer than a profile counts that comes late: see on-user-events.ts. */
 const KEPT_DAYS = 30;
 const BATCH = 1_000;
 /** Each is looked for in the index of all posts. */

@@ -1,5 +1,5 @@
 import { postChanged, postDeleted, userDeleted, userProfileChanged, userProfilesRequested, userProfilesTold } from '@stoa/contracts';
-import { consumer, type Jobs, job, type Outbox } from '@stoa/messaging';
+import { consumer, type Jobs, job, type Message, type Outbox } from '@stoa/messaging';
 import { type Clock, uuidv7 } from '@stoa/service';
 import { sql, type Transaction } from 'kysely';
 import { Type } from 'typebox';
@@ -11,6 +11,8 @@ type Tx = Transaction<PostsTables>;
 
 /** So many posts of one who is gone in a transaction; the rest follows. */
 const BATCH = 500;
+/** A day less than who is gone is remembered. */
+const NEWS_MS = 29 * 86_400_000;
 
 export interface UserEventsPorts {
   readonly onUserDeleted: PostsConfig['POSTS_ON_USER_DELETED'];
@@ -51,16 +53,21 @@ export function createUserEvents({ onUserDeleted, clock, outbox, jobs }: UserEve
     return rows.length;
   }
 
+  /** Not what is older: a dead letter is replayed at any time, and the mark of who is gone may be forgotten. Who is there is told of each month. */
+  const hear = async (tx: Tx, profiles: Parameters<typeof keepProfiles>[1], { occurredAt }: Message) => {
+    if (Date.parse(occurredAt) > clock.now().getTime() - NEWS_MS) await keepProfiles(tx, profiles);
+  };
+
   const consumers = [
     consumer<PostsTables, typeof userProfileChanged.schema>({
       name: 'on-user-profile-changed',
       event: userProfileChanged,
-      handle: (tx, profile) => keepProfiles(tx, [profile]),
+      handle: (tx, profile, message) => hear(tx, [profile], message),
     }),
     consumer<PostsTables, typeof userProfilesTold.schema>({
       name: 'on-user-profiles-told',
       event: userProfilesTold,
-      handle: (tx, { profiles }) => keepProfiles(tx, profiles),
+      handle: (tx, { profiles }, message) => hear(tx, profiles, message),
     }),
     consumer<PostsTables, typeof userDeleted.schema>({
       name: 'on-user-deleted',

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { forgetAuthor } from './authors.ts';
+import { createCleanUp } from './clean-up.ts';
 import { createUserEvents } from './on-user-events.ts';
 import { type PostsDatabase, postsDatabase } from './testing/posts-database.ts';
 import { createWritePosts } from './write-posts.ts';
@@ -30,13 +31,13 @@ const orders = (happenings: readonly Happening[]) =>
 function handlerFor(onUserDeleted: 'delete' | 'anonymise') {
   const { outbox, jobs, database } = fixture;
   const { consumers } = createUserEvents({ onUserDeleted, clock, outbox, jobs });
-  return (event: { readonly name: string }, data: unknown) =>
+  return (event: { readonly name: string }, data: unknown, occurredAt = clock.now().toISOString()) =>
     database.transaction(async (tx) => {
       // Each takes the data of its own event: here they are told by its name.
       const taker = consumers.find((each) => each.event.name === event.name) as unknown as {
-        handle(tx: unknown, data: unknown): Promise<void>;
+        handle(tx: unknown, data: unknown, message: { readonly occurredAt: string }): Promise<void>;
       };
-      await taker.handle(tx, data);
+      await taker.handle(tx, data, { occurredAt });
     });
 }
 
@@ -171,4 +172,20 @@ test('profiles that cross keep no one waiting for each other: many are told at o
   await Promise.all(Array.from({ length: 12 }, (_, n) => tell(n % 2 === 0 ? ids : ids.toReversed(), n + 1)));
   const { rows } = await sql`select distinct name, version from authors where id = any(${ids}::uuid[])`.execute(fixture.database.query);
   expect(rows).toEqual([{ name: 'Name 12', version: 12 }]);
+});
+
+test('news that come when the mark of who is gone is forgotten bring no name back', async () => {
+  const handle = handlerFor('delete');
+  const userId = randomUUID();
+  const daysAgo = (days: number) => new Date(clock.now().getTime() - days * 86_400_000).toISOString();
+  await handle(userDeleted, { userId, deletedAt: daysAgo(31) });
+  await fixture.database.transaction((tx) => createCleanUp({ clock }).handle(tx, {}));
+  const profile: UserProfile = { userId, name: 'Ada', version: 1 };
+  await handle(userProfileChanged, profile, daysAgo(32));
+  await handle(userProfilesTold, { profiles: [profile] }, daysAgo(31));
+  const names = () => fixture.database.query.selectFrom('authors').select('name').where('id', '=', userId).execute();
+  expect(await names()).toEqual([]);
+  // One who is there is told of again, if his were among them.
+  await handle(userProfilesTold, { profiles: [profile] }, daysAgo(28));
+  expect(await names()).toEqual([{ name: 'Ada' }]);
 });
