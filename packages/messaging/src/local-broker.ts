@@ -44,9 +44,11 @@ export function createLocalBroker({ log }: { readonly log: Logger }): Broker {
       const reject = (id: string, detail: string) => rejections.set(id, { id, reason: 'unroutable', detail });
       const deliveries: { subscriber: string; message: Outgoing['message'] }[] = [];
       for (const { message, subscribers } of outgoing) {
-        const missing = subscribers.find((subscriber) => !takes(subscriber, message.type));
-        if (missing !== undefined) reject(message.id, `${missing} does not listen to ${message.type}`);
-        else for (const subscriber of subscribers) deliveries.push({ subscriber, message });
+        // A house may go on for ever without one of its services: the others have the message all the same, and pass over it when it comes again.
+        for (const subscriber of subscribers) {
+          if (takes(subscriber, message.type)) deliveries.push({ subscriber, message });
+          else reject(message.id, `${subscriber} does not listen to ${message.type}`);
+        }
       }
       await Promise.all(
         [...Map.groupBy(deliveries, ({ subscriber }) => subscriber)].map(async ([subscriber, items]) => {

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { createLocalBroker } from './local-broker.ts';
+import { silent } from './testing/copies.ts';
+import type { Message } from './types.ts';
+
+const message = (id: string): Message => ({
+  id,
+  type: 'happened',
+  version: 1,
+  source: 'test',
+  key: id,
+  occurredAt: new Date().toISOString(),
+  correlationId: id,
+  traceparent: '',
+  data: {},
+});
+
+test('a house without one of the subscribers: those who are there have the message, and who sent it hears of the one who is not', async () => {
+  const broker = createLocalBroker({ log: silent });
+  const [received, heard]: [unknown[], string[]] = [[], []];
+  await broker.subscribe('receiver', ['happened'], async (messages) => void received.push(...messages));
+  await broker.observe(['happened'], { heard: ({ id }) => void heard.push(id), missed: () => {} });
+  const [toBoth, toOne, toNone] = [message('both'), message('one'), message('none')] as const;
+  const rejections = await broker.publish([
+    { message: toBoth, subscribers: ['receiver', 'absent'] },
+    { message: toOne, subscribers: ['receiver'] },
+    { message: toNone, subscribers: ['absent'] },
+  ]);
+  expect(rejections).toEqual([
+    { id: 'both', reason: 'unroutable', detail: 'absent does not listen to happened' },
+    { id: 'none', reason: 'unroutable', detail: 'absent does not listen to happened' },
+  ]);
+  expect(received).toEqual([toBoth, toOne]);
+  expect(heard).toEqual(['one']);
+  await broker.close();
+});
