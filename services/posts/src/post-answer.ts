@@ -1,9 +1,11 @@
+import { crc32 } from 'node:zlib';
 import { entityTag, Text } from '@stoa/http';
 import { type Static, Type } from 'typebox';
 import type { FoundPost, Post } from './posts.view.ts';
 
 const Id = Type.String({ format: 'uuid', examples: ['0199d3a0-0000-7000-8000-00000000a001'] });
-const Time = Type.String({ format: 'date-time' });
+/** Written by the serializer, which is faster than `toISOString`. */
+const Time = (description?: string) => Type.Unsafe<Date>(Type.String({ format: 'date-time', ...(description && { description }) }));
 const UserId = Type.String({ format: 'uuid', examples: ['0199d3a0-0000-7000-8000-000000000002'] });
 const NAMES = { description: 'Full name, else login; null where there is neither.', examples: ['Ada Lovelace'] };
 const Author = Type.Object({ id: UserId, name: Type.Union([Type.String(), Type.Null()], NAMES) }, { additionalProperties: false });
@@ -20,8 +22,8 @@ export const PostAnswer = Type.Object(
     title: Title,
     text: Type.String({ description: 'As it was written: not HTML. Whoever shows it escapes it.', examples: [EXAMPLE] }),
     author: Type.Union([Author, Type.Null()], { description: 'Null when the account is gone.' }),
-    createdAt: Time,
-    updatedAt: Type.String({ format: 'date-time', description: 'When its text was last changed.' }),
+    createdAt: Time(),
+    updatedAt: Time('When its text was last changed.'),
   },
   { additionalProperties: false },
 );
@@ -31,9 +33,9 @@ export const toAnswer = ({ id, title, text, authorId, authorName, createdAt, upd
   title,
   text,
   author: authorId === null ? null : { id: authorId, name: authorName },
-  createdAt: createdAt.toISOString(),
-  updatedAt: updatedAt.toISOString(),
+  createdAt,
+  updatedAt,
 });
 
-/** Of the post and of the name beside it. */
-export const tagOf = ({ version, authorVersion }: FoundPost): string => entityTag(version, authorVersion);
+/** Of the post and of the name beside it, not of what else changes in an account. */
+export const tagOf = ({ version, authorName }: FoundPost): string => entityTag(version, crc32(authorName ?? ''));
