@@ -5,8 +5,12 @@ import type { PostsTables } from './tables.ts';
 
 type Tx = Transaction<PostsTables>;
 
-/** Keeps the newest of each; what comes late or of one who is gone changes nothing. In one order, so that two that cross do not wait for each other. */
+/** News of persons come many to a transaction, in the order in which they came: two of these would wait for each other's rows. */
+const inTurn = (tx: Tx) => sql`select pg_advisory_xact_lock(hashtext('authors'))`.execute(tx);
+
+/** Keeps the newest of each; what comes late or of one who is gone changes nothing. */
 export async function keepProfiles(tx: Tx, profiles: readonly UserProfile[]): Promise<void> {
+  await inTurn(tx);
   const column = <Name extends keyof UserProfile>(name: Name) => profiles.map((profile) => profile[name]);
   await sql`
     insert into authors (id, name, version)
@@ -17,11 +21,12 @@ export async function keepProfiles(tx: Tx, profiles: readonly UserProfile[]): Pr
     where authors.version < excluded.version and authors.deleted_at is null`.execute(tx);
 }
 
-/** The person is gone, and so is the name; the tags of what was read with it no longer match. */
+/** The person is gone, and so is the name. */
 export async function forgetAuthor(tx: Tx, id: string, deletedAt: Date): Promise<void> {
+  await inTurn(tx);
   await sql`
     insert into authors (id, deleted_at) values (${id}, ${deletedAt})
-    on conflict (id) do update set name = null, deleted_at = excluded.deleted_at, version = authors.version + 1
+    on conflict (id) do update set name = null, deleted_at = excluded.deleted_at
     where authors.deleted_at is null`.execute(tx);
 }
 

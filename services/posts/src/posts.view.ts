@@ -17,7 +17,6 @@ export interface Post {
 
 export interface FoundPost extends Post {
   readonly version: number;
-  readonly authorVersion: number;
 }
 
 /** Whether the words were found as they are written, or those that are spelt alike. */
@@ -76,7 +75,7 @@ export const postQuery = (db: Kysely<PostsTables>, id: string) =>
   db
     .selectFrom('posts')
     .leftJoin('authors', 'authors.id', 'posts.author_id')
-    .select([...COLUMNS, 'authors.name as authorName', 'posts.version', sql<number>`coalesce(authors.version, 0)`.as('authorVersion')])
+    .select([...COLUMNS, 'authors.name as authorName', 'posts.version'])
     .where('posts.id', '=', id);
 
 export function createFindPost(db: Kysely<PostsTables>): (id: string) => Promise<FoundPost | undefined> {

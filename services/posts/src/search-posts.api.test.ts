@@ -93,7 +93,7 @@ describe('a misspelt word', () => {
     expect(await search('clematiss')).toEqual([alike.id]);
     const exact = await stoa.write(ada, { title: 'Clematiss' });
     expect(await search('clematiss')).toEqual([exact.id]);
-    expect(await search('clematis'), 'also as its beginning').toEqual([exact.id, alike.id]);
+    expect(new Set(await search('clematis')), 'also as its beginning').toEqual(new Set([exact.id, alike.id]));
   });
 
   test('of one author is looked for in his posts alone', async () => {

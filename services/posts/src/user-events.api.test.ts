@@ -54,6 +54,17 @@ describe('a post names its author', () => {
     await deleting.hears(userProfilesTold, { profiles: [{ userId: ada.id, name: 'Oldest', version: 1 }] });
     expect(await authorOf(deleting, id)).toEqual({ id: ada.id, name: 'New' });
   });
+
+  test('whose account changed otherwise: the tag stays, and so does what is about to be written by it', async () => {
+    const ada = await deleting.person();
+    await deleting.hears(userProfileChanged, { userId: ada.id, name: 'Ada', version: 3 });
+    const { id } = await deleting.write(ada);
+    const tag = await deleting.tagOf(id);
+    await deleting.hears(userProfilesTold, { profiles: [{ userId: ada.id, name: 'Ada', version: 9 }] });
+    expect(await deleting.tagOf(id)).toBe(tag);
+    await deleting.hears(userProfileChanged, { userId: ada.id, name: 'Ada Lovelace', version: 10 });
+    expect(await deleting.tagOf(id)).not.toBe(tag);
+  });
 });
 
 test('all profiles are asked for when the service is new', async () => {

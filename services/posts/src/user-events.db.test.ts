@@ -5,7 +5,6 @@ import { eventually } from '@stoa/service/testing';
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { forgetAuthor } from './authors.ts';
 import { createCleanUp } from './clean-up.ts';
 import { createUserEvents } from './on-user-events.ts';
 import { type PostsDatabase, postsDatabase } from './testing/posts-database.ts';
@@ -120,18 +119,6 @@ describe('whatever order events come in, and however often', () => {
   });
 });
 
-test('with the name the tag of a post changes, once, though the post itself is still to be let go', async () => {
-  const { query } = fixture.database;
-  const [userId, deletedAt] = [randomUUID(), new Date()];
-  const versionOf = async () =>
-    (await query.selectFrom('authors').select('version').where('id', '=', userId).executeTakeFirstOrThrow()).version;
-  await sql`insert into authors (id, name, version) values (${userId}, 'Ada', 7)`.execute(query);
-  for (const _ of [1, 2]) {
-    await fixture.database.transaction((tx) => forgetAuthor(tx, userId, deletedAt));
-    expect(await versionOf()).toBe(8);
-  }
-});
-
 test('an account that goes waits for the post that is being written by it, and takes that along', async () => {
   const { outbox, database } = fixture;
   const [written, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
@@ -172,6 +159,20 @@ test('profiles that cross keep no one waiting for each other: many are told at o
   await Promise.all(Array.from({ length: 12 }, (_, n) => tell(n % 2 === 0 ? ids : ids.toReversed(), n + 1)));
   const { rows } = await sql`select distinct name, version from authors where id = any(${ids}::uuid[])`.execute(fixture.database.query);
   expect(rows).toEqual([{ name: 'Name 12', version: 12 }]);
+});
+
+test('nor when they come many to a transaction, each by itself, in opposite orders', async () => {
+  const { outbox, jobs, database } = fixture;
+  const [changed] = createUserEvents({ onUserDeleted: 'delete', clock, outbox, jobs }).consumers;
+  const ids = Array.from({ length: 30 }, () => randomUUID());
+  const message = { occurredAt: clock.now().toISOString() } as Parameters<NonNullable<typeof changed>['handle']>[2];
+  const tell = (order: readonly string[], version: number) =>
+    database.transaction(async (tx) => {
+      for (const userId of order) await changed?.handle(tx, { userId, name: `Name ${version}`, version }, message);
+    });
+  await Promise.all(Array.from({ length: 8 }, (_, n) => tell(n % 2 === 0 ? ids : ids.toReversed(), n + 1)));
+  const { rows } = await sql`select distinct name from authors where id = any(${ids}::uuid[])`.execute(database.query);
+  expect(rows).toEqual([{ name: 'Name 8' }]);
 });
 
 test('news that come when the mark of who is gone is forgotten bring no name back', async () => {
