@@ -1,8 +1,7 @@
 import { postChanged, postCreated, postDeleted, postModerated } from '@stoa/contracts';
 import { addressKey } from '@stoa/http';
-import type { Messaging } from '@stoa/messaging';
-import type { Database } from '@stoa/postgres';
-import { type Clock, currentContext, uuidv7 } from '@stoa/service';
+import type { Boxes, ServiceDeps } from '@stoa/kit';
+import { currentContext, uuidv7 } from '@stoa/service';
 import { sql, type Transaction } from 'kysely';
 import { holdAuthor } from './authors.ts';
 import { postsErrors } from './errors.ts';
@@ -11,7 +10,6 @@ import type { PostsTables } from './tables.ts';
 import { wordsOf } from './words.ts';
 
 type Tx = Transaction<PostsTables>;
-type Outbox = Messaging<PostsTables>['outbox'];
 /** Throws when the post is not as whoever asks saw it. */
 type RequireState = (post: FoundPost) => void;
 
@@ -22,16 +20,12 @@ export interface By {
   readonly moderates: boolean;
 }
 
-export interface WritePostsPorts {
-  readonly database: Database<PostsTables>;
-  readonly outbox: Outbox;
-  readonly clock: Clock;
-}
-
+type Ports = Pick<ServiceDeps<unknown, PostsTables>, 'database' | 'clock'> & Pick<Boxes<PostsTables>, 'outbox'>;
+type Change = { readonly text?: string; readonly search?: ReturnType<typeof searchOf>; readonly hidden_at?: Date | null };
 export type WritePosts = ReturnType<typeof createWritePosts>;
 
 /** What changes posts: each change in one transaction with its events. */
-export function createWritePosts({ database, outbox, clock }: WritePostsPorts) {
+export function createWritePosts({ database, outbox, clock }: Ports) {
   return {
     /** @param id of a post that an earlier try of the same request may have made already; then that one is the answer. */
     create: (authorId: string, { title, text }: { title: string; text: string }, id?: string): Promise<FoundPost> =>
@@ -89,11 +83,7 @@ export function createWritePosts({ database, outbox, clock }: WritePostsPorts) {
       }),
   };
 
-  async function save(
-    tx: Tx,
-    { id, version }: FoundPost,
-    change: { text?: string; search?: ReturnType<typeof searchOf>; hidden_at?: Date | null },
-  ) {
+  async function save(tx: Tx, { id, version }: FoundPost, change: Change): Promise<FoundPost> {
     const now = clock.now();
     const isText = change.text !== undefined;
     await tx
