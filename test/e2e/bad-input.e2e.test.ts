@@ -1,10 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { hostileRequests, type RawAnswer, sendRaw, type Target } from '@stoa/http/testing';
 import { eventually } from '@stoa/service/testing';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ask } from './ask.ts';
 import { basic, logIn, post, register, somebody } from './client.ts';
 import { dataFolder, type StoaProcess, startStoa } from './stoa-process.ts';
 
@@ -28,6 +26,8 @@ const bodies: Readonly<Record<string, Record<string, unknown>>> = {
   'PATCH /v1/roles/{name}': { permissions: ['users:read'] },
   'POST /v1/service-accounts': { name: 'shop', permissions: ['users:create'], expiresAt: '2030-01-01T00:00:00Z' },
   'POST /v1/dead-letters/replay': { service: 'users' },
+  'POST /v1/posts': { title: canary, text: canary },
+  'PATCH /v1/posts/{id}': { text: canary },
   'POST /v1/setup': { code: canary, email: `${canary}@example.com`, password: canary, fullName: 'Ada' },
 };
 /** What is bad elsewhere and well-formed here: it is not sent. */
@@ -35,6 +35,7 @@ const welcome: Readonly<Record<string, readonly string[]>> = {
   'PATCH /v1/users/me': ['nothing in it', 'null as login', 'null as phone', 'null as fullName'],
   'POST /v1/service-accounts': ['null as expiresAt'],
   'POST /v1/dead-letters/replay': ['nothing in it'],
+  'POST /v1/posts': ['CRLF as text', 'a line separator as text'],
   'POST /v1/dead-letters/x/replay': ['an empty body'],
 };
 /** How a route refuses what is well-formed and no credential, or comes too late. */
@@ -150,15 +151,12 @@ async function targetsOf(url: string): Promise<Target[]> {
 
 /** How many rows of what a request could make there are. */
 async function storedRows(): Promise<unknown> {
-  const { databaseUrl } = JSON.parse(await readFile(join(stoa.dataDirectory, 'run.json'), 'utf8')) as { databaseUrl: string };
-  const client = new pg.Client(Object.assign(new URL(databaseUrl), { pathname: '/stoa_users' }).href);
-  await client.connect();
-  try {
-    const { rows } = await client.query(
+  return [
+    await ask(
+      stoa.dataDirectory,
+      'users',
       'select (select count(*) from users) as users, (select count(*) from activation_requests) as activation_requests, (select count(*) from account_links) as account_links',
-    );
-    return rows[0];
-  } finally {
-    await client.end();
-  }
+    ),
+    await ask(stoa.dataDirectory, 'posts', 'select count(*) as posts from posts'),
+  ];
 }
