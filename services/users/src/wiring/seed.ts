@@ -1,5 +1,4 @@
-import type { Seeding } from '@stoa/service';
-import { createMetrics } from '@stoa/service';
+import { createMetrics, type Seeding } from '@stoa/service';
 import { hasherOf } from '../config.ts';
 import { createPasswords } from '../infrastructure/passwords/passwords.ts';
 import { seedUsers } from '../infrastructure/seed-users.ts';
