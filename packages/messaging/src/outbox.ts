@@ -48,11 +48,15 @@ export function createOutbox<Schema>(service: string, tx: Kysely<Schema>): Outbo
 
 /** The order of the rows becomes the order of their ids. */
 async function insertRows<Schema>(tx: Kysely<Schema>, rows: readonly NewRow[]): Promise<void> {
-  const values = rows.map(
-    ({ id, event, key, json, correlationId, traceparent, tracestate }) =>
-      sql`(${id}, ${event.name}, ${event.version}, ${key}, ${event.subscribers}, ${correlationId}, ${traceparent}, ${tracestate ?? null}, ${json})`,
-  );
+  const column = (value: (row: NewRow) => unknown): unknown[] => rows.map(value);
   await sql`
     insert into outbox (message_id, type, version, key, subscribers, correlation_id, traceparent, tracestate, data)
-    values ${sql.join(values)}`.execute(tx);
+    select message_id, type, version, key, array(select json_array_elements_text(subscribers)), correlation_id, traceparent, tracestate, data
+    from unnest(
+      ${column(({ id }) => id)}::uuid[], ${column(({ event }) => event.name)}::text[], ${column(({ event }) => event.version)}::integer[],
+      ${column(({ key }) => key)}::text[], ${column(({ event }) => JSON.stringify(event.subscribers))}::json[],
+      ${column(({ correlationId }) => correlationId)}::text[], ${column(({ traceparent }) => traceparent)}::text[],
+      ${column(({ tracestate }) => tracestate ?? null)}::text[], ${column(({ json }) => json)}::json[]
+    ) with ordinality as r (message_id, type, version, key, subscribers, correlation_id, traceparent, tracestate, data, position)
+    order by position`.execute(tx);
 }
