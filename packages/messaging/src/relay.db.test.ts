@@ -127,6 +127,23 @@ test('a bus that is away counts for nothing: after three failed publishings all 
   expect(rows).toEqual([{ attempts: 0, parked_at: null }]);
 });
 
+test('a copy that cannot reach the bus for ten seconds leaves the lead to one that can', async () => {
+  await using pipeline = await openPipeline();
+  const cutOff = recorder(() => {
+    throw new Error('no route to host');
+  });
+  const well = recorder();
+  const first = await pipeline.startSender(cutOff.broker);
+  await pipeline.append({ key: 'a', n: 1 });
+  await eventually(async () => expect((await first.health())[0]?.detail).toBe('no route to host'));
+  await pipeline.startSender(well.broker);
+  await eventually(async () => expect(await unsent(pipeline)).toEqual([]), { timeoutMs: 30_000 });
+  expect(well.taken).toEqual([1]);
+  // The other one stays out as long as this one leads.
+  await pipeline.append({ key: 'a', n: 2 });
+  await eventually(() => expect(well.taken).toEqual([1, 2]));
+});
+
 test('a refused row holds up its key alone; parked, it holds up nobody, and a replay sends it', async () => {
   await using pipeline = await openPipeline();
   let poisonous = true;

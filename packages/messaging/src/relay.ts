@@ -10,6 +10,8 @@ import { type Asleep, createWaitingRoutes, type Route } from './waiting-routes.t
 
 /** A bus that is away is asked again soon: it counts for nothing, and everybody waits for it. */
 const BROKER_BACKOFF: Backoff = { firstMs: 100, longestMs: 10_000 };
+/** Who has published nothing for so long gives the lead up: another process may reach the bus. */
+const GIVE_UP_MS = 10_000;
 
 interface Batch {
   /** What is to be sent now. */
@@ -45,7 +47,7 @@ export function createRelay<Schema>({ service, database, broker, log, instanceId
   const rows = createOutboxRows(service, database.query);
   const limit = { rows: settings.relayBatch, bytes: settings.batchBytes, hours: settings.sendWithinHours };
   const waiting = createWaitingRoutes(log);
-  let failure: string | undefined;
+  let failure: { readonly reason: string; readonly since: number } | undefined;
   let wake = (): void => {};
   const stops: (() => Promise<void>)[] = [];
 
@@ -153,29 +155,39 @@ export function createRelay<Schema>({ service, database, broker, log, instanceId
     else log.warn({ messageId, type, attempts, reason }, 'message refused by the bus, will try again');
   }
 
-  function onFailure(error: unknown, failures: number): number {
-    failure = error instanceof Error ? error.message : String(error);
-    if (failures === 1) log.warn({ err: error }, 'relay cannot publish, will try until it can');
-    return backoffMs(BROKER_BACKOFF, failures);
+  /** Leads until `signal`, or until it has failed for long. */
+  async function lead(signal: AbortSignal): Promise<void> {
+    log.info({ instanceId }, 'relay leads');
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+    const since = performance.now();
+    const loop = startLoop({
+      step,
+      onFailure(error, failures) {
+        const now = performance.now();
+        failure = { reason: error instanceof Error ? error.message : String(error), since: failure?.since ?? now };
+        if (failures === 1) log.warn({ err: error }, 'relay cannot publish, will try until it can');
+        if (now - Math.max(failure.since, since) > GIVE_UP_MS) {
+          log.warn({ instanceId, reason: failure.reason }, 'relay gives up the lead: another process may reach the bus');
+          end();
+        }
+        return backoffMs(BROKER_BACKOFF, failures);
+      },
+    });
+    wake = loop.wake;
+    onAbort(signal, end);
+    await ended;
+    await loop.stop();
   }
 
   return {
     async start() {
       stops.push(await database.listen('outbox', () => wake()));
-      stops.push(
-        await database.lead('relay', async (signal) => {
-          log.info({ instanceId }, 'relay leads');
-          const loop = startLoop({ step, onFailure });
-          wake = loop.wake;
-          await new Promise<void>((resolve) => onAbort(signal, resolve));
-          await loop.stop();
-        }),
-      );
+      stops.push(await database.lead('relay', lead));
     },
     async stop() {
       for (const stop of stops.splice(0).reverse()) await stop();
     },
-    trouble: () => failure ?? waiting.describe(),
+    trouble: () => failure?.reason ?? waiting.describe(),
   };
 }
 

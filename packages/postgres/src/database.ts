@@ -21,7 +21,8 @@ export interface Database<Schema> {
   /**
    * Runs `work` in at most one process at a time over all that share the database (session advisory lock on `name`),
    * for as long as the connection lives: `signal` is aborted when the lock is lost or on `stop`. Other processes wait and try again.
-   * `work` resolves soon after the abort. @returns a function that stops leading and resolves when `work` has ended.
+   * `work` resolves soon after the abort. When it resolves before, this process gives the lead up, and stays out for longer than the others need
+   * to take it; where nobody else does, it leads again. @returns a function that stops leading and resolves when `work` has ended.
    */
   lead(name: string, work: (signal: AbortSignal) => Promise<void>): Promise<() => Promise<void>>;
   health(): Promise<HealthPart>;

@@ -6,6 +6,8 @@ import { isUnavailable } from './unavailable.ts';
 
 /** A process that does not lead asks again after this long, plus up to as much again so that waiters do not ask in step. */
 const RETRY_MS = 500;
+/** Who gave the lead up by itself stays out for several times as long as the others wait between their tries. */
+const STAND_BACK_MS = 5_000;
 /** Keeps the lock's key apart from advisory locks taken for other purposes. */
 const lockKey = (name: string): string => `stoa lead ${name}`;
 
@@ -19,13 +21,15 @@ export interface LeadingOptions {
 export function createLeading({ link, log, name: database }: LeadingOptions): { lead: Database<unknown>['lead']; stop(): Promise<void> } {
   const stops = new Map<string, () => Promise<void>>();
 
-  /** One try: leads until the end of the connection, the work or the stop. */
-  async function attempt(name: string, work: (signal: AbortSignal) => Promise<void>, stopped: AbortSignal): Promise<void> {
+  /** One try: leads until the end of the connection, the work or the stop. @returns how long to wait before the next one, in milliseconds. */
+  async function attempt(name: string, work: (signal: AbortSignal) => Promise<void>, stopped: AbortSignal): Promise<number> {
     const held = await unlessAborted(link(), stopped);
     const [row] = await held.query<{ locked: boolean }>('select pg_try_advisory_lock(hashtextextended($1, 0)) as locked', [lockKey(name)]);
-    if (row?.locked !== true) return;
+    if (row?.locked !== true) return RETRY_MS;
+    const signal = AbortSignal.any([stopped, held.lost]);
     try {
-      await work(AbortSignal.any([stopped, held.lost]));
+      await work(signal);
+      return signal.aborted ? RETRY_MS : STAND_BACK_MS;
     } finally {
       // Fails only when the connection is lost, and then the lock went with it.
       await held.query('select pg_advisory_unlock(hashtextextended($1, 0))', [lockKey(name)]).catch(() => {});
@@ -34,13 +38,14 @@ export function createLeading({ link, log, name: database }: LeadingOptions): { 
 
   async function keepTrying(name: string, work: (signal: AbortSignal) => Promise<void>, stopped: AbortSignal): Promise<void> {
     while (!stopped.aborted) {
+      let wait = RETRY_MS;
       try {
-        await attempt(name, work, stopped);
+        wait = await attempt(name, work, stopped);
       } catch (error) {
         // A lost connection is told by the session, once for all that it carries.
         if (!stopped.aborted && !isUnavailable(error)) log.error({ err: error, database, lead: name }, 'leading failed, will try again');
       }
-      await delay(RETRY_MS * (1 + Math.random()), undefined, { signal: stopped }).catch(() => {});
+      await delay(wait * (1 + Math.random()), undefined, { signal: stopped }).catch(() => {});
     }
   }
 

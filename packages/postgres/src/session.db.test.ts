@@ -175,6 +175,19 @@ describe('lead', () => {
     await stop();
   });
 
+  test('who ends its work by itself gives the lead up and stays out, and another one takes it', async () => {
+    let tries = 0;
+    const first = open('gives up');
+    await first.lead('given up', async () => void (tries += 1));
+    await eventually(() => expect(tries).toBe(1));
+    const second = await leader(open('takes over'), 'given up');
+    await eventually(() => expect(second.events).toEqual(['leads']));
+    expect(tries).toBe(1);
+    // Where nobody else leads, it leads again.
+    await second.stop();
+    await eventually(() => expect(tries).toBe(2), { timeoutMs: 15_000 });
+  });
+
   test('leads of different names do not hinder each other, on one connection', async () => {
     const database = open('a');
     const [one, two] = [await leader(database, 'one'), await leader(database, 'two')];
