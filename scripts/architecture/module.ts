@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path/posix';
-import { type MemberExpression, type Node, parseSync, Visitor } from 'oxc-parser';
+import { type CallExpression, type MemberExpression, type Node, parseSync, Visitor } from 'oxc-parser';
 
 /** One import, `import()` or re-export, of values or of types. */
 export interface Import {
@@ -21,7 +21,7 @@ export interface Module {
   readonly part: string;
   readonly isTest: boolean;
   readonly imports: readonly Import[];
-  /** Members of `process` that are used, and calls of `listen` that open a port. */
+  /** Members of `process` that are used, calls of `listen` that open a port, and what makes a statement's parameters as many as its values. */
   readonly uses: readonly { readonly what: string; readonly line: number }[];
 }
 
@@ -66,13 +66,34 @@ export function readModule(root: string, path: string, parts: ReadonlyMap<string
     VariableDeclarator(node) {
       if (isProcess(node.init)) uses.push({ what: 'process', line: lineAt(node.start) });
     },
-    CallExpression({ callee, arguments: [first], start }) {
+    CallExpression(call) {
+      const { callee, arguments: given, start } = call;
+      const [first] = given;
+      const perValue = parameterPerValue(call);
+      if (perValue !== undefined) uses.push({ what: perValue, line: lineAt(start) });
       const opensPort = first?.type === 'ObjectExpression' || (first?.type === 'Literal' && typeof first.value === 'number');
       if (callee.type === 'MemberExpression' && memberName(callee) === 'listen' && opensPort)
         uses.push({ what: 'listen', line: lineAt(start) });
     },
   }).visit(program);
   return { path, part: partOf(path), isTest: isTestCode(path), imports, uses };
+}
+
+/**
+ * What in this call gives each of any number of values a parameter of its own: rows for `values`, a list for `in`, `sql.join` by commas.
+ * A list that is written out has as many as one sees; a subquery has none.
+ */
+function parameterPerValue({ callee, arguments: given }: CallExpression): string | undefined {
+  const isWrittenOut = (node?: Node) => node?.type === 'ArrayExpression' && node.elements.every((each) => each?.type !== 'SpreadElement');
+  const [first] = given;
+  const operator = given.findIndex((each) => each.type === 'Literal' && ['in', 'not in'].includes(String(each.value)));
+  const list = operator < 0 ? undefined : given[operator + 1];
+  if (list !== undefined && list.type !== 'ArrowFunctionExpression' && !isWrittenOut(list)) return 'in';
+  if (callee.type !== 'MemberExpression' || given.length !== 1) return undefined;
+  const object = callee.object.type === 'Identifier' ? callee.object.name : undefined;
+  if (memberName(callee) === 'join' && object === 'sql') return 'sql.join';
+  const isRows = memberName(callee) === 'values' && object !== 'Object' && first?.type !== 'ObjectExpression' && !isWrittenOut(first);
+  return isRows ? 'values' : undefined;
 }
 
 function memberName({ property }: MemberExpression): string {

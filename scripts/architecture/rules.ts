@@ -11,7 +11,7 @@ export interface Rule {
   readonly inTests?: true;
   /** Whether this import breaks the rule. */
   forbidsImport?(module: Module, imported: Import): boolean;
-  /** Whether this use of `process`, or this opening of a port, breaks the rule. */
+  /** Whether this use of `process`, this opening of a port, or this parameter for each value breaks the rule. */
   forbidsUse?(module: Module, what: string): boolean;
 }
 
@@ -112,6 +112,11 @@ export const rules: readonly Rule[] = [
       names.some((name) => serverConstructors.includes(name)) &&
       !ownServers.some((path) => module.path.startsWith(path)),
     forbidsUse: (module, what) => !isServer(module) && what === 'listen' && !ownServers.some((path) => module.path.startsWith(path)),
+  },
+  {
+    name: 'no-parameter-per-value',
+    says: 'any number of values is one parameter of a statement: an array with anyOf or unnest, or json_populate_recordset',
+    forbidsUse: (_, what) => ['in', 'values', 'sql.join'].includes(what),
   },
   {
     name: 'no-test-code-in-production',

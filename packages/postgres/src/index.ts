@@ -1,3 +1,4 @@
+export { anyOf } from './any-of.ts';
 export { checkViolation, exclusionViolation, foreignKeyViolation, uniqueViolation } from './constraint-violations.ts';
 export { createDatabase, type DatabaseOptions } from './create-database.ts';
 export type { Database } from './database.ts';

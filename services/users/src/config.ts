@@ -59,6 +59,12 @@ export const usersConfig = Type.Object({
     default: 'many',
     description: 'Whether a person may be logged in on many devices, or a new log-in ends the earlier ones.',
   }),
+  SESSIONS_PER_USER_MAX: Type.Integer({
+    default: 100,
+    minimum: 1,
+    maximum: 10_000,
+    description: 'Live sessions that an account may have; a log-in beyond it ends the oldest.',
+  }),
   SESSION_IDLE_DAYS: Type.Integer({ default: 14, minimum: 1, maximum: 365, description: 'When a session that is not used ends.' }),
   SESSION_MAX_DAYS: Type.Integer({ default: 90, minimum: 1, maximum: 730, description: 'When a session ends in any case.' }),
   NEW_DEVICE_NOTICE: Type.Enum(['on', 'off'], {

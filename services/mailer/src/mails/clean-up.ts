@@ -1,5 +1,5 @@
 import { job } from '@stoa/messaging';
-import { createPgIdempotency } from '@stoa/postgres';
+import { anyOf, createPgIdempotency } from '@stoa/postgres';
 import type { Clock } from '@stoa/service';
 import { type Kysely, sql } from 'kysely';
 import { Type } from 'typebox';
@@ -38,6 +38,6 @@ async function forgetMails(tx: Kysely<MailerTables>, days: number): Promise<void
     order by finished_at limit ${BATCH} for update skip locked`.execute(tx);
   if (rows.length === 0) return;
   const ids = rows.map(({ id }) => id);
-  await tx.deleteFrom('attempts').where('mail_id', 'in', ids).execute();
-  await tx.deleteFrom('mails').where('id', 'in', ids).execute();
+  await tx.deleteFrom('attempts').where('mail_id', '=', anyOf(ids, 'uuid')).execute();
+  await tx.deleteFrom('mails').where('id', '=', anyOf(ids, 'uuid')).execute();
 }

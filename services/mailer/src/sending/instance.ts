@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Database } from '@stoa/postgres';
+import { anyOf, type Database } from '@stoa/postgres';
 import type { Logger } from '@stoa/service';
 import { sql } from 'kysely';
 import type { MailerTables } from '../tables.ts';
@@ -72,7 +72,7 @@ export function createInstance(database: Database<MailerTables>, id: string, log
 
   async function bury(dead: readonly string[]): Promise<void> {
     const reclaimed = await reclaimMails(database, dead);
-    await query.deleteFrom('instances').where('id', 'in', dead).execute();
+    await query.deleteFrom('instances').where('id', '=', anyOf(dead, 'uuid')).execute();
     log.info({ instances: dead, reclaimed }, 'took over from instances that are gone');
   }
 

@@ -1,4 +1,4 @@
-import type { Database } from '@stoa/postgres';
+import { anyOf, type Database } from '@stoa/postgres';
 import { sql } from 'kysely';
 import { QUEUE_CHANNEL } from '../queue-mail.ts';
 import type { MailerTables } from '../tables.ts';
@@ -19,7 +19,11 @@ export async function reclaimMails(database: Database<MailerTables>, owners: rea
   // Those of the dead have waited long enough.
   const { next = { status: 'queued', delayMs: 0 } } = only ?? {};
   return await database.transaction(async (tx) => {
-    let inHand = tx.selectFrom('mails').select(['id', 'unknowns']).where('status', '=', 'sending').where('owner', 'in', owners);
+    let inHand = tx
+      .selectFrom('mails')
+      .select(['id', 'unknowns'])
+      .where('status', '=', 'sending')
+      .where('owner', '=', anyOf(owners, 'uuid'));
     if (only !== undefined) inHand = inHand.where('id', '=', only.mail.id);
     const mails = await inHand.forUpdate().execute();
     if (mails.length === 0) return 0;
@@ -27,7 +31,7 @@ export async function reclaimMails(database: Database<MailerTables>, owners: rea
     const begun = await tx
       .updateTable('attempts')
       .set({ status: 'unknown', ended_at: sql<Date>`clock_timestamp()`, response: reason })
-      .where('mail_id', 'in', ids)
+      .where('mail_id', '=', anyOf(ids, 'uuid'))
       .where('status', '=', 'sending')
       .returning('mail_id')
       .execute();
@@ -45,7 +49,7 @@ export async function reclaimMails(database: Database<MailerTables>, owners: rea
         reason,
         owner: null,
       })
-      .where('id', 'in', ids)
+      .where('id', '=', anyOf(ids, 'uuid'))
       .execute();
     await sql`select pg_notify(${QUEUE_CHANNEL}, '')`.execute(tx);
     return ids.length;

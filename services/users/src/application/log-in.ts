@@ -15,8 +15,8 @@ export interface LogInPorts {
   readonly refreshTokens: RefreshTokens;
   readonly clock: Clock;
   readonly life: SessionLife;
-  /** `single`: a log-in ends the sessions before it. */
-  readonly policy: 'single' | 'many';
+  /** Live sessions that an account may have: a log-in ends the oldest of more. */
+  readonly maxSessions: number;
   readonly newDeviceNotice: boolean;
   readonly upgradeHash: UpgradeHash;
 }
@@ -42,7 +42,7 @@ export type LogIn = (claimed: Claimed, password: string, origin: Origin, signal:
  * @throws 401 `invalid_credentials`; 403 `not_activated`, `account_blocked`, only with the right password; 503 `hashing_busy`.
  */
 export function createLogIn(ports: LogInPorts): LogIn {
-  const { authenticator, inTransaction, accessTokens, refreshTokens, clock, life, policy, newDeviceNotice, upgradeHash } = ports;
+  const { authenticator, inTransaction, accessTokens, refreshTokens, clock, life, maxSessions, newDeviceNotice, upgradeHash } = ports;
   return async (claimed, password, origin, signal) => {
     const { user, passwordHash, passwordVersion } = await authenticator.verify(claimed, password, signal);
     const now = clock.now();
@@ -54,9 +54,11 @@ export function createLogIn(ports: LogInPorts): LogIn {
       if (current?.passwordVersion !== passwordVersion) throw invalidCredentials();
       const account = requireActive(current.user);
       if (newDeviceNotice) await noticeNewDevice(tx, account, session);
-      if (policy === 'single') await tx.sessions.endAll(account.id, 'replaced', now);
+      const ended = await tx.sessions.endOldest(account.id, 'replaced', now, maxSessions - 1);
       await tx.sessions.insert(session, refresh.digest);
-      await tx.audit.append({ action: 'logged-in', actor: `user:${user.id}`, subject: user.id, at: now, details: { session: session.id } });
+      const by = { actor: `user:${user.id}`, subject: user.id, at: now } as const;
+      await tx.audit.append({ action: 'logged-in', ...by, details: { session: session.id } });
+      if (ended > 0) await tx.audit.append({ action: 'sessions-replaced', ...by, details: { sessions: ended } });
       return account;
     });
     const active = await begin.catch((error) => refuse(error, user.id, now));

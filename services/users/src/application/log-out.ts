@@ -19,6 +19,7 @@ export const createLogOut = ({ inTransaction, clock }: { inTransaction: InTransa
     }),
   everywhere: (userId) =>
     inTransaction(async (tx) => {
+      await tx.users.lock(userId);
       const now = clock.now();
       const sessions = await tx.sessions.endAll(userId, 'logged-out', now);
       await tx.audit.append({ action: 'logged-out-everywhere', actor: `user:${userId}`, subject: userId, at: now, details: { sessions } });

@@ -85,6 +85,7 @@ export type AuditAction =
   | 'set-up-code-refused'
   | 'logged-out'
   | 'logged-out-everywhere'
+  | 'sessions-replaced'
   | 'refresh-token-reused'
   | 'signing-key-rotated'
   | 'user-imported'

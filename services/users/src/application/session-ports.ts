@@ -48,8 +48,10 @@ export interface SessionWriter {
   end(id: string, userId: string, reason: SessionEnd, now: Date): Promise<boolean>;
   /** Whether it is a live session of that account, which then stays live until the transaction ends. */
   lockLive(id: string, userId: string, now: Date): Promise<boolean>;
-  /** Ends the live sessions of an account, but for one. @returns how many. */
+  /** Ends the live sessions of an account, but for one, under the lock of the account's row. @returns how many. */
   endAll(userId: string, reason: SessionEnd, now: Date, options?: { readonly except?: string }): Promise<number>;
+  /** Ends the oldest live sessions of an account, so that `keep` are left, under the lock of the account's row. @returns how many. */
+  endOldest(userId: string, reason: SessionEnd, now: Date, keep: number): Promise<number>;
   /** Whether an earlier session of the account came from a device of this name; `undefined` when there was no session at all. */
   knowsDevice(userId: string, device: string): Promise<boolean | undefined>;
 }

@@ -1,3 +1,4 @@
+import { anyOf } from '@stoa/postgres';
 import type { Kysely, Selectable, Transaction } from 'kysely';
 import type { AccountLinks, LinkReader } from '../application/link-ports.ts';
 import { type AccountLink, LINKS_AN_HOUR } from '../domain/account-link.ts';
@@ -47,7 +48,7 @@ export const createPgAccountLinks = (tx: Transaction<UsersSchema>): AccountLinks
       .selectFrom('account_links')
       .select('requested_at')
       .where('user_id', '=', userId)
-      .where('purpose', 'in', purposes)
+      .where('purpose', '=', anyOf(purposes, 'text'))
       .orderBy('requested_at', 'desc')
       .limit(LINKS_AN_HOUR)
       .execute();
@@ -58,7 +59,7 @@ export const createPgAccountLinks = (tx: Transaction<UsersSchema>): AccountLinks
   },
   async useUp(userId, now, purposes) {
     let open = tx.updateTable('account_links').set({ used_at: now }).where('user_id', '=', userId).where('used_at', 'is', null);
-    if (purposes !== undefined) open = open.where('purpose', 'in', purposes);
+    if (purposes !== undefined) open = open.where('purpose', '=', anyOf(purposes, 'text'));
     await open.execute();
   },
 });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { HOLD_SECONDS, type IdentityAnswer, type IdentityQuestion, type IdentityState, type PublicKey } from '@stoa/auth';
 import { PERMISSIONS } from '@stoa/contracts';
+import { anyOf } from '@stoa/postgres';
 import type { Clock } from '@stoa/service';
 import { type Kysely, sql } from 'kysely';
 import type { IdentityFeed } from '../application/identity-feed.ts';
@@ -86,7 +87,7 @@ export function createPgIdentityFeed(db: Kysely<UsersSchema>, clock: Clock): Ide
   };
 
   async function markUsed(ids: readonly string[]): Promise<void> {
-    await db.updateTable('service_accounts').set({ last_used_at: clock.now() }).where('id', 'in', ids).execute();
+    await db.updateTable('service_accounts').set({ last_used_at: clock.now() }).where('id', '=', anyOf(ids, 'uuid')).execute();
   }
 }
 

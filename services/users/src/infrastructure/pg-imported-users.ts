@@ -1,3 +1,4 @@
+import { anyOf } from '@stoa/postgres';
 import { sql, type Transaction } from 'kysely';
 import type { ImportedUsers } from '../application/import-ports.ts';
 import { UNIQUE_FIELDS } from '../application/ports.ts';
@@ -8,20 +9,17 @@ export const createPgImportedUsers = (tx: Transaction<UsersSchema>): ImportedUse
   async insert(users) {
     // Two imports of the same people in another order would wait for each other.
     await sql`select pg_advisory_xact_lock(hashtext('stoa.imports'))`.execute(tx);
-    const rows = await tx
-      .insertInto('users')
-      .values(
-        users.map(({ user, passwordHash }) => ({
-          id: user.id,
-          password_hash: passwordHash,
-          created_at: user.createdAt,
-          ...toColumns(user),
-        })),
-      )
-      // Of any unique field: a clash is an answer here, and must not end the transaction.
-      .onConflict((clash) => clash.doNothing())
-      .returning('id')
-      .execute();
+    const given = users.map(({ user, passwordHash }) => ({
+      id: user.id,
+      password_hash: passwordHash,
+      created_at: user.createdAt,
+      ...toColumns(user),
+    }));
+    const columns = sql.raw(Object.keys(given[0] ?? {}).join(', '));
+    // Of any unique field: a clash is an answer here, and must not end the transaction.
+    const { rows } = await sql<{ id: string }>`
+      insert into users (${columns}) select ${columns} from json_populate_recordset(null::users, ${JSON.stringify(given)})
+      on conflict do nothing returning id`.execute(tx);
     return new Set(rows.map(({ id }) => id));
   },
   async clashes(values) {
@@ -30,7 +28,7 @@ export const createPgImportedUsers = (tx: Transaction<UsersSchema>): ImportedUse
     const taken = await tx
       .selectFrom('users')
       .select(UNIQUE_FIELDS)
-      .where((is) => is.or(UNIQUE_FIELDS.map((field) => is(field, '=', sql<string>`any(${given(field)}::text[])`))))
+      .where((is) => is.or(UNIQUE_FIELDS.map((field) => is(field, '=', anyOf(given(field), 'text')))))
       .execute();
     return values.map((value) => UNIQUE_FIELDS.find((field) => value[field] !== null && taken.some((row) => row[field] === value[field])));
   },

@@ -1,4 +1,5 @@
 import { PERMISSIONS } from '@stoa/contracts';
+import { anyOf } from '@stoa/postgres';
 import type { Transaction } from 'kysely';
 import type { Roles } from '../application/role-ports.ts';
 import { ADMIN, USER } from '../domain/role.ts';
@@ -15,7 +16,13 @@ export const createPgRoles = (tx: Transaction<UsersSchema>): Roles => ({
     const rows =
       own.length === 0
         ? []
-        : await tx.selectFrom('roles').select(['name', 'permissions']).where('name', 'in', own).orderBy('name').forShare().execute();
+        : await tx
+            .selectFrom('roles')
+            .select(['name', 'permissions'])
+            .where('name', '=', anyOf(own, 'text'))
+            .orderBy('name')
+            .forShare()
+            .execute();
     const held = new Map(rows.map(({ name, permissions }) => [name, permissions]));
     for (const [name, permissions] of BUILT_IN) if (names.includes(name)) held.set(name, permissions);
     return held;

@@ -1,10 +1,15 @@
 import { CLOCK_TOLERANCE_SECONDS } from '@stoa/auth';
-import type { Kysely, Selectable, Transaction } from 'kysely';
+import { type Kysely, type RawBuilder, type Selectable, sql, type Transaction } from 'kysely';
 import type { SessionStore, SessionWriter } from '../application/session-ports.ts';
 import { ACCESS_TOKEN_SECONDS, type Session, type SessionEnd } from '../domain/session.ts';
 import { tokenLifeFrom } from './pg-revocations.ts';
 import { COLUMNS, toUser } from './pg-users.ts';
 import type { UsersSchema } from './tables.ts';
+
+/** Of an account with more sessions than it may have, so many end with one log-in: a fraction of a second. */
+const MOST_ENDED_AT_A_TIME = 20_000;
+/** Whether a device is known is told by so many of the account's newest sessions. */
+const DEVICES_REMEMBERED = 1_000;
 
 const SESSION_COLUMNS = [
   'sessions.id',
@@ -70,24 +75,24 @@ export function createPgSessionStore(db: Kysely<UsersSchema>): SessionStore {
   };
 }
 
+const ALL: RawBuilder<unknown> = sql``;
+
 /** @param onRevoked told when access tokens were revoked. */
 export function createPgSessionWriter(tx: Transaction<UsersSchema>, onRevoked: () => void): SessionWriter {
-  const end = async (userId: string, reason: SessionEnd, now: Date, which: { id?: string; except?: string | undefined }) => {
-    let live = tx
-      .updateTable('sessions')
-      .set({ ended_at: now, end_reason: reason })
-      .where('user_id', '=', userId)
-      .where('ended_at', 'is', null)
-      // One that has just ended by itself has access tokens yet.
-      .where('idle_expires_at', '>', new Date(now.getTime() - (ACCESS_TOKEN_SECONDS + CLOCK_TOLERANCE_SECONDS) * 1_000));
-    if (which.id !== undefined) live = live.where('id', '=', which.id);
-    if (which.except !== undefined) live = live.where('id', '<>', which.except);
-    const ended = await live.returning('id').execute();
-    if (ended.length === 0) return 0;
-    const rows = ended.map(({ id }) => ({ session_id: id, user_id: null, version: null, expires_at: tokenLifeFrom(now) }));
-    await tx.insertInto('revocations').values(rows).execute();
-    onRevoked();
-    return ended.length;
+  /** One statement, however many they are. A session that has just ended by itself still has live access tokens: it counts. */
+  const end = async (userId: string, reason: SessionEnd, now: Date, which = ALL) => {
+    const tokensLiveAfter = new Date(now.getTime() - (ACCESS_TOKEN_SECONDS + CLOCK_TOLERANCE_SECONDS) * 1_000);
+    const { numAffectedRows: ended = 0n } = await sql`
+      with ended as (
+        update sessions set ended_at = ${now}, end_reason = ${reason}
+        where ended_at is null and id = any(array(
+          select id from sessions
+          where user_id = ${userId} and ended_at is null and idle_expires_at > ${tokensLiveAfter} ${which}))
+        returning id
+      )
+      insert into revocations (session_id, expires_at) select id, ${tokenLifeFrom(now)} from ended`.execute(tx);
+    if (ended > 0n) onRevoked();
+    return Number(ended);
   };
 
   return {
@@ -112,7 +117,7 @@ export function createPgSessionWriter(tx: Transaction<UsersSchema>, onRevoked: (
         .execute();
     },
     async end(id, userId, reason, now) {
-      return (await end(userId, reason, now, { id })) === 1;
+      return (await end(userId, reason, now, sql`and id = ${id}`)) === 1;
     },
     async lockLive(id, userId, now) {
       const live = await tx
@@ -126,17 +131,14 @@ export function createPgSessionWriter(tx: Transaction<UsersSchema>, onRevoked: (
         .executeTakeFirst();
       return live !== undefined;
     },
-    endAll: (userId, reason, now, { except } = {}) => end(userId, reason, now, { except }),
+    endAll: (userId, reason, now, { except } = {}) => end(userId, reason, now, except === undefined ? ALL : sql`and id <> ${except}`),
+    endOldest: (userId, reason, now, keep) =>
+      end(userId, reason, now, sql`order by idle_expires_at > ${now} desc, id desc offset ${keep} limit ${MOST_ENDED_AT_A_TIME}`),
     async knowsDevice(userId, device) {
-      const { before, same } = await tx
-        .selectFrom('sessions')
-        .select(({ fn, ref }) => [
-          fn.count<string>('id').as('before'),
-          fn.count<string>('id').filterWhere(ref('device'), '=', device).as('same'),
-        ])
-        .where('user_id', '=', userId)
-        .executeTakeFirstOrThrow();
-      return Number(before) === 0 ? undefined : Number(same) > 0;
+      const { rows } = await sql<{ any: boolean; same: boolean | null }>`
+        select count(*) > 0 as any, bool_or(device = ${device}) as same
+        from (select device from sessions where user_id = ${userId} order by id desc limit ${DEVICES_REMEMBERED}) as newest`.execute(tx);
+      return rows[0]?.any === true ? rows[0].same === true : undefined;
     },
   };
 }

@@ -85,7 +85,7 @@ export async function publicKeys(db: Kysely<UsersSchema>, now: Date): Promise<Pu
   const rows = await db
     .selectFrom('signing_keys')
     .select(['kid', 'public_key'])
-    .where('kid', 'in', keysInUse(now))
+    .where('kid', 'in', () => keysInUse(now))
     .orderBy('usable_from', 'desc')
     .execute();
   return rows.map(({ kid, public_key }) => ({ kty: 'OKP', crv: 'Ed25519', x: public_key, kid }));
@@ -101,5 +101,8 @@ const keysInUse = (now: Date) => {
 
 /** Removes keys that no living token was signed with. */
 export async function removeOldSigningKeys(tx: Transaction<UsersSchema>, now: Date): Promise<void> {
-  await tx.deleteFrom('signing_keys').where('kid', 'not in', keysInUse(now)).execute();
+  await tx
+    .deleteFrom('signing_keys')
+    .where('kid', 'not in', () => keysInUse(now))
+    .execute();
 }

@@ -100,7 +100,7 @@ async function select(
   from: Condition = sql`users`,
   offset = 0,
 ): Promise<readonly UserRow[]> {
-  const columns = sql.join(COLUMNS.map((column) => sql.ref(column)));
+  const columns = sql.raw(COLUMNS.join(', '));
   const { rows } = await sql<UserRow>`
     ${PLANNED_FOR_ITS_VALUES} select ${columns} from ${from} where ${all(conditions)} order by id desc limit ${limit} offset ${offset}`.execute(
     db,

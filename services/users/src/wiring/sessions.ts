@@ -35,7 +35,7 @@ export function addSessions({
     ...issuing,
     authenticator,
     life,
-    policy: config.SESSION_POLICY,
+    maxSessions: config.SESSION_POLICY === 'single' ? 1 : config.SESSIONS_PER_USER_MAX,
     newDeviceNotice: config.NEW_DEVICE_NOTICE === 'on',
     upgradeHash: createUpgradeHash({ passwords, inTransaction, log }),
   });
