@@ -9,7 +9,7 @@ import { createDeadLetters, type DeadLetters } from './dead-letters.ts';
 import { createHandlers } from './handlers.ts';
 import { checkHealth } from './health.ts';
 import { createInbox } from './inbox.ts';
-import { createJobs } from './jobs.ts';
+import { createJobs, isJob } from './jobs.ts';
 import { type Loop, startLoop } from './loop.ts';
 import { createObserve } from './metrics.ts';
 import { createOutbox } from './outbox.ts';
@@ -59,14 +59,14 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
   checkCrons(crons, jobs);
   const observe = createObserve(metrics, service);
   const inbox = createInbox(database.query, consumers, log);
-  const handlers = createHandlers(consumers, jobs, inbox);
+  const handlers = createHandlers(consumers, jobs, crons, inbox);
   const names = handlers.map(({ name }) => name);
   const relay = createRelay({ service, database, broker, log, instanceId, settings, published: observe.published });
   const stops: (() => Promise<void>)[] = [];
 
   async function start(): Promise<void> {
     if (!works) return;
-    const permits = createPermits(settings.workers);
+    const permits = { consumers: createPermits(settings.consumerWorkers), jobs: createPermits(settings.jobWorkers) };
     const workers = new Map<string, Loop>();
     const hideBacklog = exposeBacklog(metrics, service, () => readBacklog(database.query, names));
     stops.push(async () => hideBacklog());
@@ -76,7 +76,11 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
         for (const worker of name === '' ? workers.values() : [workers.get(name)]) worker?.wake();
       }),
     );
-    for (const handler of handlers) workers.set(handler.name, startWorker({ handler, database, permits, log, settings, observe }));
+    for (const handler of handlers)
+      workers.set(
+        handler.name,
+        startWorker({ handler, database, permits: isJob(handler.name) ? permits.jobs : permits.consumers, log, settings, observe }),
+      );
     stops.push(() => stopAll([...workers.values()]));
     stops.push(await startChores());
     await relay.start();

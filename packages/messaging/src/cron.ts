@@ -3,6 +3,9 @@ import { type Kysely, sql } from 'kysely';
 import { jobConsumer } from './jobs.ts';
 import type { Cron } from './types.ts';
 
+/** The key of a run that a cron enqueued. */
+export const CRON_KEY = 'cron';
+
 /** Writes down what is to run; a shortened interval counts from now on. */
 export async function declareCrons<Schema>(db: Kysely<Schema>, crons: readonly Cron[]): Promise<void> {
   for (const { job, everySeconds } of crons) {
@@ -27,10 +30,31 @@ export async function listScheduledJobs<Schema>(db: Kysely<Schema>): Promise<rea
   return rows;
 }
 
-/** Has a job run at once, by whichever process works for the service; its interval counts from then. @returns false when there is no such job. */
-export async function runScheduledJob<Schema>(db: Kysely<Schema>, job: string): Promise<boolean> {
-  const { numAffectedRows = 0n } = await sql`update cron set next_at = least(next_at, now()) where job = ${job}`.execute(db);
-  return numAffectedRows > 0n;
+/**
+ * What "run now" did. `enqueued`: a run comes within seconds, and the interval counts from then. `pulled-forward`: a run that waited for
+ * its next try is tried at once. `under-way`: a run is being done or about to be, and this changed nothing.
+ */
+export type RunNow = 'enqueued' | 'pulled-forward' | 'under-way';
+
+/** Has a job run at once, by a process that works for the service. @returns undefined when there is no such job. */
+export async function runScheduledJob<Schema>(db: Kysely<Schema>, job: string): Promise<RunNow | undefined> {
+  const consumer = jobConsumer(job);
+  const { rows } = await sql<{ done: RunNow }>`
+    with known as (
+      select job from cron where job = ${job}
+    ), run as (
+      select id from inbox, known where consumer = ${consumer} and key = ${CRON_KEY} and status = 'pending'
+    ), pulled as (
+      update inbox set run_at = clock_timestamp() where id in (
+        select id from inbox where id in (select id from run) and run_at > now() and status = 'pending' for update skip locked)
+      returning id
+    ), enqueued as (
+      update cron set next_at = least(next_at, now()) where job = ${job} and not exists (select from run)
+    )
+    select case when exists (select from pulled) then 'pulled-forward' when exists (select from run) then 'under-way' else 'enqueued' end as done,
+      pg_notify('inbox', ${consumer})
+    from known`.execute(db);
+  return rows[0]?.done;
 }
 
 /**
@@ -49,9 +73,9 @@ export async function runCrons<Schema>(db: Kysely<Schema>, service: string, cron
       returning job
     )
     insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data)
-    select consumer, id, due.job, 1, ${service}, 'cron', now(), ${correlationId}, '', '{}'
+    select consumer, id, due.job, 1, ${service}, ${CRON_KEY}, now(), ${correlationId}, '', '{}'
     from due join unnest(${jobs}::text[], ${jobs.map(jobConsumer)}::text[], ${jobs.map(() => uuidv7())}::uuid[]) as declared (job, consumer, id) on declared.job = due.job
-    where not exists (select from inbox last where last.consumer = declared.consumer and last.key = 'cron' and last.status = 'pending')`.execute(
+    where not exists (select from inbox last where last.consumer = declared.consumer and last.key = ${CRON_KEY} and last.status = 'pending')`.execute(
     db,
   );
   const { rows } = await sql<{ ms: number | null }>`

@@ -8,6 +8,10 @@ export interface Handler<Schema> {
   /** The value of `inbox.consumer`. */
   readonly name: string;
   readonly ordered: boolean;
+  /** Rows of a transaction, where the consumer says it. */
+  readonly batch?: number | undefined;
+  /** A job that is enqueued every so many seconds. */
+  readonly everySeconds?: number | undefined;
   handle(tx: Transaction<Schema>, message: Message): Promise<void>;
 }
 

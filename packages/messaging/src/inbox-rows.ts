@@ -5,8 +5,8 @@ import type { Message } from './types.ts';
 export interface InboxRow {
   readonly id: number;
   readonly attempts: number;
-  /** Somebody had it in hand before and ended without a word: gave it back, or died over it. */
-  readonly wasHeld: boolean;
+  /** The transaction that had it in hand last was not ended by its process: that may have died over this row. */
+  readonly isSuspect: boolean;
   /** `false`: the rows before it fill the batch, and `message` comes without its data. */
   readonly isWhole: boolean;
   readonly message: Message;
@@ -21,7 +21,7 @@ export interface Limit {
 interface Columns {
   readonly id: number;
   readonly attempts: number;
-  readonly was_held: boolean;
+  readonly is_suspect: boolean;
   readonly is_whole: boolean;
   readonly message_id: string;
   readonly type: string;
@@ -37,27 +37,44 @@ interface Columns {
 
 const envelope = sql`id, attempts, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate`;
 
+const columns = sql`${envelope}, run_at, data, xmax as holder`;
+
+/** How the next transaction's full number differs from `holder`, which is the lower half of one: modulo 2^32, from -2^31. */
+const sinceHolder = sql`((next - holder::text::bigint + 2147483648) & 4294967295) - 2147483648`;
+
 /**
  * `xmax` is the last transaction that locked this version of the row: while we read it nobody holds it any more, and a result would
- * have made a new version. So Postgres notes, in a place that no rollback takes back, what a process had in hand when it died.
+ * have made a new version. So Postgres notes, in a place that no rollback takes back, what a process had in hand when it died. A
+ * transaction that was committed gave the row back; `giveBack` clears what a rollback leaves.
  */
-const columns = sql`${envelope}, run_at, data, xmax <> 0 as was_held`;
+const isSuspect = sql`case when holder <> 0 and ${sinceHolder} between 1 and next - 3
+  then coalesce(pg_xact_status((next - (${sinceHolder}))::text::xid8) = 'aborted', false) else false end`;
 
 /** What `rows` selects and locks, in this order, with data for so many bytes. */
 async function take<Schema>(tx: Kysely<Schema>, rows: RawBuilder<unknown>, order: RawBuilder<unknown>, bytes: number): Promise<InboxRow[]> {
   const taken = await sql<Columns>`
     with taken as (${rows})
-    select ${envelope}, was_held, is_whole, case when is_whole then data end as data from (
-      select *, coalesce(sum(octet_length(data::text)) over (order by ${order} rows between unbounded preceding and 1 preceding), 0) < ${bytes} as is_whole
+    select ${envelope}, ${isSuspect} as is_suspect, is_whole, case when is_whole then data end as data from (
+      select *, pg_snapshot_xmax(pg_current_snapshot())::text::bigint as next, coalesce(sum(octet_length(data::text)) over (order by ${order} rows between unbounded preceding and 1 preceding), 0) < ${bytes} as is_whole
       from taken) as counted
     order by ${order}`.execute(tx);
   return taken.rows.map(toRow);
 }
 
-const toRow = ({ id, attempts, was_held, is_whole, message_id, occurred_at, correlation_id, tracestate, ...rest }: Columns): InboxRow => ({
+const toRow = ({
   id,
   attempts,
-  wasHeld: was_held,
+  is_suspect,
+  is_whole,
+  message_id,
+  occurred_at,
+  correlation_id,
+  tracestate,
+  ...rest
+}: Columns): InboxRow => ({
+  id,
+  attempts,
+  isSuspect: is_suspect,
   isWhole: is_whole,
   message: {
     ...{ id: message_id, ...rest, occurredAt: occurred_at.toISOString(), correlationId: correlation_id },
@@ -106,6 +123,13 @@ export async function markDone<Schema>(tx: Kysely<Schema>, ids: readonly number[
   await sql`update inbox set status = 'done', done_at = now() where id = any(${ids}::bigint[])`.execute(tx);
 }
 
+/** Clears the mark that a rollback leaves in rows. One that somebody has taken meanwhile is left to them. */
+export async function giveBack<Schema>(db: Kysely<Schema>, ids: readonly number[]): Promise<void> {
+  await sql`
+    update inbox set run_at = run_at where id = any(array(
+      select id from inbox where id = any(${ids}::bigint[]) and status = 'pending' for update skip locked))`.execute(db);
+}
+
 /**
  * Waits until no worker has rows of an ordered consumer, and lets none take any until the transaction ends. Whoever has one wait for its next
  * try does it under this: else a worker could wait for that very row and go on, with those behind it, as if it had none before it.
@@ -130,6 +154,11 @@ export async function countFailure<Schema>(db: Kysely<Schema>, id: number, { att
     update inbox set attempts = ${attempts}, reason = ${reason}, failed_at = now(), run_at = now() + ${waitMs} * interval '1 ms',
       status = case when ${isLast} then 'dead' else 'pending' end
     where id = ${id} and status = 'pending'`.execute(db);
+}
+
+/** Removes the dead rows of `key` but for `id`. */
+export async function forgetDead<Schema>(db: Kysely<Schema>, consumer: string, key: string, id: number): Promise<void> {
+  await sql`delete from inbox where consumer = ${consumer} and key = ${key} and status = 'dead' and id <> ${id}`.execute(db);
 }
 
 /**

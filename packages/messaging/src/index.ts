@@ -1,6 +1,6 @@
 export type { Accept, Broker, BrokerSubscription, Observer, Outgoing, Rejection } from './broker.ts';
 export { createMessaging, type Messaging, type MessagingOptions, messagingMigrations } from './create-messaging.ts';
-export { listScheduledJobs, runScheduledJob, type ScheduledJob } from './cron.ts';
+export { listScheduledJobs, type RunNow, runScheduledJob, type ScheduledJob } from './cron.ts';
 export {
   DEAD_LETTERS_PATH,
   DeadLetterItem,

@@ -6,6 +6,8 @@ import type { Jobs } from './types.ts';
 /** The value of `inbox.consumer` of a job's rows. */
 export const jobConsumer = (name: string): string => `job:${name}`;
 
+export const isJob = (consumer: string): boolean => consumer.startsWith('job:');
+
 /** The jobs of the transaction `tx`: rows of the service's own inbox. */
 export function createJobs<Schema>(service: string, tx: Kysely<Schema>): Jobs {
   return {

@@ -13,8 +13,10 @@ export interface MessagingSettings {
   readonly inboxBatch: number;
   /** A batch takes no further row after this long: its locks and its connection are not to be held for ever. */
   readonly inboxBatchMs: number;
-  /** Transactions of workers at the same time, over all consumers of one process: each takes a connection of the pool. */
-  readonly workers: number;
+  /** Transactions at the same time over all consumers of one process: each takes a connection of the pool. */
+  readonly consumerWorkers: number;
+  /** The same over all jobs: slow ones hold up each other, and no consumer. */
+  readonly jobWorkers: number;
   /** Failures after which an inbox row is dead. With `backoff`'s default the last try comes some 25 minutes after the first. */
   readonly handleAttempts: number;
   readonly handlerTimeoutMs: number;
@@ -40,7 +42,8 @@ export const defaultSettings: MessagingSettings = {
   publishAttempts: 10,
   inboxBatch: 250,
   inboxBatchMs: 1_000,
-  workers: 2,
+  consumerWorkers: 2,
+  jobWorkers: 2,
   handleAttempts: 12,
   handlerTimeoutMs: 30_000,
   backoff: { firstMs: 1_000, longestMs: 600_000 },

@@ -44,6 +44,11 @@ export interface Consumer<Schema = unknown> {
   readonly event: EventContract;
   /** Events with the same key one after the other, in the order they were appended. A dead one no longer holds up its key. */
   readonly ordered?: boolean;
+  /**
+   * Rows that one transaction handles at most, `inboxBatch` of the settings by default. Their locks are held until it commits, so a consumer
+   * that locks what requests or other consumers want says 1.
+   */
+  readonly batch?: number;
   /** @throws PermanentError when a repeat cannot help: the message is dead at once. Any other error is tried again. */
   handle(tx: Transaction<Schema>, data: unknown, message: Message): Promise<void>;
 }
@@ -52,6 +57,8 @@ export interface Consumer<Schema = unknown> {
 export interface Job<Schema = unknown, Data extends TSchema = TSchema> {
   readonly name: string;
   readonly data: Data;
+  /** As for a consumer. */
+  readonly batch?: number;
   handle(tx: Transaction<Schema>, data: Static<Data>): Promise<void>;
 }
 
@@ -86,6 +93,7 @@ export function consumer<Schema, S extends TSchema>(definition: {
   readonly name: string;
   readonly event: EventContract<S>;
   readonly ordered?: boolean;
+  readonly batch?: number;
   handle(tx: Transaction<Schema>, data: Static<S>, message: Message): Promise<void>;
 }): Consumer<Schema> {
   return definition as Consumer<Schema>;

@@ -1,70 +1,9 @@
-import { testDatabase } from '@stoa/postgres/testing';
 import { createContext, currentContext, runInContext, uuidv7 } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
 import { sql } from 'kysely';
-import { Registry } from 'prom-client';
-import { Type } from 'typebox';
 import { expect, test } from 'vitest';
-import { createMessaging, messagingMigrations } from './create-messaging.ts';
-import { createLocalBroker } from './local-broker.ts';
-import type { MessagingSettings } from './settings.ts';
-import { silent } from './testing/copies.ts';
-import { type Cron, type Job, job, PermanentError } from './types.ts';
-
-const Data = Type.Object({ n: Type.Optional(Type.Integer()) });
-
-async function openService(
-  jobs: readonly Job[],
-  {
-    crons = [],
-    settings = {},
-    leftoversExpected = '',
-  }: { crons?: readonly Cron[]; settings?: Partial<MessagingSettings>; leftoversExpected?: string } = {},
-) {
-  const sources = [{ name: 'messaging', directory: messagingMigrations }];
-  const fixture = await testDatabase<unknown>({ sources, ...(leftoversExpected === '' ? {} : { leftoversExpected }) });
-  const { database } = fixture;
-  await sql`create table effects (n integer)`.execute(database.query);
-  const create = () =>
-    createMessaging({
-      ...{
-        service: 'service',
-        database,
-        broker: createLocalBroker({ log: silent }),
-        log: silent,
-        metrics: new Registry(),
-        consumers: [],
-        jobs,
-        crons,
-        instanceId: uuidv7(),
-      },
-      settings: { pollMs: 250, backoff: { firstMs: 20, longestMs: 100 }, handleAttempts: 3, ...settings },
-    });
-  const messaging = create();
-  return {
-    database,
-    messaging,
-    rows: async () =>
-      (await sql<Record<string, unknown>>`select consumer, status, attempts, reason from inbox order by id`.execute(database.query)).rows,
-    effects: async () => (await sql<{ n: number }>`select n from effects order by n`.execute(database.query)).rows.map(({ n }) => n),
-    enqueue: (declared: Job, data: unknown, options: { runAt?: Date; id?: string } = {}) =>
-      database.transaction((tx) => messaging.jobs(tx).enqueue(declared, data, options)),
-    async [Symbol.asyncDispose]() {
-      await messaging.stop();
-      await fixture[Symbol.asyncDispose]();
-    },
-  };
-}
-
-const effect = (behave: (n: number) => unknown = () => {}): Job =>
-  job<unknown, typeof Data>({
-    name: 'write',
-    data: Data,
-    async handle(tx, { n = 0 }) {
-      await sql`insert into effects values (${n})`.execute(tx);
-      await behave(n);
-    },
-  }) as Job;
+import { Data, effect, openService } from './testing/working-service.ts';
+import { type Job, job, PermanentError } from './types.ts';
 
 test('a job runs when its time has come, in the context it was enqueued in', async () => {
   const contexts: unknown[] = [];

@@ -2,13 +2,26 @@ import type { Database } from '@stoa/postgres';
 import { type Logger, traceIdOf } from '@stoa/service';
 import type { Transaction } from 'kysely';
 import { backoffMs } from './backoff.ts';
+import { CRON_KEY } from './cron.ts';
 import { type Handler, limitTransaction, runHandler } from './handling.ts';
-import { countFailure, type InboxRow, isDue, lockOrder, markDone, nextDueMs, retake, takeAny, takeOrdered } from './inbox-rows.ts';
+import {
+  countFailure,
+  forgetDead,
+  giveBack,
+  type InboxRow,
+  isDue,
+  lockOrder,
+  markDone,
+  nextDueMs,
+  retake,
+  takeAny,
+  takeOrdered,
+} from './inbox-rows.ts';
 import { type Loop, startLoop } from './loop.ts';
 import type { Observe } from './metrics.ts';
 import type { Permits } from './permits.ts';
 import type { MessagingSettings } from './settings.ts';
-import { PermanentError } from './types.ts';
+import { type Message, PermanentError } from './types.ts';
 
 /** When others hold all that is due: soon enough to take over what a killed process held. */
 const HELD_MS = 250;
@@ -29,13 +42,9 @@ export interface WorkerOptions<Schema> {
  * What a process had in hand when it died may have killed it: each such row is tried by itself, and as failed until it has not.
  */
 export function startWorker<Schema>({ handler, database, permits, log, settings, observe }: WorkerOptions<Schema>): Loop {
-  const { name, ordered } = handler;
+  const { name, ordered, everySeconds = Number.POSITIVE_INFINITY, batch = settings.inboxBatch } = handler;
   /** Rows that are still to be taken one by one. */
   let alone = 0;
-  /** Rows of the last batch that were above suspicion: when they come again it was us who gave them back. */
-  let sound: ReadonlySet<number> = new Set();
-
-  const isSuspect = ({ id, wasHeld }: InboxRow): boolean => wasHeld && !sound.has(id);
 
   /** @returns how many rows were taken; `undefined` when others hold them. */
   async function round(stopping: AbortSignal): Promise<number | undefined> {
@@ -45,31 +54,31 @@ export function startWorker<Schema>({ handler, database, permits, log, settings,
     try {
       const timings: number[] = [];
       await transaction(async (tx) => {
-        taken = await (ordered ? takeOrdered : takeAny)(tx, name, {
-          rows: alone > 0 ? 1 : settings.inboxBatch,
-          bytes: settings.batchBytes,
-        });
+        taken = await (ordered ? takeOrdered : takeAny)(tx, name, { rows: alone > 0 ? 1 : batch, bytes: settings.batchBytes });
         const rows = taken ?? [];
-        const first = rows.findIndex(isSuspect);
-        if (first === 0) suspect = rows[0];
-        if (rows.length > 1) {
-          sound = new Set(rows.filter((row) => !isSuspect(row)).map(({ id }) => id));
-          if (first >= 0) alone = rows.length;
+        if (rows.length > 1 && rows.some(({ isSuspect }) => isSuspect)) throw new SuspectsAmongOthers();
+        if (rows[0]?.isSuspect) {
+          suspect = rows[0];
+          return await presumeFailed(tx, suspect);
         }
-        const end = rows.findIndex((row) => isSuspect(row) || !row.isWhole);
+        const end = rows.findIndex(({ isWhole }) => !isWhole);
         tried = end < 0 ? rows : rows.slice(0, end);
-        if (suspect) await presumeFailed(tx, suspect);
-        else await handle(tx, tried, timings, stopping);
+        await handle(tx, tried, timings, stopping);
       });
       alone = Math.max(0, alone - Math.max(1, tried.length));
       for (const milliseconds of timings) observe.handled(name, milliseconds);
     } catch (error) {
+      const rows: readonly InboxRow[] = taken ?? [];
+      if (rows.length > 1) {
+        alone = rows.length;
+        await giveBack(
+          database.query,
+          rows.filter(({ isSuspect }) => !isSuspect).map(({ id }) => id),
+        );
+      } else alone = Math.max(0, alone - 1);
       const [first, second] = tried;
-      if (first === undefined) throw error;
-      if (second === undefined) {
-        alone = Math.max(0, alone - 1);
-        await fail(first, error);
-      } else alone = taken?.length ?? 0;
+      if (first !== undefined && second === undefined) await fail(first, error);
+      else if (rows.length < 2) throw error;
     }
     if (suspect && suspect.attempts < settings.handleAttempts) await tryAgain(suspect, stopping);
     return taken?.length;
@@ -81,12 +90,18 @@ export function startWorker<Schema>({ handler, database, permits, log, settings,
       await work(tx);
     });
 
+  /** How often a cron enqueues such a message; infinite when it is no cron's. */
+  const intervalMs = ({ key }: Message): number => (key === CRON_KEY ? everySeconds * 1_000 : Number.POSITIVE_INFINITY);
+
+  /** Until the next try. A run of a cron waits for its interval at most, as no other run comes before it is over. */
+  const waitMs = (message: Message, failures: number): number => Math.min(backoffMs(settings.backoff, failures), intervalMs(message));
+
   /** So that the failure counts even if the process does not live to count it. Its tries behind it, it is dead without one more. */
   async function presumeFailed(tx: Transaction<Schema>, { id, attempts: before, message }: InboxRow): Promise<void> {
     const isLast = before >= settings.handleAttempts;
     const attempts = isLast ? before : before + 1;
     const reason = 'the process that had it in hand ended';
-    await countFailure(tx, id, { attempts, reason, waitMs: backoffMs(settings.backoff, attempts), isLast });
+    await countFailure(tx, id, { attempts, reason, waitMs: waitMs(message, attempts), isLast });
     const details = { consumer: name, messageId: message.id, attempts, reason };
     if (isLast) log.error(details, 'message is dead');
     // The first time most are only the neighbours of the one that did it.
@@ -127,7 +142,9 @@ export function startWorker<Schema>({ handler, database, permits, log, settings,
     const isLast = error instanceof PermanentError || attempts >= settings.handleAttempts;
     await database.transaction(async (tx) => {
       if (ordered) await lockOrder(tx, name);
-      await countFailure(tx, id, { attempts, reason: describe(error), waitMs: backoffMs(settings.backoff, attempts), isLast });
+      await countFailure(tx, id, { attempts, reason: describe(error), waitMs: waitMs(message, attempts), isLast });
+      // A cron that fails for days leaves one dead letter, its last.
+      if (isLast && Number.isFinite(intervalMs(message))) await forgetDead(tx, name, CRON_KEY, id);
     });
     observe.failed(name);
     const { id: messageId, correlationId, traceparent } = message;
@@ -151,6 +168,9 @@ export function startWorker<Schema>({ handler, database, permits, log, settings,
     },
   });
 }
+
+/** Ends a transaction without a commit, which would tell that all of its rows were given back. */
+class SuspectsAmongOthers extends Error {}
 
 /** For people who look at a dead letter; Postgres holds no NUL in a text. */
 function describe(error: unknown): string {

@@ -12,6 +12,8 @@ export const DELETED_REASON = 'the account was deleted';
 export const onUserDeleted = () =>
   consumer<MailerTables, typeof userDeleted.schema>({
     name: 'on-user-deleted',
+    // It locks mails that the sender wants.
+    batch: 1,
     event: userDeleted,
     async handle(tx, { userId, deletedAt }) {
       await tx

@@ -28,6 +28,8 @@ export function createUserEvents({ onUserDeleted, clock, outbox, jobs }: UserEve
   /** Of one who is gone: takes his posts away, or his name from them, a batch at a time. */
   const letPostsGo = job({
     name: 'let-posts-go',
+    // It locks posts that their writers and moderators change.
+    batch: 1,
     data: Type.Object({ authorId: Type.String({ format: 'uuid' }) }, { additionalProperties: false }),
     async handle(tx: Tx, { authorId }) {
       const count = await (onUserDeleted === 'delete' ? remove : anonymise)(tx, authorId);
@@ -61,16 +63,20 @@ export function createUserEvents({ onUserDeleted, clock, outbox, jobs }: UserEve
   const consumers = [
     consumer<PostsTables, typeof userProfileChanged.schema>({
       name: 'on-user-profile-changed',
+      // Here and below: rows of authors, which somebody who writes a post waits for.
+      batch: 1,
       event: userProfileChanged,
       handle: (tx, profile, message) => hear(tx, [profile], message),
     }),
     consumer<PostsTables, typeof userProfilesTold.schema>({
       name: 'on-user-profiles-told',
+      batch: 1,
       event: userProfilesTold,
       handle: (tx, { profiles }, message) => hear(tx, profiles, message),
     }),
     consumer<PostsTables, typeof userDeleted.schema>({
       name: 'on-user-deleted',
+      batch: 1,
       event: userDeleted,
       async handle(tx, { userId, deletedAt }) {
         await forgetAuthor(tx, userId, new Date(deletedAt));

@@ -1,7 +1,13 @@
-import { listScheduledJobs, runScheduledJob } from '@stoa/messaging';
+import { listScheduledJobs, type RunNow, runScheduledJob } from '@stoa/messaging';
 import type { Environment } from '@stoa/service';
 import { StartProblem } from '../start-problem.ts';
 import { visitServices } from './visit-services.ts';
+
+const answers: Record<RunNow, string> = {
+  enqueued: 'runs now',
+  'pulled-forward': 'a run had failed and waited for its next try; it is tried now',
+  'under-way': 'a run is under way already, no other was added',
+};
 
 /**
  * `list`: what runs by itself, a line each. `run <service>.<job>` has one run now; the process that works for the service takes it up within
@@ -18,7 +24,8 @@ export async function jobs(environment: Environment, [action = '', id]: readonly
   if (action !== 'run' || service === undefined)
     throw new StartProblem('What is to be done with the jobs?', 'stoa jobs list, or stoa jobs run SERVICE.JOB', 64);
   await visitServices(environment, service, async (_service, { query }) => {
-    if (!(await runScheduledJob(query, job))) throw new StartProblem(`There is no job ${id}.`, 'Take one from: stoa jobs list', 66);
-    console.log(`${id}: runs now`);
+    const done = await runScheduledJob(query, job);
+    if (done === undefined) throw new StartProblem(`There is no job ${id}.`, 'Take one from: stoa jobs list', 66);
+    console.log(`${id}: ${answers[done]}`);
   });
 }

@@ -27,6 +27,8 @@ export function createPasswordResetJob({ clock, usersTx }: { clock: Clock; users
   const mailPasswordReset = createMailPasswordReset({ clock });
   return job<UsersSchema, (typeof passwordResetJob)['data']>({
     ...passwordResetJob,
+    // It locks the account, which requests of its person want.
+    batch: 1,
     handle: (tx, { userId }) => mailPasswordReset(usersTx(tx), userId),
   });
 }
