@@ -1,9 +1,8 @@
-import { createIdentity, HOLD_SECONDS, type Identity, IdentityAnswer, serviceCredential } from '@stoa/auth';
+import { askUsers, createIdentity, HOLD_SECONDS, type Identity, serviceCredential } from '@stoa/auth';
 import { asyncApi } from '@stoa/contracts';
-import { type Caller, createCaller, type Http, type Locate } from '@stoa/http';
+import { createCaller, type Http, type Locate } from '@stoa/http';
 import { createDatabase } from '@stoa/postgres';
 import { createMetrics, type DeriveKey, type Environment, type Logger, loadConfig, type Service, systemClock, uuidv7 } from '@stoa/service';
-import { Compile } from 'typebox/compile';
 import { openOutside } from './outside.ts';
 import { loadServices } from './services.ts';
 import type { Topology } from './topology.ts';
@@ -41,8 +40,8 @@ export async function wire({ topology, environment, derive, log, databaseUrl }: 
     const upstream = upstreams.get(name);
     return upstream && { upstream };
   };
-  const askUsers = createCaller({ locate, credential: serviceCredential(derive, 'identity'), timeoutMs: (HOLD_SECONDS + 5) * 1_000 });
-  const identity = createIdentity({ ask: askForIdentity(askUsers), log, clock: systemClock });
+  const callUsers = createCaller({ locate, credential: serviceCredential(derive, 'identity'), timeoutMs: (HOLD_SECONDS + 5) * 1_000 });
+  const identity = createIdentity({ ask: askUsers(callUsers), log, clock: systemClock });
   const { works } = topology;
   const shared = { broker, redis, limiter, works, metrics, clock: systemClock, derive, locate, identity, instanceId: uuidv7() };
 
@@ -88,11 +87,3 @@ export async function wire({ topology, environment, derive, log, databaseUrl }: 
     },
   };
 }
-
-const isIdentityAnswer = Compile(IdentityAnswer);
-
-const askForIdentity = (call: Caller) => async (question: object) => {
-  const { status, body } = await call('users', { method: 'POST', path: '/internal/identity', body: question });
-  if (status !== 200 || !isIdentityAnswer.Check(body)) throw new Error(`users answered ${status} where news of identities were expected`);
-  return body;
-};

@@ -39,11 +39,19 @@ const IdentityState = Type.Object(
   { additionalProperties: false },
 );
 
+/** The longest cursor: a snapshot with some 800 transactions open at a time, each with as many digits as there are. */
+export const CURSOR_MAX_LENGTH = 16_384;
+
 /** The question: `POST /internal/identity` of the service users, which answers as soon as there is news, or after `HOLD_SECONDS`. */
 export const IdentityQuestion = Type.Object(
   {
-    /** From the answer before; absent in the first question. */
-    cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,20}$' })),
+    /**
+     * From the answer before; absent in the first question. A snapshot of PostgreSQL, `xmin:xmax:xip,…`: what it sees has been told. A
+     * number alone, as the version before asks by, is a transaction: all before it has been told.
+     */
+    cursor: Type.Optional(
+      Type.String({ pattern: '^[0-9]{1,20}(:[0-9]{1,20}:([0-9]{1,20}(,[0-9]{1,20})*)?)?$', maxLength: CURSOR_MAX_LENGTH }),
+    ),
     version: Type.Optional(Type.String({ maxLength: 64 })),
     /** Whether an answer without news may be held. */
     wait: Type.Boolean(),
@@ -55,6 +63,7 @@ export const IdentityQuestion = Type.Object(
 
 export const IdentityAnswer = Type.Object(
   {
+    /** In the form of the question's; a number in the answer to the first, and where a snapshot would be too long. */
     cursor: Type.String(),
     version: Type.String(),
     /** Absent when it is that of `version` still. */

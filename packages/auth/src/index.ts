@@ -6,11 +6,12 @@ export {
   signAccessToken,
   type TokenSigningKey,
 } from './access-tokens.ts';
+export { askUsers } from './ask-users.ts';
 export { type BasicCredentials, basicChallenge, parseBasic } from './basic.ts';
 export { authErrors } from './errors.ts';
 export { createForwarding, FORWARDED_HEADER } from './forwarded.ts';
 export { API_KEY_PREFIX, createIdentity, type Identity, type IdentityOptions } from './identity.ts';
-export { HOLD_SECONDS, IdentityAnswer, IdentityQuestion, type IdentityState, type Revocation } from './identity-feed.ts';
+export { CURSOR_MAX_LENGTH, HOLD_SECONDS, IdentityAnswer, IdentityQuestion, type IdentityState, type Revocation } from './identity-feed.ts';
 export {
   type Actor,
   actorOf,

@@ -6,6 +6,7 @@ import type { Clock } from '@stoa/service';
 import { type Kysely, sql } from 'kysely';
 import type { IdentityFeed } from '../application/identity-feed.ts';
 import { ADMIN, USER } from '../domain/role.ts';
+import { cursorFor, type Heard, isBefore, readCursor } from './identity-cursor.ts';
 import { publicKeys } from './pg-signing-keys.ts';
 import type { UsersSchema } from './tables.ts';
 
@@ -13,7 +14,7 @@ import type { UsersSchema } from './tables.ts';
 const LOOK_EVERY_MS = 500;
 
 interface Row {
-  readonly cursor: string;
+  readonly snapshot: string;
   readonly roles: { name: string; permissions: string[] }[];
   readonly service_accounts: { id: string; name: string; digest: string; permissions: string[]; expires_at: number | null }[];
   readonly revocations: { session_id: string | null; user_id: string | null; version: number | null; expires_at: number }[];
@@ -25,14 +26,14 @@ export function createPgIdentityFeed(db: Kysely<UsersSchema>, clock: Clock): Ide
 
   async function read(question: IdentityQuestion): Promise<IdentityAnswer> {
     const now = clock.now();
-    const [row, keys] = await Promise.all([readRow(question.cursor, now), publicKeys(db, now)]);
-    // A database that was restored elsewhere counts its transactions anew.
-    const isOlder = question.cursor !== undefined && BigInt(row.cursor) < BigInt(question.cursor);
-    const { cursor, revocations } = isOlder ? await readRow(undefined, now) : row;
+    const heard = question.cursor === undefined ? undefined : readCursor(question.cursor);
+    const [row, keys] = await Promise.all([readRow(heard, now), publicKeys(db, now)]);
+    const isRestored = heard !== undefined && isBefore(readCursor(row.snapshot) as Heard, heard);
+    const { snapshot, revocations } = isRestored ? await readRow(undefined, now) : row;
     const state = toState(row, keys);
     const version = createHash('sha256').update(JSON.stringify(state)).digest('base64url');
     return {
-      cursor,
+      cursor: cursorFor(question.cursor, snapshot),
       version,
       ...(version === question.version ? {} : { state }),
       revocations: revocations.map(({ session_id, user_id, version, expires_at: expiresAt }) =>
@@ -43,10 +44,10 @@ export function createPgIdentityFeed(db: Kysely<UsersSchema>, clock: Clock): Ide
     };
   }
 
-  async function readRow(cursor: string | undefined, now: Date): Promise<Row> {
-    const news = cursor === undefined ? sql`expires_at > ${now}` : sql`xid >= ${cursor}::xid8`;
+  async function readRow(heard: Heard | undefined, now: Date): Promise<Row> {
+    const news = heard === undefined ? sql`expires_at > ${now}` : sql`(xid >= ${heard.xmax}::xid8 or xid = any(${heard.running}::xid8[]))`;
     const { rows } = await sql<Row>`
-      select pg_snapshot_xmin(pg_current_snapshot())::text as cursor,
+      select pg_current_snapshot()::text as snapshot,
         (select coalesce(json_agg(json_build_object('name', name, 'permissions', permissions) order by name), '[]') from roles) as roles,
         (select coalesce(json_agg(json_build_object('id', id, 'name', name, 'permissions', permissions,
            'digest', rtrim(translate(encode(digest, 'base64'), '+/', '-_'), '='),

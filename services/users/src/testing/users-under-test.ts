@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { createIdentity, type IdentityAnswer, serviceCredential } from '@stoa/auth';
-import { createMemoryRateLimiter, type RateLimiter } from '@stoa/http';
+import { askUsers, createIdentity, HOLD_SECONDS, serviceCredential } from '@stoa/auth';
+import { createCaller, createMemoryRateLimiter, type Http, type RateLimiter } from '@stoa/http';
 import { createLocalBroker, type EventContract, type Message, messagingMigrations } from '@stoa/messaging';
 import { drained } from '@stoa/messaging/testing';
 import { type Database, houseMigrations } from '@stoa/postgres';
@@ -65,17 +65,12 @@ export async function usersUnderTest(environment: Environment = {}, { bcryptCost
   const metrics = new Registry();
   /** Each copy has an identity of its own, as each process has. */
   const create = async (metrics: Registry, { limiter = createMemoryRateLimiter(clock), redis, ...own }: Shared) => {
-    const ask = async (question: object) => {
-      const answer = await service.http.inject({
-        method: 'POST',
-        url: '/internal/identity',
-        payload: question,
-        headers: { authorization: serviceCredential(derive, 'identity') },
-      });
-      if (answer.statusCode !== 200) throw new Error(`users answered ${answer.statusCode}`);
-      return answer.json() as IdentityAnswer;
-    };
-    const identity = createIdentity({ ask, log, clock });
+    const call = createCaller({
+      locate: () => ({ inject: service.http.inject.bind(service.http) as Http['inject'] }),
+      credential: serviceCredential(derive, 'identity'),
+      timeoutMs: (HOLD_SECONDS + 5) * 1_000,
+    });
+    const identity = createIdentity({ ask: askUsers(call), log, clock });
     const common = { config, database, broker, log, metrics, clock, derive, identity, ...own };
     const service = await users.create({ ...common, limiter, redis, works: true, instanceId: 'test' });
     return { identity, service };

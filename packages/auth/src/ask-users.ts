@@ -1,0 +1,23 @@
+import type { Caller } from '@stoa/http';
+import { Compile } from 'typebox/compile';
+import { IdentityAnswer, type IdentityQuestion } from './identity-feed.ts';
+
+const isAnswer = Compile(IdentityAnswer);
+
+/** How a process asks the feed of users: always by a snapshot, as an answer by number tells what an open transaction holds up again and again. */
+export function askUsers(call: Caller): (question: IdentityQuestion) => Promise<IdentityAnswer> {
+  const post = (question: IdentityQuestion) => call('users', { method: 'POST', path: '/internal/identity', body: question });
+  return async (question) => {
+    let answer = await post(question);
+    // A copy of the version before, in a rolling update, knows numbers alone.
+    if (answer.status === 400 && question.cursor !== undefined) answer = await post({ ...question, cursor: toNumber(question.cursor) });
+    const { status, body } = answer;
+    if (status !== 200 || !isAnswer.Check(body)) throw new Error(`users answered ${status} where news of identities were expected`);
+    return { ...body, cursor: toSnapshot(body.cursor) };
+  };
+}
+
+/** The oldest transaction that was open: news from it on are all that a snapshot lacks, and some that it has. */
+const toNumber = (cursor: string): string => cursor.split(':')[0] as string;
+
+const toSnapshot = (cursor: string): string => (cursor.includes(':') ? cursor : `${cursor}:${cursor}:`);
