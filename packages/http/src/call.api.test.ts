@@ -9,7 +9,11 @@ beforeAll(async () => {
   const log = createLog({ level: 'silent' });
   const health = async () => [];
   http = await createHttp({ name: 'things', title: '', description: '', version: '1', log, metrics: createMetrics(), errors: {}, health });
-  http.post('/internal/echo', { schema: { body: Type.Unknown() } }, async ({ headers, body, context }) => ({ headers, body, context }));
+  http.post(
+    '/internal/echo',
+    { schema: { body: Type.Object({ a: Type.Optional(Type.Integer()) }, { additionalProperties: false }) } },
+    async ({ headers, body, context }) => ({ headers, body, context }),
+  );
   http.get('/internal/gone', async (_request, reply) => reply.code(410).send({ code: 'gone' }));
   http.get('/internal/empty', async (_request, reply) => reply.code(204).send());
   http.get('/internal/bug', async () => {

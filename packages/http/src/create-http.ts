@@ -66,10 +66,13 @@ declare module 'fastify' {
 /** How long a close may take; whoever stops a process counts on it. */
 export const CLOSE_MS = 10_000;
 
+/** Bytes of a body, where its route does not say `bodyLimit`: small, so that a new route is safe without a word. */
+export const BODY_BYTES = 16_384;
+
 /** Limits of one request. A slow or endless client is cut off before it holds anything. */
 const LIMITS = {
-  /** Bytes of a body. */
-  bodyBytes: 1_048_576,
+  /** Bytes of a body, where its route does not say `bodyLimit`. */
+  bodyBytes: BODY_BYTES,
   /** Bytes of all headers, with the request line: what the gateway lets through and adds, and room to spare. */
   headerBytes: 49_152,
   /** Headers: as above. */
@@ -128,10 +131,10 @@ export async function createHttp(options: HttpOptions): Promise<Http> {
   http.decorate('serviceName', name);
   const declaredRoutes: DeclaredRoute[] = [];
   http.decorate('declaredRoutes', declaredRoutes);
-  http.addHook('onRoute', ({ url, method, config }) => {
+  http.addHook('onRoute', ({ url, method, config, bodyLimit }) => {
     const { cache, idempotent, waitSeconds } = config ?? {};
-    const declared = { url, ...(cache && { cache }), ...(idempotent && { idempotent }), ...(waitSeconds && { waitSeconds }) };
-    declaredRoutes.push(...[method].flat().map((each) => ({ method: each, ...declared })));
+    const terms = { ...(cache && { cache }), ...(idempotent && { idempotent }), ...(waitSeconds && { waitSeconds }) };
+    declaredRoutes.push(...[method].flat().map((each) => ({ method: each, url, ...terms, ...(bodyLimit && { bodyLimit }) })));
   });
   http.setValidatorCompiler(createValidatorCompiler());
   const openEdge = installEdge(http, name, createRequestLog(log, metrics));

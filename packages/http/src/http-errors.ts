@@ -66,7 +66,7 @@ export const httpErrors = defineErrors({
   payload_too_large: {
     kind: 'too-large',
     title: 'The body is too large.',
-    cause: 'A body may have 1 MiB at most.',
+    cause: 'A body may have 16 KiB, and more where what a route takes needs more. The `detail` says how many bytes this one takes.',
     fix: 'Send less at once.',
   },
   unsupported_media_type: {

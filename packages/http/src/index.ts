@@ -3,7 +3,7 @@ export { type CacheRule, hasCredentials, publicCacheControl } from './cache-rule
 export { type Call, type CallAnswer, type Caller, type CallerOptions, createCaller, type Locate, type Place } from './call.ts';
 export { startCallSpan, tellAnswer } from './call-spans.ts';
 export { type CallerLimitsOptions, installCallerLimits } from './caller-limits.ts';
-export { CLOSE_MS, createHttp, ENTRY_LIMITS, type Http, type HttpOptions } from './create-http.ts';
+export { BODY_BYTES, CLOSE_MS, createHttp, ENTRY_LIMITS, type Http, type HttpOptions } from './create-http.ts';
 export { type Cursors, createCursors, Page, PageQuery, pageOf } from './cursors.ts';
 export { dropDefaultHeaders, setDefaultHeader } from './default-headers.ts';
 export { type Edge, edgeOf, setClientAddress } from './edge.ts';
@@ -12,6 +12,7 @@ export { createFailureLimit, type FailureLimit, type FailureLimitOptions } from 
 export { httpErrors } from './http-errors.ts';
 export { type IdempotencyOptions, installIdempotency } from './idempotency.ts';
 export type { IdempotencyClaim, IdempotencyFound, IdempotencyStore } from './idempotency-store.ts';
+export { tooLarge } from './json-body.ts';
 export { createMemoryRateLimiter } from './memory-rate-limiter.ts';
 export type { DeclaredRoute } from './methods-of.ts';
 export type { Readiness } from './operations.ts';

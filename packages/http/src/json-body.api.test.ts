@@ -2,6 +2,7 @@ import { createLog, createMetrics, defineErrors } from '@stoa/service';
 import { Type } from 'typebox';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createHttp, type Http } from './index.ts';
+import { thingsHttp } from './testing/things.ts';
 
 const errors = defineErrors({ unknown_guest: { kind: 'unauthenticated', title: 'Who?', cause: 'c', fix: 'f' } });
 let http: Http;
@@ -19,6 +20,7 @@ beforeAll(async () => {
   });
   const body = Type.Object({ seats: Type.Optional(Type.Integer()), price: Type.Optional(Type.Number()) }, { additionalProperties: false });
   http.post('/open', { schema: { body } }, async (request) => request.body);
+  http.post('/large', { bodyLimit: 100_000, schema: { body } }, async (request) => request.body);
   const onRequest = async () => {
     throw errors.unknown_guest();
   };
@@ -77,9 +79,31 @@ test.for(['seats', 'price'])('an infinite number of %s is none', async (name) =>
   expect((await post('/open', `{"${name}":1e999}`)).json()).toMatchObject({ status: 400, errors: [{ path: `/${name}` }] });
 });
 
-test('of very many faults twenty are told', async () => {
-  const body = JSON.stringify(Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`k${index}`, 1])));
-  expect((await post('/open', body)).json().errors).toHaveLength(20);
+const unknown = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, 1]));
+
+test('of twenty unknown names each is told; a body with more is not parsed', async () => {
+  expect((await post('/open', JSON.stringify(unknown(20)))).json().errors).toHaveLength(20);
+  expect((await post('/open', JSON.stringify(unknown(1_000)))).json()).toMatchObject({
+    status: 400,
+    code: 'validation_failed',
+    errors: [{ path: '/', message: 'must not have more than 23 names and values' }],
+  });
+});
+
+test('a route may take more bytes than others, and says so to the gateway', async () => {
+  const long = (bytes: number) => JSON.stringify({ seats: 1 }).padEnd(bytes);
+  expect((await post('/open', long(16_384))).statusCode).toBe(200);
+  expect((await post('/open', long(16_385))).json()).toMatchObject({ status: 413, detail: 'A body may have 16384 bytes here.' });
+  expect((await post('/large', long(100_000))).statusCode).toBe(200);
+  expect((await post('/large', long(100_001))).statusCode).toBe(413);
+  expect(http.declaredRoutes).toContainEqual({ method: 'POST', url: '/large', bodyLimit: 100_000 });
+});
+
+test('a schema without bounds does not start', async () => {
+  const unready = await thingsHttp();
+  const body = Type.Object({ names: Type.Array(Type.String()) }, { additionalProperties: false });
+  const route = () => unready.post('/endless', { schema: { body } }, async () => ({}));
+  expect(route).toThrow('POST /endless: a list must say items and maxItems');
 });
 
 describe('a route that takes no body', () => {
@@ -109,8 +133,8 @@ describe('a route that takes no body', () => {
     expect((await post('/bare', '{')).json()).toMatchObject({ status: 400, code: 'malformed_json' });
   });
 
-  test('tells twenty of very many', async () => {
-    const body = JSON.stringify(Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`k${index}`, 1])));
-    expect((await post('/bare', body)).json().errors).toHaveLength(20);
+  test('tells twenty names, and of more that there are too many', async () => {
+    expect((await post('/bare', JSON.stringify(unknown(20)))).json().errors).toHaveLength(20);
+    expect((await post('/bare', JSON.stringify(unknown(500)))).json()).toMatchObject({ status: 400, errors: [{ path: '/' }] });
   });
 });

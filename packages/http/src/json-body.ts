@@ -1,15 +1,35 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { AppError } from '@stoa/service';
+import type { AppError } from '@stoa/service';
 import type { FastifyInstance } from 'fastify';
 import { parse } from 'secure-json-parse';
+import type { TSchema } from 'typebox';
 import { httpErrors } from './http-errors.ts';
-import { normaliseTexts, pointer, TooDeep } from './text.ts';
+import { excessIn, maxValuesOf } from './json-bounds.ts';
+import { normaliseTexts, pointer } from './text.ts';
 import { MAX_FIELDS } from './to-app-error.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** As many JSON values as the body may have, from its schema. */
+    maxValues?: number;
+  }
+}
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Reads JSON bodies, and no others: UTF-8, no prototype keys, not too deep, texts checked and normalised. */
+/** Of a route that takes no body: the empty object, and as many names as are told to be unknown. */
+const VALUES_OF_NOTHING = 1 + MAX_FIELDS;
+
+/** Reads JSON bodies, and no others: UTF-8, no prototype keys, not too deep, not more values than the schema has room for. */
 export function acceptJsonOnly(http: FastifyInstance): void {
+  http.addHook('onRoute', (route) => {
+    if (route.schema?.body === undefined) return;
+    try {
+      route.config = { ...route.config, maxValues: maxValuesOf(route.schema.body as TSchema) };
+    } catch (error) {
+      throw new Error(`${String(route.method)} ${route.url}: ${(error as Error).message}`);
+    }
+  });
   // Before the hooks of a route: 413 and 415 come before 401, and before a byte of the body is read.
   http.addHook('onRequest', (request, _reply, done) => {
     const { schema, bodyLimit } = request.routeOptions;
@@ -19,9 +39,9 @@ export function acceptJsonOnly(http: FastifyInstance): void {
   http.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     // 404 and 405 come before whatever is wrong with the body.
     if (request.is404) return done(null, undefined);
-    const read = request.routeOptions.schema?.body === undefined ? readNothing : readJson;
+    const { maxValues } = request.routeOptions.config;
     try {
-      done(null, read(body as Buffer));
+      done(null, maxValues === undefined ? readNothing(body as Buffer) : readJson(body as Buffer, maxValues));
     } catch (error) {
       done(error as Error);
     }
@@ -36,15 +56,18 @@ const OTHER_CHARSET = /;\s*charset=(?!"?utf-?8"?\s*(?:;|$))/i;
 function refusalOf(headers: IncomingHttpHeaders, bodyLimit: number): AppError | undefined {
   const { 'content-length': length = '0', 'transfer-encoding': transfer, 'content-type': type = '', 'content-encoding': coding } = headers;
   if (length === '0' && transfer === undefined) return undefined;
-  if (Number(length) > bodyLimit) return httpErrors.payload_too_large();
+  if (Number(length) > bodyLimit) return tooLarge(bodyLimit);
   const isJson = type === 'application/json' || (JSON_TYPE.test(type) && !OTHER_CHARSET.test(type));
   return isJson && (coding ?? 'identity') === 'identity' ? undefined : httpErrors.unsupported_media_type();
 }
 
+/** @param limit of the route, in bytes. */
+export const tooLarge = (limit: number): AppError => httpErrors.payload_too_large({ message: `A body may have ${limit} bytes here.` });
+
 /** The body of a route that takes none: many clients name a type with every request, and some send `{}`. */
 function readNothing(body: Buffer): unknown {
   if (body.length === 0) return undefined;
-  const value = readJson(body);
+  const value = readJson(body, VALUES_OF_NOTHING);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw httpErrors.validation_failed({ fields: [{ path: '/', message: 'must be absent: this route takes no body' }] });
   }
@@ -54,17 +77,19 @@ function readNothing(body: Buffer): unknown {
   return undefined;
 }
 
-function readJson(body: Buffer): unknown {
+function readJson(body: Buffer, maxValues: number): unknown {
+  const excess = excessIn(body, maxValues);
+  if (excess === 'levels') throw httpErrors.malformed_json({ message: 'The body is nested too deeply.' });
+  if (excess === 'values') {
+    throw httpErrors.validation_failed({ fields: [{ path: '/', message: `must not have more than ${maxValues} names and values` }] });
+  }
   let value: unknown;
-  let faults: ReturnType<typeof normaliseTexts>;
   try {
     value = parse(utf8.decode(body), { protoAction: 'error', constructorAction: 'error' });
-    faults = normaliseTexts(value);
   } catch (error) {
-    if (error instanceof AppError) throw error;
-    if (error instanceof TooDeep) throw httpErrors.malformed_json({ message: 'The body is nested too deeply.' });
     throw httpErrors.malformed_json({ cause: error });
   }
+  const faults = normaliseTexts(value);
   if (faults.length > 0) throw httpErrors.validation_failed({ fields: faults });
   return value;
 }

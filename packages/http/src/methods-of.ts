@@ -6,6 +6,8 @@ export interface DeclaredRoute {
   readonly cache?: CacheRule;
   readonly idempotent?: true;
   readonly waitSeconds?: number;
+  /** Bytes of a body, where the route takes other than `BODY_BYTES`. */
+  readonly bodyLimit?: number;
 }
 
 /**

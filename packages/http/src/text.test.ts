@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { normaliseTexts, TooDeep } from './text.ts';
+import { normaliseTexts } from './text.ts';
 
 const CONTROL = /[\p{Cc}]/u;
 const isStorable = (text: string) => text.isWellFormed() && !CONTROL.test(text.replace(/[\t\n\r]/g, ''));
@@ -42,22 +42,16 @@ describe('texts of a body', () => {
     expect(normaliseTexts('\ud800')).toEqual([{ path: '/', message: 'is not well-formed Unicode text' }]);
   });
 
-  test('have a hundred marks on a letter at most, whatever marks: to order more of them takes minutes', () => {
-    const fault = [{ path: '/', message: 'must not have more than 100 marks on a letter' }];
+  test('have 30 marks on a letter at most, whatever marks: to order more of them takes long', () => {
+    const fault = [{ path: '/', message: 'must not have more than 30 marks on a letter' }];
     for (const pair of ['\u0301\u0316', '\u0301\uff9e', '\u064b\u0650']) {
-      expect(normaliseTexts(`a${pair.repeat(50)}`.repeat(1_000))).toEqual([]);
-      for (const text of [`a${pair.repeat(51)}`, `b${pair.repeat(10)}a${pair.repeat(51)} c`, pair.repeat(51)])
+      expect(normaliseTexts(`a${pair.repeat(15)}`.repeat(1_000))).toEqual([]);
+      for (const text of [`a${pair.repeat(16)}`, `b${pair.repeat(10)}a${pair.repeat(16)} c`, pair.repeat(16)])
         expect(normaliseTexts(text)).toEqual(fault);
     }
   });
 
   test('bad ones are named up to twenty', () => {
     expect(normaliseTexts(Array.from({ length: 1_000 }, () => '\u0000'))).toHaveLength(20);
-  });
-
-  test('may lie 32 levels deep and no deeper', () => {
-    const nested = (levels: number): unknown => (levels === 0 ? 'a' : [nested(levels - 1)]);
-    expect(normaliseTexts(nested(32))).toEqual([]);
-    expect(() => normaliseTexts(nested(33))).toThrow(TooDeep);
   });
 });

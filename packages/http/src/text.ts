@@ -10,7 +10,7 @@ export interface TextOptions {
   readonly examples?: string[];
 }
 
-/** Text that people write: NFC, well-formed, without control characters, a hundred marks on a letter at most; lengths in code points. */
+/** Text that people write: NFC, well-formed, without control characters, 30 marks on a letter at most; lengths in code points. */
 export const Text = ({ multiline = false, ...options }: TextOptions): TString =>
   Type.String({ ...options, ...(multiline ? { 'x-multiline': true } : { singleLine: true }) });
 
@@ -23,54 +23,65 @@ export const singleLineKeyword = {
   validate: (_schema: boolean, text: string) => !/[\t\n\r\u2028\u2029]/.test(text),
 } as const;
 
-const MAX_DEPTH = 32;
+/** Nothing but printable ASCII and line breaks, as most texts are: there is nothing to check or to change in it. */
+const PLAIN = /^[\t\n\r\x20-\x7e]*$/;
 /** C0 but tab, line feed and carriage return; DEL; C1. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/;
 
-/**
- * More marks on a letter than any script has, and than most play needs: bringing n of them into their order takes n² steps, for a megabyte
- * minutes. U+FF9E and U+FF9F are marks once they are folded. Looks behind, so that it takes no longer itself than the text is long.
- */
-const TOO_MANY_MARKS = /(?<![\p{M}\uff9e\uff9f])[\p{M}\uff9e\uff9f]{101}/u;
-
-export class TooDeep extends Error {}
+/** Many marks in a row, few of which make much work here. U+FF9E and U+FF9F are marks once they are folded. */
+const MARKS = /[\p{M}\uff9e\uff9f]{8,}/gu;
+/** As in the Stream-Safe Text Format (UAX #15 §13): more than any script has, and n marks take n² steps to be brought into their order. */
+const MAX_MARKS = 30;
 
 /** As many faults as help: a body full of them must not make a long answer, or much work. */
 const MAX_FAULTS = 20;
 
+/** A place in a body: its name, below another place. */
+interface Place {
+  readonly name: string;
+  readonly above: Place | undefined;
+}
+
 /**
  * Checks every string of a parsed body, names of properties too, and brings the texts into Unicode's normal form C, in place.
- * @returns the fields that no part of the house may store: ill-formed UTF-16, control characters, more than 100 marks on a letter.
- * @throws TooDeep beyond 32 levels.
+ * @returns the fields that no part of Stoa may store: ill-formed UTF-16, control characters, more than 30 marks on a letter.
  */
 export function normaliseTexts(body: unknown): FieldError[] {
   const faults: FieldError[] = [];
-  const isText = (text: string, path: string): boolean => {
+  const isText = (text: string, place: Place | undefined): boolean => {
     const message = faultOf(text);
-    if (message !== undefined && faults.length < MAX_FAULTS) faults.push({ path: path || '/', message });
+    if (message !== undefined && faults.length < MAX_FAULTS) faults.push({ path: pathOf(place), message });
     return message === undefined;
   };
-  const visit = (value: unknown, path: string, depth: number): unknown => {
-    if (typeof value === 'string') return isText(value, path) ? value.normalize('NFC') : value;
+  const visit = (value: unknown, place: Place | undefined): unknown => {
+    if (typeof value === 'string') return PLAIN.test(value) || !isText(value, place) ? value : value.normalize('NFC');
     if (typeof value !== 'object' || value === null) return value;
-    if (depth === MAX_DEPTH) throw new TooDeep();
     const container = value as Record<string, unknown>;
-    for (const key of Object.keys(container)) {
-      const place = `${path}/${pointer(key)}`;
-      isText(key, place);
-      container[key] = visit(container[key], place, depth + 1);
+    for (const name of Object.keys(container)) {
+      const below = { name, above: place };
+      if (!PLAIN.test(name)) isText(name, below);
+      container[name] = visit(container[name], below);
     }
     return value;
   };
-  visit(body, '', 0);
+  visit(body, undefined);
   return faults;
 }
+
+const pathOf = (place: Place | undefined): string => {
+  const steps: string[] = [];
+  for (let each = place; each !== undefined; each = each.above) steps.unshift(pointer(each.name));
+  return `/${steps.join('/')}`;
+};
 
 function faultOf(text: string): string | undefined {
   if (!text.isWellFormed()) return 'is not well-formed Unicode text';
   if (CONTROL.test(text)) return 'must not contain control characters';
-  return TOO_MANY_MARKS.test(text) ? 'must not have more than 100 marks on a letter' : undefined;
+  for (const [run] of text.matchAll(MARKS)) {
+    if (run.length > MAX_MARKS && [...run].length > MAX_MARKS) return `must not have more than ${MAX_MARKS} marks on a letter`;
+  }
+  return undefined;
 }
 
 /** A name as part of a JSON pointer (RFC 6901). Shortened, as it is the client's. */

@@ -15,6 +15,9 @@ export const PostId = Type.Object({ id: Id }, { additionalProperties: false });
 export const Title = Text({ minLength: 1, maxLength: 200, examples: ['Notes on the Analytical Engine'] });
 export const PostText = Text({ minLength: 1, maxLength: 20_000, multiline: true, examples: [EXAMPLE] });
 
+/** Bytes of a body with the longest text there may be: JSON can write a character in twelve (`\ud83d\ude00`). */
+export const POST_BYTES = 262_144;
+
 /** A post as an answer shows it: a whitelist, so that a new column is not shown by itself. */
 export const PostAnswer = Type.Object(
   {

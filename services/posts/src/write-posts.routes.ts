@@ -3,7 +3,7 @@ import { type Http, IfMatch, problems, requireMatch } from '@stoa/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { postsErrors } from './errors.ts';
-import { PostAnswer, PostId, PostText, Title, tagOf, toAnswer } from './post-answer.ts';
+import { POST_BYTES, PostAnswer, PostId, PostText, Title, tagOf, toAnswer } from './post-answer.ts';
 import type { FoundPost } from './posts.view.ts';
 import type { By, WritePosts } from './write-posts.ts';
 
@@ -18,6 +18,7 @@ export function writePostsRoutes(http: Http, posts: WritePosts): void {
     '/v1/posts',
     {
       config: { access: 'user', idempotent: true },
+      bodyLimit: POST_BYTES,
       schema: {
         tags,
         operationId: 'createPost',
@@ -36,6 +37,7 @@ export function writePostsRoutes(http: Http, posts: WritePosts): void {
     '/v1/posts/:id',
     {
       config: { access: 'user' },
+      bodyLimit: POST_BYTES,
       schema: {
         tags,
         operationId: 'changePost',

@@ -17,6 +17,8 @@ export interface HostileRequest {
 }
 
 const REFUSED = [400];
+/** By what is in it, or by its length alone where the route takes no more. */
+const REFUSED_OR_TOO_LARGE = [400, 413];
 const TOO_LARGE = [413];
 const HEADERS_TOO_LARGE = [431];
 const UNSUPPORTED = [415];
@@ -88,7 +90,9 @@ function againstBodies(target: Target): HostileRequest[] {
     json('NUL in a name', '{"na\\u0000me":"b"}'),
     json('a lone surrogate', '{"name":"\\ud800"}'),
     json('100 levels', deep),
-    json('100000 levels', '['.repeat(100_000)),
+    json('8000 levels', '['.repeat(8_000)),
+    json('100000 levels', '['.repeat(100_000), REFUSED_OR_TOO_LARGE),
+    json('8000 lists', `[${'[],'.repeat(2_600)}[]]`),
     json('a prototype key', '{"__proto__":{"isAdmin":true}}'),
     json('a constructor key', '{"constructor":{"prototype":{"isAdmin":true}}}'),
     json('10 MB', Buffer.alloc(10_000_000, 'a'), TOO_LARGE),
@@ -103,7 +107,7 @@ function againstBodies(target: Target): HostileRequest[] {
 }
 
 function againstFields(target: Target, body: Readonly<Record<string, unknown>>): HostileRequest[] {
-  const refused = (name: string, value: unknown) => ({ name, allowed: REFUSED, bytes: withBody(target, write(value)) });
+  const refused = (name: string, value: unknown, allowed = REFUSED) => ({ name, allowed, bytes: withBody(target, write(value)) });
   const wrong: [string, unknown][] = [
     ['a number', 5],
     ['a huge number', HUGE],
@@ -114,7 +118,7 @@ function againstFields(target: Target, body: Readonly<Record<string, unknown>>):
     ['CRLF', 'a\r\nBcc: evil@example.com'],
     ['a line separator', 'a\u2028b'],
     ['an escape sequence', 'a\u001b[31mb'],
-    ['100000 characters', 'a'.repeat(100_000)],
+    ['12000 characters', 'a'.repeat(12_000)],
   ];
   return [
     refused('a list instead of an object', [body]),
@@ -122,10 +126,14 @@ function againstFields(target: Target, body: Readonly<Record<string, unknown>>):
     // A body without fields may as well be absent.
     ...(Object.keys(body).length > 0 ? [refused('nothing in it', {}), refused('null instead of an object', null)] : []),
     refused('an unknown field', { ...body, isAdmin: true }),
-    refused('many unknown fields', { ...body, ...Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`f${n}`, n])) }),
+    refused('many unknown fields', { ...body, ...unknownFields(900) }),
+    refused('very many unknown fields', { ...body, ...unknownFields(20_000) }, REFUSED_OR_TOO_LARGE),
+    refused('a long unknown field', { ...body, ['a'.repeat(10_000)]: 1 }),
     ...Object.keys(body).flatMap((field) => wrong.map(([name, value]) => refused(`${name} as ${field}`, { ...body, [field]: value }))),
   ];
 }
+
+const unknownFields = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`f${n}`, n]));
 
 /** Stands for a number that JSON can write and a double cannot hold. */
 const HUGE = '\u0007huge';

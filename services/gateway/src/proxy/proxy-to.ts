@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createForwarding, FORWARDED_HEADER } from '@stoa/auth';
 import {
   type AnswerHeaders,
+  BODY_BYTES,
   type DeclaredRoute,
   type Edge,
   edgeOf,
@@ -10,6 +11,7 @@ import {
   type Sending,
   startCallSpan,
   tellAnswer,
+  tooLarge,
   type Upstream,
 } from '@stoa/http';
 import { type AppError, type DeriveKey, type Logger, runInContext, type Span } from '@stoa/service';
@@ -34,9 +36,11 @@ export const createProxy = (upstream: Upstream, derive: DeriveKey, log: Logger):
 });
 
 /** The hook that hands requests for a route to its service in another process, streamed in both directions. */
-export function proxyTo(proxy: ProxyTarget, { waitSeconds = 0, idempotent }: DeclaredRoute): onRequestHookHandler {
+export function proxyTo(proxy: ProxyTarget, { waitSeconds = 0, idempotent, bodyLimit = BODY_BYTES }: DeclaredRoute): onRequestHookHandler {
   const terms: Terms = { headMs: HEAD_MS + waitSeconds * 1_000, honoursKeys: idempotent === true };
   return (request, reply, done) => {
+    // What the service would refuse by its length need not go there.
+    if (Number(request.headers['content-length']) > bodyLimit) return done(tooLarge(bodyLimit));
     const edge = edgeOf(request.raw);
     edge.service = proxy.upstream.name;
     new Passing(proxy, reply, edge, done).begin(request.raw, terms);

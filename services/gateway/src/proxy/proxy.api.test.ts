@@ -17,6 +17,7 @@ let house: Awaited<ReturnType<typeof startHouseElsewhere>>;
 let stones: Http;
 /** What misbehaves on purpose: set by a test. */
 let misbehave: Parameters<Server['on']>[1];
+const LARGE = 1_100_000;
 let wild: Server;
 /** Requests that the service sees end before it has answered. */
 let left: string[];
@@ -35,7 +36,7 @@ beforeAll(async () => {
   stones.get('/v1/stones/mine', { config: { access: 'user' } }, async () => ({ mine: true }));
   stones.post(
     '/v1/stones',
-    { config, schema: { body: Type.Object({ text: Type.String() }, { additionalProperties: false }) } },
+    { config, bodyLimit: LARGE, schema: { body: Type.Object({ text: Type.String() }, { additionalProperties: false }) } },
     async ({ body }, reply) => reply.code(201).send({ length: body.text.length, end: body.text.slice(-3) }),
   );
   stones.delete('/v1/stones/:id', { config }, async (_request, reply) => reply.code(204).send());
@@ -65,7 +66,7 @@ beforeAll(async () => {
   wild.listen(0, '127.0.0.1');
   await once(wild, 'listening');
   const routes = [
-    ...['GET', 'HEAD', 'POST', 'PUT'].map((method) => ({ method, url: '/v1/wild' })),
+    ...['GET', 'HEAD', 'POST', 'PUT'].map((method) => ({ method, url: '/v1/wild', bodyLimit: LARGE })),
     { method: 'GET', url: '/v1/wild/:id' },
     { method: 'POST', url: '/v1/wild/kept', idempotent: true as const },
   ];
@@ -206,6 +207,20 @@ describe('an answer', () => {
 });
 
 describe('a body', () => {
+  test('of more bytes than its route takes does not go to the service', async () => {
+    const paths: (string | undefined)[] = [];
+    misbehave = (request, response) => {
+      paths.push(request.url);
+      response.end('{}');
+    };
+    const send = (path: string, length: number) => get(path, { method: 'POST', body: 'a'.repeat(length) });
+    expect((await send('/v1/wild', LARGE)).status).toBe(200);
+    expect((await send('/v1/wild/kept', 16_384)).status).toBe(200);
+    expect(await (await send('/v1/wild', LARGE + 1)).json()).toMatchObject({ status: 413, code: 'payload_too_large' });
+    expect(await (await send('/v1/wild/kept', 16_385)).json()).toMatchObject({ status: 413, detail: 'A body may have 16384 bytes here.' });
+    expect(paths).toEqual(['/v1/wild', '/v1/wild/kept']);
+  });
+
   test.for([10, 70_000, 1_048_000])('of %i characters goes through whole', async (length) => {
     const answer = await post(JSON.stringify({ text: `${'ü'.repeat(length / 2)}end` }));
     expect([answer.status, await answer.json()]).toEqual([201, { length: length / 2 + 3, end: 'end' }]);

@@ -22,12 +22,16 @@ const KeySet = Type.Object(
 /** Less than the time after which a new key begins to sign. */
 const KEY_SET_SECONDS = 15;
 
+/** Bytes of a question that names as many service accounts as it may. */
+const QUESTION_BYTES = 65_536;
+
 /** By what everybody else finds out who may come in: the feed for the services of the house, the key set for anyone. */
 export function identityRoutes(http: Http, feed: IdentityFeed): void {
   http.post(
     '/internal/identity',
     {
       config: { access: 'service', held: true },
+      bodyLimit: QUESTION_BYTES,
       schema: {
         tags: ['internal'],
         operationId: 'askForIdentityNews',

@@ -105,7 +105,7 @@ describe('a registration', () => {
     ['a lone surrogate', { ...somebody(), fullName: 'Ada \ud800' }, '/fullName'],
     ['a NUL in the password', { ...somebody(), password: 'pass\0phrase' }, '/password'],
     ['a password of 73 bytes', { ...somebody(), password: `${'ä'.repeat(36)}b` }, '/password'],
-    ['an endless address', { ...somebody(), email: `${'a'.repeat(100_000)}@example.com` }, '/email'],
+    ['an endless address', { ...somebody(), email: `${'a'.repeat(15_000)}@example.com` }, '/email'],
   ])('%s is refused by name, and nothing is stored', async (_, body, path) => {
     const count = () =>
       users.database.query
@@ -123,7 +123,7 @@ describe('a registration', () => {
     ['malformed JSON', '{"email":', 'application/json', 400],
     ['a prototype key', '{"__proto__":{"status":"active"}}', 'application/json', 400],
     ['a form', 'email=ada', 'application/x-www-form-urlencoded', 415],
-    ['2 MiB', JSON.stringify({ email: 'a'.repeat(2 * 1_048_576) }), 'application/json', 413],
+    ['more than 16 KiB', JSON.stringify({ email: 'a'.repeat(16_384) }), 'application/json', 413],
     ['100 levels', `${'['.repeat(100)}${']'.repeat(100)}`, 'application/json', 400],
   ])('%s is refused as a problem', async (_, payload, type, status) => {
     const answer = await users.http.inject({ method: 'POST', url: '/v1/users', headers: { 'content-type': type }, payload });

@@ -1,0 +1,89 @@
+import type { TSchema } from 'typebox';
+
+/** Levels of a JSON text. */
+export const MAX_DEPTH = 32;
+
+/** The most values that any schema of a body may have room for: what needs more is to come in lines, and be read line by line. */
+const MAX_VALUES = 5_000;
+
+/** More values than a schema has room for may come all the same, so that a client is told the names of what is too much. */
+const SPARE_VALUES = 20;
+
+const [QUOTE, COMMA, BACKSLASH] = [0x22, 0x2c, 0x5c];
+/** `[` and `{`, `]` and `}` differ by this bit alone. */
+const BRACE_BIT = 0x20;
+const [OPENING, CLOSING] = [0x7b, 0x7d];
+
+/**
+ * Looks at the bytes of a JSON text before it is parsed, as to parse it takes much longer than to read it: once, without memory.
+ * @param maxValues objects, lists and scalars together, the outermost counted too.
+ * @returns what there is too much of. A text that is malformed is left to the parser.
+ */
+export function excessIn(bytes: Uint8Array, maxValues: number): 'levels' | 'values' | undefined {
+  let depth = 0;
+  let values = 1;
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at] as number;
+    if (byte === QUOTE) at = endOfString(bytes, at + 1);
+    else if (byte === COMMA) values += 1;
+    else if ((byte | BRACE_BIT) === OPENING) {
+      values += 1;
+      depth += 1;
+      if (depth > MAX_DEPTH) return 'levels';
+    } else if ((byte | BRACE_BIT) === CLOSING) depth -= 1;
+    if (values > maxValues) return 'values';
+  }
+  return undefined;
+}
+
+/** @returns where the closing quote is; behind the end when there is none. */
+function endOfString(bytes: Uint8Array, from: number): number {
+  let at = from;
+  while (at < bytes.length && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;
+  return at;
+}
+
+/**
+ * As many values as a body may have by its schema, and some to spare.
+ * @throws TypeError for a schema that sets no bound (a list without `maxItems`, names without `maxProperties`, a value of any kind), or one
+ * beyond 5,000 values.
+ */
+export function maxValuesOf(schema: TSchema): number {
+  const values = valuesIn(schema as Shape);
+  if (values > MAX_VALUES) throw new TypeError(`a body may have at most ${MAX_VALUES} values, not ${values}`);
+  return values + SPARE_VALUES;
+}
+
+interface Shape {
+  readonly type?: string | readonly string[];
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly anyOf?: readonly Shape[];
+  readonly properties?: Readonly<Record<string, Shape>>;
+  readonly patternProperties?: Readonly<Record<string, Shape>>;
+  readonly additionalProperties?: Shape | boolean;
+  readonly maxProperties?: number;
+  readonly items?: Shape;
+  readonly maxItems?: number;
+}
+
+function valuesIn(shape: Shape): number {
+  if (shape.anyOf !== undefined) return Math.max(...shape.anyOf.map(valuesIn));
+  if (shape.enum !== undefined || shape.const !== undefined) return 1;
+  const types = [shape.type ?? []].flat();
+  if (types.length === 0) throw new TypeError('a schema of a body must say its type');
+  return Math.max(...types.map((type) => (type === 'object' ? valuesOfObject(shape) : type === 'array' ? valuesOfList(shape) : 1)));
+}
+
+function valuesOfObject({ properties = {}, patternProperties = {}, additionalProperties, maxProperties }: Shape): number {
+  const known = Object.values(properties).reduce((sum, each) => sum + valuesIn(each), 1);
+  const others = [...Object.values(patternProperties), ...(typeof additionalProperties === 'object' ? [additionalProperties] : [])];
+  if (others.length === 0) return known;
+  if (maxProperties === undefined) throw new TypeError('an object with names of any kind must say maxProperties');
+  return known + maxProperties * Math.max(...others.map(valuesIn));
+}
+
+function valuesOfList({ items, maxItems }: Shape): number {
+  if (items === undefined || maxItems === undefined) throw new TypeError('a list must say items and maxItems');
+  return 1 + maxItems * valuesIn(items);
+}
