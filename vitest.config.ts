@@ -13,7 +13,7 @@ const withDatabase = {
   exclude,
   maxWorkers,
   globalSetup: ['test/support/database-server.ts'],
-  setupFiles: ['test/support/leave-nothing-behind.ts'],
+  setupFiles: ['test/support/leave-nothing-behind.ts', 'test/support/answers-as-declared.ts'],
   testTimeout: 30_000,
   hookTimeout: 60_000,
 };

@@ -1,5 +1,5 @@
 import type { Directory } from '@stoa/gateway';
-import type { Http } from '@stoa/http';
+import { type Http, openApiOf } from '@stoa/http';
 import { wireForDocuments } from '../../apps/server/src/commands/documents.ts';
 
 /** What each service declares, for a gateway that runs in another process: the text of `directory.generated.json`. */
@@ -8,7 +8,7 @@ export async function gatewayDirectory(): Promise<string> {
   try {
     const entries = wired.services.map(({ name, http }) => {
       const { declaredRoutes: routes, errorCatalogue: errors } = http as Http;
-      return [name, { routes, errors, openApi: http.swagger() as Directory[string]['openApi'] }] as const;
+      return [name, { routes, errors, openApi: openApiOf(http as Http) }] as const;
     });
     const directory: Directory = Object.fromEntries(entries);
     return `${JSON.stringify(directory, null, 1)}\n`;

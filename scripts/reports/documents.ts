@@ -1,4 +1,5 @@
 import { asyncApi } from '@stoa/contracts';
+import { type Http, openApiOf } from '@stoa/http';
 import { wireForDocuments } from '../../apps/server/src/commands/documents.ts';
 
 const json = (document: unknown) => `${JSON.stringify(document, null, 2)}\n`;
@@ -8,7 +9,7 @@ export async function apiDocuments(): Promise<[string, string][]> {
   const wired = await wireForDocuments();
   try {
     const services = [...new Set([...wired.services, wired.front])];
-    const openApi = services.map(({ name, http }): [string, string] => [`openapi/${name}.json`, json(http.swagger())]);
+    const openApi = services.map(({ name, http }): [string, string] => [`openapi/${name}.json`, json(openApiOf(http as Http))]);
     return [...openApi, ['asyncapi.json', json(asyncApi())]];
   } finally {
     await wired.close();

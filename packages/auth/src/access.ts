@@ -103,6 +103,7 @@ export function bearerToken(authorization: string | undefined): string | undefin
 function describe(schema: FastifySchema, access: Exclude<Access, 'basic' | 'owner'>): void {
   if (access === 'service') {
     schema.response = mergeProblems(problems(authErrors.catalogue, 'service_credential_invalid'), schema.response ?? {});
+    schema.security ??= [{ service: [] }];
     return;
   }
   const refusals = problems(

@@ -1,3 +1,4 @@
+import { named } from '@stoa/service';
 import { type Static, Type } from 'typebox';
 
 const Revocation = Type.Union([
@@ -43,35 +44,41 @@ const IdentityState = Type.Object(
 export const CURSOR_MAX_LENGTH = 16_384;
 
 /** The question: `POST /internal/identity` of the service users, which answers as soon as there is news, or after `HOLD_SECONDS`. */
-export const IdentityQuestion = Type.Object(
-  {
-    /**
-     * From the answer before; absent in the first question. A snapshot of PostgreSQL, `xmin:xmax:xip,…`: what it sees has been told. A
-     * number alone, as the version before asks by, is a transaction: all before it has been told.
-     */
-    cursor: Type.Optional(
-      Type.String({ pattern: '^[0-9]{1,20}(:[0-9]{1,20}:([0-9]{1,20}(,[0-9]{1,20})*)?)?$', maxLength: CURSOR_MAX_LENGTH }),
-    ),
-    version: Type.Optional(Type.String({ maxLength: 64 })),
-    /** Whether an answer without news may be held. */
-    wait: Type.Boolean(),
-    /** Service accounts whose keys were used since the last question. */
-    used: Type.Array(Type.String({ format: 'uuid' }), { maxItems: 1_000 }),
-  },
-  { additionalProperties: false },
+export const IdentityQuestion = named(
+  'IdentityQuestion',
+  Type.Object(
+    {
+      /**
+       * From the answer before; absent in the first question. A snapshot of PostgreSQL, `xmin:xmax:xip,…`: what it sees has been told. A
+       * number alone, as the version before asks by, is a transaction: all before it has been told.
+       */
+      cursor: Type.Optional(
+        Type.String({ pattern: '^[0-9]{1,20}(:[0-9]{1,20}:([0-9]{1,20}(,[0-9]{1,20})*)?)?$', maxLength: CURSOR_MAX_LENGTH }),
+      ),
+      version: Type.Optional(Type.String({ maxLength: 64 })),
+      /** Whether an answer without news may be held. */
+      wait: Type.Boolean(),
+      /** Service accounts whose keys were used since the last question. */
+      used: Type.Array(Type.String({ format: 'uuid' }), { maxItems: 1_000 }),
+    },
+    { additionalProperties: false },
+  ),
 );
 
-export const IdentityAnswer = Type.Object(
-  {
-    /** In the form of the question's; a number in the answer to the first, and where a snapshot would be too long. */
-    cursor: Type.String(),
-    version: Type.String(),
-    /** Absent when it is that of `version` still. */
-    state: Type.Optional(IdentityState),
-    /** Some may have been in an answer before. `expiresAt` in milliseconds since 1970: no token that it concerns lives longer. */
-    revocations: Type.Array(Revocation),
-  },
-  { additionalProperties: false },
+export const IdentityAnswer = named(
+  'IdentityAnswer',
+  Type.Object(
+    {
+      /** In the form of the question's; a number in the answer to the first, and where a snapshot would be too long. */
+      cursor: Type.String(),
+      version: Type.String(),
+      /** Absent when it is that of `version` still. */
+      state: Type.Optional(IdentityState),
+      /** Some may have been in an answer before. `expiresAt` in milliseconds since 1970: no token that it concerns lives longer. */
+      revocations: Type.Array(Revocation),
+    },
+    { additionalProperties: false },
+  ),
 );
 
 export type Revocation = Static<typeof Revocation>;

@@ -15,12 +15,12 @@ import { installNotModified } from './entity-tags.ts';
 import { refuseUnkeptIdempotency } from './idempotency.ts';
 import { acceptJsonOnly } from './json-body.ts';
 import type { DeclaredRoute } from './methods-of.ts';
+import { describeRoutes } from './open-api/document.ts';
 import { installOperations, type Readiness } from './operations.ts';
-import { houseProblems, mergeProblems } from './problem.ts';
+import { commonProblems, mergeProblems } from './problem.ts';
 import { createClientErrorHandler, installRefusals, sendProblem } from './refusals.ts';
 import { createRequestLog } from './request-log.ts';
 import { buildSerializer } from './serialization.ts';
-import { shareProblem } from './shared-problem.ts';
 import { toAppError } from './to-app-error.ts';
 import { createValidatorCompiler, refuseOpenSchemas, type TypeBoxProvider } from './validation.ts';
 
@@ -147,13 +147,14 @@ export async function createHttp(options: HttpOptions): Promise<Http> {
   installCacheRules(http);
   http.addHook('onRoute', (route) => {
     const { schema } = route;
-    if (schema?.response) schema.response = mergeProblems(houseProblems(schema), schema.response);
+    if (schema?.response) schema.response = mergeProblems(commonProblems(route), schema.response);
   });
   await http.register(swagger, {
-    transformObject: (document) => shareProblem('openapiObject' in document ? document.openapiObject : document.swaggerObject),
+    ...describeRoutes(),
     openapi: {
       openapi: '3.1.0',
       info: { title, description, version },
+      servers: [{ url: '/' }],
       tags: Object.entries({ ...tags, ...HOUSE_TAGS }).map(([name, description]) => ({ name, description })),
       components: {
         securitySchemes: {
@@ -162,6 +163,12 @@ export async function createHttp(options: HttpOptions): Promise<Http> {
             type: 'http',
             scheme: 'bearer',
             description: 'The `accessToken` that `POST /v1/sessions` answers, or the API key of a service account (`stoa_sk_…`).',
+          },
+          service: {
+            type: 'apiKey',
+            in: 'header',
+            name: 'Authorization',
+            description: 'The credential of a service, derived from `STOA_SECRET`.',
           },
         },
       },

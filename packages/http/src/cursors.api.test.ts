@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { Type } from 'typebox';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCursors, type Http, Page, PageQuery, pageOf } from './index.ts';
+import { declaredCodes } from './testing/index.ts';
 import { thingsHttp } from './testing/things.ts';
 
 const secret = randomBytes(32).toString('base64');
@@ -113,7 +114,6 @@ describe('a list', () => {
   });
 
   test('shows in its description that a cursor may be refused', () => {
-    const description = expect.stringContaining('invalid_cursor');
-    expect(http.swagger().paths?.['/v1/things']?.get?.responses).toMatchObject({ 400: { description } });
+    expect(declaredCodes(http, 'GET', '/v1/things')[400]).toContain('invalid_cursor');
   });
 });

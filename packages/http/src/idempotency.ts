@@ -5,6 +5,7 @@ import { addressKey } from './address.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { httpErrors } from './http-errors.ts';
 import type { IdempotencyStore } from './idempotency-store.ts';
+import { isKept } from './kept-answers.ts';
 import { mergeProblems, problems } from './problem.ts';
 
 export interface IdempotencyOptions {
@@ -38,8 +39,6 @@ const KEY = '^[\\x20-\\x7e]{1,255}$';
 const HEADER = 'idempotency-key';
 /** What of the headers belongs to the answer; the others are made anew by each. */
 const KEPT_HEADERS = ['content-type', 'location', 'etag'] as const;
-/** Refusals that come from elsewhere than from the request: they may be gone with the next try. */
-const PASSING = new Set([401, 403, 408, 429]);
 
 interface Answer {
   readonly status: number;
@@ -138,7 +137,7 @@ function keyOf({ headers, raw }: FastifyRequest): string | undefined {
 /** @returns undefined when it is not to be kept. */
 function answerOf(reply: FastifyReply, payload: unknown): Answer | undefined {
   const status = reply.statusCode;
-  if (status >= 500 || PASSING.has(status)) return undefined;
+  if (!isKept(status)) return undefined;
   const isBytes = typeof payload === 'string' || Buffer.isBuffer(payload);
   if (!isBytes && payload !== null && payload !== undefined) return undefined;
   const headers = KEPT_HEADERS.map((name) => [name, reply.getHeader(name)] as const).filter(([, value]) => value !== undefined);
@@ -162,7 +161,6 @@ const KEY_HEADER = {
   description:
     'Makes the request safe to repeat for 24 hours: the first answer is given again. 1 to 255 characters of printable ASCII, a UUID for example; a new one for each new request.',
 };
-const REPLAYED_HEADER = { type: 'string', enum: ['true'], description: 'The answer is the one that was given to this key first.' };
 
 function describe(route: RouteOptions): void {
   route.schema ??= {};
@@ -170,9 +168,5 @@ function describe(route: RouteOptions): void {
   const { properties = {}, ...others } = (schema.headers ?? { type: 'object' }) as { properties?: object };
   schema.headers = { ...others, properties: { ...properties, 'Idempotency-Key': KEY_HEADER } };
   const refusals = problems(httpErrors.catalogue, 'validation_failed', 'idempotency_in_progress', 'idempotency_key_reused');
-  const answers = Object.entries(mergeProblems(refusals, schema.response ?? {})).map(([status, answer]) => [
-    status,
-    /^2/.test(status) ? { ...answer, headers: { ...answer.headers, 'Idempotency-Replayed': REPLAYED_HEADER } } : answer,
-  ]);
-  schema.response = Object.fromEntries(answers);
+  schema.response = mergeProblems(refusals, schema.response ?? {});
 }

@@ -15,6 +15,9 @@ export type { IdempotencyClaim, IdempotencyFound, IdempotencyStore } from './ide
 export { tooLarge } from './json-body.ts';
 export { createMemoryRateLimiter } from './memory-rate-limiter.ts';
 export type { DeclaredRoute } from './methods-of.ts';
+export { Answer, Media, NoBody, withPage } from './open-api/answer.ts';
+export { mergeComponents, type OpenApiDocument, usedComponents } from './open-api/components.ts';
+export { openApiOf } from './open-api/document.ts';
 export type { Readiness } from './operations.ts';
 export { EXAMPLE_ID, mergeProblems, PROBLEM_TYPE, Problem, problems, statusOf, toProblem } from './problem.ts';
 export {

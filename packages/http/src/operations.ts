@@ -1,15 +1,19 @@
-import type { HealthPart, Metrics } from '@stoa/service';
+import { type HealthPart, type Metrics, named } from '@stoa/service';
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
+import { Answer, Media, withPage } from './open-api/answer.ts';
 import { sendPage, wantsHtml } from './pages.ts';
 
-const Part = Type.Object({
-  name: Type.String(),
-  ok: Type.Boolean(),
-  detail: Type.Optional(Type.String()),
-  background: Type.Optional(Type.Literal(true)),
-});
-const Readiness = Type.Object({ status: Type.Union([Type.Literal('ready'), Type.Literal('not ready')]), parts: Type.Array(Part) });
+const Part = named(
+  'HealthPart',
+  Type.Object({
+    name: Type.String(),
+    ok: Type.Boolean(),
+    detail: Type.Optional(Type.String()),
+    background: Type.Optional(Type.Literal(true, { description: 'Others are served without it.' })),
+  }),
+);
+const Readiness = named('Readiness', Type.Object({ status: Type.Enum(['ready', 'not ready']), parts: Type.Array(Part) }));
 export type Readiness = Static<typeof Readiness>;
 
 export interface Operations {
@@ -27,7 +31,7 @@ export function installOperations(http: FastifyInstance, { health, metrics, read
         tags: ['operations'],
         summary: 'Whether the process runs',
         operationId: 'live',
-        response: { 200: Type.Object({ status: Type.Literal('live') }) },
+        response: { 200: Answer('It runs.', named('Liveness', Type.Object({ status: Type.Literal('live') }))) },
       },
     },
     async () => ({ status: 'live' as const }),
@@ -39,7 +43,10 @@ export function installOperations(http: FastifyInstance, { health, metrics, read
         tags: ['operations'],
         summary: 'Whether everything that is needed to serve is there, part by part',
         operationId: 'ready',
-        response: { 200: Readiness, 503: Readiness },
+        response: {
+          200: withPage('All is there.', Readiness),
+          503: withPage('Something is missing, or the process ends soon.', Readiness, 'Retry-After'),
+        },
       },
     },
     async (request, reply) => {
@@ -53,7 +60,14 @@ export function installOperations(http: FastifyInstance, { health, metrics, read
   );
   http.get(
     '/metrics',
-    { schema: { tags: ['operations'], summary: 'Metrics in the format of Prometheus', operationId: 'metrics' } },
+    {
+      schema: {
+        tags: ['operations'],
+        summary: 'Metrics in the format of Prometheus',
+        operationId: 'metrics',
+        response: { 200: Media('The metrics.', 'text/plain') },
+      },
+    },
     async (_request, reply) => {
       void reply.type(metrics.contentType);
       return metrics.metrics();

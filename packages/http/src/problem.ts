@@ -1,7 +1,8 @@
-import { AppError, type ErrorCatalogue, type ErrorKind, type FieldError } from '@stoa/service';
-import type { FastifySchema } from 'fastify';
+import { AppError, type ErrorCatalogue, type ErrorKind, named } from '@stoa/service';
+import type { RouteOptions } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { httpErrors } from './http-errors.ts';
+import { isCounted } from './open-api/answer-headers.ts';
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 export const PROBLEM_TYPE = `${PROBLEM_MEDIA_TYPE}; charset=utf-8`;
@@ -27,15 +28,18 @@ export const statusOf: Readonly<Record<ErrorKind, number>> = {
 };
 
 /** An error answer by RFC 9457, with `code`, `requestId` and, for refused fields, `errors`. */
-export const Problem = Type.Object({
-  type: Type.String({ description: 'A page on this server that explains the error.' }),
-  title: Type.String(),
-  status: Type.Integer(),
-  code: Type.String({ description: 'Stable; what a program should look at.' }),
-  detail: Type.String(),
-  requestId: Type.String({ description: 'The correlation id; what to report.' }),
-  errors: Type.Optional(Type.Array(Type.Object({ path: Type.String(), message: Type.String() }))),
-});
+export const Problem = named(
+  'Problem',
+  Type.Object({
+    type: Type.String({ description: 'A page on this server that explains the error.' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    code: Type.String({ description: 'Stable; what a program should look at.' }),
+    detail: Type.String(),
+    requestId: Type.String({ description: 'The correlation id; what to report.' }),
+    errors: Type.Optional(Type.Array(named('FieldError', Type.Object({ path: Type.String(), message: Type.String() })))),
+  }),
+);
 
 export type Problem = Static<typeof Problem>;
 
@@ -48,7 +52,7 @@ export function toProblem(error: AppError, requestId: string): Problem {
     code: error.code,
     detail: error.message,
     requestId,
-    ...(error.fields === undefined ? {} : { errors: error.fields as FieldError[] }),
+    ...(error.fields === undefined ? {} : { errors: [...error.fields] }),
   };
 }
 
@@ -60,16 +64,18 @@ export function problemHeaders(error: AppError): Record<string, string> {
 
 /**
  * The possible errors of a route for its OpenAPI description, by status: `response: { 201: User, ...problems(errors.catalogue, 'email_taken') }`.
- * Those that any route can give are added by the house.
+ * Those that any route can give are added to it.
  */
 export function problems<C extends ErrorCatalogue>(catalogue: C, ...codes: (keyof C & string)[]): Record<number, ProblemResponse> {
   const byStatus = Map.groupBy(codes, (code) => statusOf[(catalogue[code] as C[string]).kind]);
   return Object.fromEntries([...byStatus].map(([status, list]) => [status, problemResponse(catalogue, list)]));
 }
 
+/** By code, an answer with it. */
+export type ProblemExamples = Readonly<Record<string, { readonly value: Problem }>>;
+
 interface ProblemResponse {
-  readonly description: string;
-  readonly content: Record<'application/problem+json', { schema: typeof Problem; examples: Record<string, { value: Problem }> }>;
+  readonly content: Record<typeof PROBLEM_MEDIA_TYPE, { schema: typeof Problem; examples: ProblemExamples }>;
 }
 
 function problemResponse(catalogue: ErrorCatalogue, codes: readonly string[]): ProblemResponse {
@@ -77,41 +83,54 @@ function problemResponse(catalogue: ErrorCatalogue, codes: readonly string[]): P
     const { kind, title } = catalogue[code] as ErrorCatalogue[string];
     return [code, { value: toProblem(new AppError(kind, code, { message: title }), EXAMPLE_ID) }];
   });
-  return {
-    description: codes.map((code) => `\`${code}\`: ${catalogue[code]?.title}`).join('\n\n'),
-    content: { 'application/problem+json': { schema: Problem, examples: Object.fromEntries(examples) } },
-  };
+  return { content: { [PROBLEM_MEDIA_TYPE]: { schema: Problem, examples: Object.fromEntries(examples) } } };
 }
 
 /** The correlation id in examples. */
 export const EXAMPLE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
 
-type HouseCode = keyof typeof httpErrors.catalogue;
+const bodyless: readonly unknown[] = ['GET', 'HEAD'];
 
-/** What the house itself can answer on a route, for its description: more where there is something to refuse. */
-export function houseProblems(schema: FastifySchema): Record<number, ProblemResponse> {
-  const parameters: HouseCode[] = schema.querystring || schema.params || schema.body || schema.headers ? ['validation_failed'] : [];
-  const page: HouseCode[] = has(schema.querystring, 'cursor') ? ['invalid_cursor'] : [];
-  const match: HouseCode[] = has(schema.headers, 'If-Match') ? ['precondition_failed'] : [];
-  const body: HouseCode[] = schema.body ? ['malformed_json', 'payload_too_large', 'unsupported_media_type'] : [];
-  return problems(httpErrors.catalogue, ...parameters, ...page, ...match, ...body, 'internal_error', 'service_unavailable');
+/** What can be answered on a route whatever its handler does, for its description: more where there is something to refuse. */
+export function commonProblems({ method, url, schema = {} }: RouteOptions): Record<number, ProblemResponse> {
+  const { querystring, params, headers } = schema;
+  const mayHaveBody = [method].flat().some((each) => !bodyless.includes(each));
+  return problems(
+    httpErrors.catalogue,
+    'malformed_request',
+    ...codes(querystring || params || headers || mayHaveBody, 'validation_failed'),
+    ...codes(has(querystring, 'cursor'), 'invalid_cursor'),
+    ...codes(has(headers, 'If-Match'), 'precondition_failed'),
+    ...codes(mayHaveBody, 'malformed_json', 'payload_too_large', 'unsupported_media_type', 'request_timeout'),
+    ...codes(isCounted(url), 'rate_limited'),
+    'headers_too_large',
+    'internal_error',
+    'service_unavailable',
+  );
 }
 
+const codes = (areAnswered: unknown, ...list: (keyof typeof httpErrors.catalogue)[]) => (areAnswered ? list : []);
 const has = (part: unknown, name: string): boolean => name in ((part as { properties?: object } | undefined)?.properties ?? {});
 
 /** Two descriptions as one: under a status that both have, the errors of both. */
-export function mergeProblems(house: Record<number, ProblemResponse>, own: object): object {
-  const merged: Record<string, unknown> = { ...house, ...own };
-  for (const [status, ours] of Object.entries(house)) {
-    const theirs = (own as Record<string, Partial<ProblemResponse> | undefined>)[status];
-    const examples = theirs?.content?.['application/problem+json']?.examples;
-    if (theirs === undefined || examples === undefined) continue;
-    const added = Object.entries(ours.content['application/problem+json'].examples).filter(([code]) => !(code in examples));
-    const lines = ours.description.split('\n\n').filter((line) => added.some(([code]) => line.startsWith(`\`${code}\``)));
+export function mergeProblems(added: Record<number, ProblemResponse>, own: object): object {
+  const merged: Record<string, unknown> = { ...added, ...own };
+  for (const [status, { content }] of Object.entries(added)) {
+    const theirs = (own as Record<string, DeclaredAnswer | undefined>)[status];
+    if (theirs === undefined) continue;
+    const { description, headers, content: others = { 'application/json': { schema: theirs } } } = theirs;
+    const examples = { ...content[PROBLEM_MEDIA_TYPE].examples, ...others[PROBLEM_MEDIA_TYPE]?.examples };
     merged[status] = {
-      description: [theirs.description, ...lines].join('\n\n'),
-      content: { 'application/problem+json': { schema: Problem, examples: { ...examples, ...Object.fromEntries(added) } } },
+      ...(description && { description }),
+      ...(headers === undefined ? {} : { headers }),
+      content: { ...others, [PROBLEM_MEDIA_TYPE]: { schema: Problem, examples } },
     };
   }
   return merged;
+}
+
+interface DeclaredAnswer {
+  readonly description?: string;
+  readonly headers?: unknown;
+  readonly content?: Readonly<Record<string, { readonly schema: object; readonly examples?: ProblemExamples }>>;
 }

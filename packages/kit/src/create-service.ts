@@ -1,4 +1,4 @@
-import type { Http, HttpOptions } from '@stoa/http';
+import { type Http, type HttpOptions, problems } from '@stoa/http';
 import { createMessaging, installDeadLetterRoutes, type Messaging, type MessagingOptions } from '@stoa/messaging';
 import type { Service } from '@stoa/service';
 import { createServiceHttp } from './create-service-http.ts';
@@ -32,6 +32,6 @@ export async function createService<Config, Tables>(
   const health = async () => (await Promise.all([database.health(), messaging.health()])).flat();
   const http = await createServiceHttp(deps, { ...about, health });
   routes(http);
-  installDeadLetterRoutes(http, messaging.deadLetters);
+  installDeadLetterRoutes(http, messaging.deadLetters, problems);
   return { name: about.name, http, start: messaging.start, stop: messaging.stop, health };
 }

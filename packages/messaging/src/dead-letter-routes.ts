@@ -1,4 +1,4 @@
-import { defineErrors } from '@stoa/service';
+import { defineErrors, type ErrorCatalogue, named } from '@stoa/service';
 import type { FastifyContextConfig, FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { DeadLetter, DeadLetters } from './dead-letters.ts';
@@ -23,49 +23,61 @@ export const deadLetterErrors = defineErrors({
 const Nullable = Type.Union([Type.String(), Type.Null()]);
 
 /** A dead letter as services tell each other of it; without its payload. */
-export const DeadLetterItem = Type.Object(
-  {
-    id: Type.String(),
-    box: Type.Enum(['inbox', 'outbox']),
-    consumer: Nullable,
-    messageId: Type.String(),
-    type: Type.String(),
-    version: Type.Integer(),
-    key: Type.String(),
-    correlationId: Type.String(),
-    occurredAt: Type.String({ format: 'date-time' }),
-    failedAt: Type.String({ format: 'date-time' }),
-    attempts: Type.Integer(),
-    reason: Type.String(),
-    replays: Type.Integer(),
-    replayedAt: Nullable,
-    place: Type.String(),
-  },
-  { additionalProperties: false },
+export const DeadLetterItem = named(
+  'OwnDeadLetter',
+  Type.Object(
+    {
+      id: Type.String(),
+      box: Type.Enum(['inbox', 'outbox']),
+      consumer: Nullable,
+      messageId: Type.String(),
+      type: Type.String(),
+      version: Type.Integer(),
+      key: Type.String(),
+      correlationId: Type.String(),
+      occurredAt: Type.String({ format: 'date-time' }),
+      failedAt: Type.String({ format: 'date-time' }),
+      attempts: Type.Integer(),
+      reason: Type.String(),
+      replays: Type.Integer(),
+      replayedAt: Nullable,
+      place: Type.String(),
+    },
+    { additionalProperties: false },
+  ),
 );
 export type DeadLetterItem = Static<typeof DeadLetterItem>;
 
-export const DeadLetterPage = Type.Object({ items: Type.Array(DeadLetterItem), nextCursor: Nullable }, { additionalProperties: false });
+export const DeadLetterPage = named(
+  'OwnDeadLetterPage',
+  Type.Object({ items: Type.Array(DeadLetterItem), nextCursor: Nullable }, { additionalProperties: false }),
+);
 /** Who had it tried again last, when, with what else and how fast. */
-export const LastReplay = Type.Object(
-  {
-    at: Type.String({ format: 'date-time' }),
-    by: Type.String(),
-    filter: Type.Record(Type.String(), Type.String()),
-    ratePerSecond: Type.Number(),
-    replayed: Type.Integer(),
-  },
-  { additionalProperties: false },
+export const LastReplay = named(
+  'LastReplay',
+  Type.Object(
+    {
+      at: Type.String({ format: 'date-time' }),
+      by: Type.String(),
+      filter: Type.Record(Type.String(), Type.String()),
+      ratePerSecond: Type.Number(),
+      replayed: Type.Integer(),
+    },
+    { additionalProperties: false },
+  ),
 );
-export const DeadLetterWithData = Type.Object(
-  { ...DeadLetterItem.properties, data: Type.Any(), lastReplay: Type.Union([LastReplay, Type.Null()]) },
-  { additionalProperties: false },
+export const DeadLetterWithData = named(
+  'OwnDeadLetterWithData',
+  Type.Object(
+    { ...DeadLetterItem.properties, data: Type.Any(), lastReplay: Type.Union([LastReplay, Type.Null()]) },
+    { additionalProperties: false },
+  ),
 );
-export const Replayed = Type.Object({ replayed: Type.Integer() }, { additionalProperties: false });
+export const Replayed = named('OwnReplay', Type.Object({ replayed: Type.Integer() }, { additionalProperties: false }));
 /** A replay is made in batches, a call for each: none of them takes long. */
-export const ReplayProgress = Type.Object(
-  { replay: Type.Integer(), replayed: Type.Integer(), isFinished: Type.Boolean() },
-  { additionalProperties: false },
+export const ReplayProgress = named(
+  'ReplayProgress',
+  Type.Object({ replay: Type.Integer(), replayed: Type.Integer(), isFinished: Type.Boolean() }, { additionalProperties: false }),
 );
 export const RatePerSecond = Type.Integer({
   minimum: 1,
@@ -84,10 +96,10 @@ const ListQuery = Type.Object(
 );
 const Params = Type.Object({ id: Type.String() }, { additionalProperties: false });
 /** `by`: who asks for it, as the caller has proven. */
-const ReplayOne = Type.Object({ by: Type.String() }, { additionalProperties: false });
-const ReplayMany = Type.Object(
-  { ...filter, by: Type.String(), ratePerSecond: Type.Optional(RatePerSecond) },
-  { additionalProperties: false },
+const ReplayOne = named('OwnReplayRequest', Type.Object({ by: Type.String() }, { additionalProperties: false }));
+const ReplayMany = named(
+  'OwnReplaysRequest',
+  Type.Object({ ...filter, by: Type.String(), ratePerSecond: Type.Optional(RatePerSecond) }, { additionalProperties: false }),
 );
 const ReplayParams = Type.Object({ replay: Type.Integer({ minimum: 1 }) }, { additionalProperties: false });
 
@@ -98,8 +110,15 @@ export const DEAD_LETTERS_PATH = '/internal/dead-letters';
 const config = { access: 'service' } as FastifyContextConfig;
 const tags = ['internal'];
 
-/** The dead letters of one service, for the other services of the house. Ids are those of `DeadLetters`. */
-export function installDeadLetterRoutes(http: FastifyInstance, deadLetters: DeadLetters): void {
+type Problems = (catalogue: ErrorCatalogue, ...codes: string[]) => object;
+
+/**
+ * The dead letters of one service, for the other services. Ids are those of `DeadLetters`.
+ * @param problems that of `@stoa/http`: describes the errors of a route.
+ */
+export function installDeadLetterRoutes(http: FastifyInstance, deadLetters: DeadLetters, problems: Problems): void {
+  const { catalogue } = deadLetterErrors;
+
   http.get<{ Querystring: Static<typeof ListQuery> }>(
     DEAD_LETTERS_PATH,
     {
@@ -127,7 +146,7 @@ export function installDeadLetterRoutes(http: FastifyInstance, deadLetters: Dead
         operationId: 'getOwnDeadLetter',
         summary: 'One dead letter with its payload',
         params: Params,
-        response: { 200: DeadLetterWithData },
+        response: { 200: DeadLetterWithData, ...problems(catalogue, 'dead_letter_not_found') },
       },
     },
     async ({ params: { id } }) => {
@@ -146,7 +165,7 @@ export function installDeadLetterRoutes(http: FastifyInstance, deadLetters: Dead
         summary: 'Have one dead letter tried again',
         params: Params,
         body: ReplayOne,
-        response: { 200: Replayed },
+        response: { 200: Replayed, ...problems(catalogue, 'dead_letter_not_found', 'dead_letter_too_old') },
       },
     },
     async ({ params: { id }, body: { by } }) => {
@@ -181,7 +200,7 @@ export function installDeadLetterRoutes(http: FastifyInstance, deadLetters: Dead
         operationId: 'continueOwnReplay',
         summary: 'The next batch of a replay',
         params: ReplayParams,
-        response: { 200: ReplayProgress },
+        response: { 200: ReplayProgress, ...problems(catalogue, 'dead_letter_not_found') },
       },
     },
     async ({ params: { replay } }) => {

@@ -14,6 +14,7 @@ export { randomHex, uuidv7 } from './ids.ts';
 export { createKeys, type DeriveKey } from './keys.ts';
 export { createLog, type Logger, type LogOptions } from './log.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
+export { type NamedSchema, named, nameOf } from './named.ts';
 export { createSealing, type Sealing } from './sealing.ts';
 export type { HealthPart, Seeding, Service, ServiceDefinition } from './service.ts';
 export { traceIdOf } from './traceparent.ts';

@@ -1,26 +1,40 @@
 import { STATUS_CODES } from 'node:http';
-import { EXAMPLE_ID, type Http, httpErrors, problems, statusOf, toProblem } from '@stoa/http';
+import { EXAMPLE_ID, type Http, httpErrors, problems, statusOf, toProblem, withPage } from '@stoa/http';
 import { escapeHtml, prose, sendPage, wantsHtml } from '@stoa/http/pages';
-import { AppError, type ErrorCatalogue, type ErrorDefinition } from '@stoa/service';
+import { AppError, type ErrorCatalogue, type ErrorDefinition, named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { Frame } from './pages/frame.ts';
 
-const Explanation = Type.Object({
-  code: Type.String(),
-  status: Type.Integer(),
-  title: Type.String(),
-  cause: Type.String(),
-  fix: Type.String(),
-  example: Type.Any({ description: 'An answer as a client gets it.' }),
-});
+const Explanation = named(
+  'ProblemExplanation',
+  Type.Object({
+    code: Type.String(),
+    status: Type.Integer(),
+    title: Type.String(),
+    cause: Type.String(),
+    fix: Type.String(),
+    example: Type.Any({ description: 'An answer as a client gets it.' }),
+  }),
+);
+const ExplanationList = named('ProblemExplanationList', Type.Object({ items: Type.Array(Explanation) }));
 
 /** The pages that the `type` of every problem leads to: for people as HTML, for programs as JSON. */
 export function serveProblems(http: Http, frame: Frame, catalogue: ErrorCatalogue): void {
   const codes = Object.keys(catalogue).sort();
-  http.get('/problems', { schema: { tags: ['operations'], summary: 'All errors', operationId: 'listProblems' } }, async (request, reply) =>
-    wantsHtml(request.headers.accept)
-      ? sendPage(reply, listPage(frame, codes, catalogue))
-      : { items: codes.map((code) => explain(code, catalogue[code] as ErrorDefinition)) },
+  http.get(
+    '/problems',
+    {
+      schema: {
+        tags: ['operations'],
+        summary: 'All errors',
+        operationId: 'listProblems',
+        response: { 200: withPage('What each error means.', ExplanationList) },
+      },
+    },
+    async (request, reply) =>
+      wantsHtml(request.headers.accept)
+        ? sendPage(reply, listPage(frame, codes, catalogue))
+        : { items: codes.map((code) => explain(code, catalogue[code] as ErrorDefinition)) },
   );
   http.get(
     '/problems/:code',
@@ -30,7 +44,7 @@ export function serveProblems(http: Http, frame: Frame, catalogue: ErrorCatalogu
         summary: 'What an error means, why it happens and how to mend it',
         operationId: 'explainProblem',
         params: Type.Object({ code: Type.String() }),
-        response: { 200: Explanation, ...problems(httpErrors.catalogue, 'not_found') },
+        response: { 200: withPage('What the error means.', Explanation), ...problems(httpErrors.catalogue, 'not_found') },
       },
     },
     async (request, reply) => {

@@ -1,5 +1,5 @@
 import { serviceCredential } from '@stoa/auth';
-import { createCaller, createCursors } from '@stoa/http';
+import { createCaller, createCursors, problems } from '@stoa/http';
 import { createServiceHttp, type ServiceDeps } from '@stoa/kit';
 import { createMessaging, installDeadLetterRoutes } from '@stoa/messaging';
 import type { Service } from '@stoa/service';
@@ -71,7 +71,7 @@ export async function createMailer(deps: MailerDeps): Promise<Service> {
     tags: { mails: 'Every mail, its state and its attempts.', mailbox: 'The mails that stayed on this machine (`MAIL_URL=mailbox:`).' },
   });
   mailsRoutes(http, { query: database.query, cursors: createCursors(derive), resendMail: createResendMail(database, domain, log) });
-  installDeadLetterRoutes(http, messaging.deadLetters);
+  installDeadLetterRoutes(http, messaging.deadLetters, problems);
   const mailbox = url === 'mailbox:' ? openMailbox({ http, database, log }) : undefined;
 
   async function send(): Promise<void> {

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { entityTag, Text } from '@stoa/http';
+import { named } from '@stoa/service';
 import { type Static, Type } from 'typebox';
 import type { FoundPost, Post } from './posts.view.ts';
 
@@ -8,7 +9,10 @@ const Id = Type.String({ format: 'uuid', examples: ['0199d3a0-0000-7000-8000-000
 const Time = (description?: string) => Type.Unsafe<Date>(Type.String({ format: 'date-time', ...(description && { description }) }));
 const UserId = Type.String({ format: 'uuid', examples: ['0199d3a0-0000-7000-8000-000000000002'] });
 const NAMES = { description: 'Full name, else login; null where there is neither.', examples: ['Ada Lovelace'] };
-const Author = Type.Object({ id: UserId, name: Type.Union([Type.String(), Type.Null()], NAMES) }, { additionalProperties: false });
+const Author = named(
+  'Author',
+  Type.Object({ id: UserId, name: Type.Union([Type.String(), Type.Null()], NAMES) }, { additionalProperties: false }),
+);
 const EXAMPLE = 'It can do whatever we know how to order it to perform.';
 
 export const PostId = Type.Object({ id: Id }, { additionalProperties: false });
@@ -19,16 +23,19 @@ export const PostText = Text({ minLength: 1, maxLength: 20_000, multiline: true,
 export const POST_BYTES = 262_144;
 
 /** A post as an answer shows it: a whitelist, so that a new column is not shown by itself. */
-export const PostAnswer = Type.Object(
-  {
-    id: Id,
-    title: Title,
-    text: Type.String({ description: 'As it was written: not HTML. Whoever shows it escapes it.', examples: [EXAMPLE] }),
-    author: Type.Union([Author, Type.Null()], { description: 'Null when the account is gone.' }),
-    createdAt: Time(),
-    updatedAt: Time('When its text was last changed.'),
-  },
-  { additionalProperties: false },
+export const PostAnswer = named(
+  'Post',
+  Type.Object(
+    {
+      id: Id,
+      title: Title,
+      text: Type.String({ description: 'As it was written: not HTML. Whoever shows it escapes it.', examples: [EXAMPLE] }),
+      author: Type.Union([Author, Type.Null()], { description: 'Null when the account is gone.' }),
+      createdAt: Time(),
+      updatedAt: Time('When its text was last changed.'),
+    },
+    { additionalProperties: false },
+  ),
 );
 
 export const toAnswer = ({ id, title, text, authorId, authorName, createdAt, updatedAt }: Post): Static<typeof PostAnswer> => ({

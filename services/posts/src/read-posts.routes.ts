@@ -1,5 +1,6 @@
-import { requirePermission } from '@stoa/auth';
-import { type Cursors, type Http, httpErrors, Page, PageQuery, pageOf, problems } from '@stoa/http';
+import { authErrors, requirePermission } from '@stoa/auth';
+import { Answer, type Cursors, type Http, httpErrors, Page, PageQuery, pageOf, problems } from '@stoa/http';
+import { named } from '@stoa/service';
 import type { Kysely } from 'kysely';
 import { Type } from 'typebox';
 import { postsErrors } from './errors.ts';
@@ -52,7 +53,12 @@ export function readPostsRoutes(http: Http, { query, cursors }: ReadPostsRoutes)
         operationId: 'listPosts',
         summary: 'List and search posts, newest first',
         querystring: ListQuery,
-        response: { 200: Page(PostAnswer), ...problems(httpErrors.catalogue, 'invalid_cursor') },
+        response: {
+          200: Answer('The posts of one page.', named('PostPage', Page(PostAnswer))),
+          ...problems(httpErrors.catalogue, 'invalid_cursor'),
+          // Who asks for hidden ones is refused as on a route that needs the permission.
+          ...problems(authErrors.catalogue, 'token_missing', 'permission_denied'),
+        },
       },
     },
     async (request) => {
@@ -77,7 +83,7 @@ export function readPostsRoutes(http: Http, { query, cursors }: ReadPostsRoutes)
         operationId: 'readPost',
         summary: 'Read a post',
         params: PostId,
-        response: { 200: PostAnswer, ...problems(postsErrors.catalogue, 'post_not_found') },
+        response: { 200: Answer('The post.', PostAnswer, 'ETag'), ...problems(postsErrors.catalogue, 'post_not_found') },
       },
     },
     async ({ params: { id } }, reply) => {

@@ -1,5 +1,6 @@
 import { actorOf, principalOf, userOf } from '@stoa/auth';
-import { type Http, IfMatch, problems, requireMatch } from '@stoa/http';
+import { Answer, type Http, IfMatch, NoBody, problems, requireMatch } from '@stoa/http';
+import { named } from '@stoa/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { postsErrors } from './errors.ts';
@@ -7,8 +8,9 @@ import { POST_BYTES, PostAnswer, PostId, PostText, Title, tagOf, toAnswer } from
 import type { FoundPost } from './posts.view.ts';
 import type { By, WritePosts } from './write-posts.ts';
 
-const NewPost = Type.Object({ title: Title, text: PostText }, { additionalProperties: false });
-const NewText = Type.Object({ text: PostText }, { additionalProperties: false });
+const NewPost = named('NewPost', Type.Object({ title: Title, text: PostText }, { additionalProperties: false }));
+const NewText = named('PostChange', Type.Object({ text: PostText }, { additionalProperties: false }));
+const Changed = Answer('The post as it is now.', PostAnswer, 'ETag');
 const { catalogue } = postsErrors;
 const tags = ['posts'];
 
@@ -24,7 +26,7 @@ export function writePostsRoutes(http: Http, posts: WritePosts): void {
         operationId: 'createPost',
         summary: 'Write a post',
         body: NewPost,
-        response: { 201: { description: 'The post; its path is in `Location`.', ...PostAnswer } },
+        response: { 201: Answer('The post.', PostAnswer, 'Location', 'ETag') },
       },
     },
     async (request, reply) => {
@@ -46,7 +48,7 @@ export function writePostsRoutes(http: Http, posts: WritePosts): void {
         params: PostId,
         headers: IfMatch,
         body: NewText,
-        response: { 200: PostAnswer, ...problems(catalogue, 'not_the_author', 'post_not_found') },
+        response: { 200: Changed, ...problems(catalogue, 'not_the_author', 'post_not_found') },
       },
     },
     async (request, reply) => answer(reply, await posts.changeText(request.params.id, request.body.text, byOf(request), stateOf(request))),
@@ -64,7 +66,7 @@ export function writePostsRoutes(http: Http, posts: WritePosts): void {
         params: PostId,
         headers: IfMatch,
         response: {
-          204: Type.Unsafe<undefined>({ type: 'null', description: 'Deleted. No body.' }),
+          204: NoBody('Deleted. No body.'),
           ...problems(catalogue, 'not_the_author', 'post_not_found'),
         },
       },
@@ -88,7 +90,7 @@ export function writePostsRoutes(http: Http, posts: WritePosts): void {
           operationId: `${action}Post`,
           summary,
           params: PostId,
-          response: { 200: PostAnswer, ...problems(catalogue, 'post_not_found') },
+          response: { 200: Changed, ...problems(catalogue, 'post_not_found') },
         },
       },
       async (request, reply) => answer(reply, await posts.setHidden(request.params.id, isHidden, byOf(request))),

@@ -1,3 +1,4 @@
+import { problems } from '@stoa/http';
 import { type Broker, createMessaging, installDeadLetterRoutes } from '@stoa/messaging';
 import type { Service, ServiceDefinition } from '@stoa/service';
 import type { Transaction } from 'kysely';
@@ -63,7 +64,7 @@ async function createUsers({ broker, instanceId, works, ...deps }: UsersDeps): P
   addAccountLinks(kit);
   addSetUp(kit);
   accountPagesRoutes(kit.http);
-  installDeadLetterRoutes(kit.http, messaging.deadLetters);
+  installDeadLetterRoutes(kit.http, messaging.deadLetters, problems);
 
   const start = async () => {
     await kit.signingKeys.ensure();

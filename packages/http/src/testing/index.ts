@@ -1,3 +1,4 @@
 export { type LimitersUnderTest, rateLimiterContract } from '../rate-limiter-contract.ts';
+export { createAnswerCheck, declaredCodes, type SeenAnswer } from './declared-answers.ts';
 export { type HostileRequest, hostileRequests, type Target } from './hostile-requests.ts';
 export { type RawAnswer, sendRaw } from './send-raw.ts';

@@ -1,7 +1,6 @@
-import type { DeclaredRoute, Http } from '@stoa/http';
+import { type DeclaredRoute, type Http, type OpenApiDocument, openApiOf } from '@stoa/http';
 import type { ErrorCatalogue, HealthPart, Service } from '@stoa/service';
 import type { onRequestHookHandler } from 'fastify';
-import type { OpenApiDocument } from './open-api-document.ts';
 
 /** A service as the gateway sees it, wherever it runs. */
 export interface Behind {
@@ -26,7 +25,7 @@ export function behindHere(service: Service): Behind {
     isElsewhere: false,
     routes: http.declaredRoutes,
     errors: http.errorCatalogue,
-    openApi: () => http.swagger() as OpenApiDocument,
+    openApi: () => openApiOf(http),
     handOver: () => (request, reply) => {
       reply.hijack();
       http.routing(request.raw, reply.raw);

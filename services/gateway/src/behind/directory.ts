@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { DeclaredRoute } from '@stoa/http';
+import type { DeclaredRoute, OpenApiDocument } from '@stoa/http';
 import type { ErrorCatalogue } from '@stoa/service';
-import type { OpenApiDocument } from './open-api-document.ts';
 
 /** What the gateway must know of a service that it does not have at hand. */
 export interface DirectoryEntry {

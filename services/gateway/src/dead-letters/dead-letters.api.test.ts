@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { installAccess } from '@stoa/auth';
 import { type TestIdentity, testIdentity } from '@stoa/auth/testing';
-import { createHttp, createMemoryRateLimiter, type Http } from '@stoa/http';
+import { createHttp, createMemoryRateLimiter, type Http, problems } from '@stoa/http';
 import { createDeadLetters, DEAD_LETTERS_PATH, installDeadLetterRoutes, messagingMigrations } from '@stoa/messaging';
 import { testDatabase } from '@stoa/postgres/testing';
 import { createKeys, createLog, createMetrics, loadConfig, type Service, systemClock } from '@stoa/service';
@@ -65,7 +65,7 @@ async function createService(name: string) {
   http.addHook('onRequest', async () => {
     if (isAway) throw new Error('the database is away');
   });
-  installDeadLetterRoutes(http, createDeadLetters({ database, log }));
+  installDeadLetterRoutes(http, createDeadLetters({ database, log }), problems);
   await http.ready();
   return {
     service: asService(name, http),

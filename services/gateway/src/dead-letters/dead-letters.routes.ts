@@ -1,6 +1,7 @@
 import { actorOf } from '@stoa/auth';
-import { type Cursors, type Http, httpErrors, PageQuery, problems } from '@stoa/http';
+import { Answer, type Cursors, type Http, httpErrors, NoBody, PageQuery, problems } from '@stoa/http';
 import { DeadLetterItem, DeadLetterWithData, deadLetterErrors, RatePerSecond } from '@stoa/messaging';
+import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { AllDeadLetters, Places } from './all-dead-letters.ts';
 
@@ -13,23 +14,29 @@ const Unavailable = Type.Array(Type.String(), {
   description: 'Services that could not be asked: what is theirs is missing here.',
   examples: [[]],
 });
-const List = Type.Object(
-  {
-    items: Type.Array(Type.Object(Item, { additionalProperties: false })),
-    nextCursor: Type.Union([Type.String(), Type.Null()], { description: 'For `cursor`; null on the last page.' }),
-    unavailable: Unavailable,
-  },
-  { additionalProperties: false },
+const List = named(
+  'DeadLetterPage',
+  Type.Object(
+    {
+      items: Type.Array(named('DeadLetter', Type.Object(Item, { additionalProperties: false }))),
+      nextCursor: Type.Union([Type.String(), Type.Null()], { description: 'For `cursor`; null on the last page.' }),
+      unavailable: Unavailable,
+    },
+    { additionalProperties: false },
+  ),
 );
-const WithData = Type.Object(
-  {
-    ...Item,
-    data: Type.Any({ description: 'The payload of the message; may hold personal data.' }),
-    lastReplay: DeadLetterWithData.properties.lastReplay,
-  },
-  { additionalProperties: false },
+const WithData = named(
+  'DeadLetterWithData',
+  Type.Object(
+    {
+      ...Item,
+      data: Type.Any({ description: 'The payload of the message; may hold personal data.' }),
+      lastReplay: DeadLetterWithData.properties.lastReplay,
+    },
+    { additionalProperties: false },
+  ),
 );
-const Replayed = Type.Object({ replayed: Type.Integer(), unavailable: Unavailable }, { additionalProperties: false });
+const Replayed = named('Replay', Type.Object({ replayed: Type.Integer(), unavailable: Unavailable }, { additionalProperties: false }));
 const Params = Type.Object({ id: Id }, { additionalProperties: false });
 
 export interface DeadLettersRoutes {
@@ -59,7 +66,7 @@ export function deadLettersRoutes(http: Http, { deadLetters, cursors, services }
         summary: 'List the dead letters of all services, newest first',
         description: 'Without their payloads.',
         querystring: Type.Object({ ...PageQuery, ...filter }, { additionalProperties: false }),
-        response: { 200: List, ...problems(httpErrors.catalogue, 'invalid_cursor') },
+        response: { 200: Answer('The dead letters of one page.', List), ...problems(httpErrors.catalogue, 'invalid_cursor') },
       },
     },
     async ({ query: { limit, cursor, ...chosen } }) => {
@@ -80,7 +87,7 @@ export function deadLettersRoutes(http: Http, { deadLetters, cursors, services }
         operationId: 'getDeadLetter',
         summary: 'One dead letter with its payload',
         params: Params,
-        response: { 200: WithData, ...problems(catalogue, 'dead_letter_not_found') },
+        response: { 200: Answer('The dead letter.', WithData), ...problems(catalogue, 'dead_letter_not_found') },
       },
     },
     async ({ params: { id } }) => await deadLetters.get(id),
@@ -96,7 +103,7 @@ export function deadLettersRoutes(http: Http, { deadLetters, cursors, services }
         summary: 'Have a dead letter tried again',
         params: Params,
         response: {
-          202: Type.Unsafe<undefined>({ type: 'null', description: 'It is tried again soon, as if it were new. No body.' }),
+          202: NoBody('It is tried again soon, as if it were new. No body.'),
           ...problems(catalogue, 'dead_letter_not_found', 'dead_letter_too_old'),
         },
       },
@@ -117,11 +124,14 @@ export function deadLettersRoutes(http: Http, { deadLetters, cursors, services }
         summary: 'Have all dead letters that match tried again',
         description:
           'Those that are dead now, oldest first, spread over time at `ratePerSecond` in each service. An empty filter is all of them. Each service keeps who asked for it.',
-        body: Type.Object(
-          { ...filter, ratePerSecond: Type.Optional({ ...RatePerSecond, default: 50 }) },
-          { additionalProperties: false, examples: [{ service: 'mailer', consumer: 'on-activation-requested' }] },
+        body: named(
+          'ReplayRequest',
+          Type.Object(
+            { ...filter, ratePerSecond: Type.Optional({ ...RatePerSecond, default: 50 }) },
+            { additionalProperties: false, examples: [{ service: 'mailer', consumer: 'on-activation-requested' }] },
+          ),
         ),
-        response: { 202: { description: 'How many are tried again soon.', ...Replayed } },
+        response: { 202: Answer('How many are tried again soon.', Replayed) },
       },
     },
     async (request, reply) => {

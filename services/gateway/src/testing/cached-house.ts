@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { installAccess } from '@stoa/auth';
 import { type TestIdentity, testIdentity } from '@stoa/auth/testing';
-import { type CacheRule, createHttp, createMemoryRateLimiter, createUpstream, type Http, installCallerLimits } from '@stoa/http';
+import { type CacheRule, createHttp, createMemoryRateLimiter, createUpstream, type Http, installCallerLimits, openApiOf } from '@stoa/http';
 import { createLocalBroker, type Message } from '@stoa/messaging';
 import type { RedisConnection } from '@stoa/redis';
 import {
@@ -16,7 +16,6 @@ import {
   uuidv7,
 } from '@stoa/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { OpenApiDocument } from '../behind/open-api-document.ts';
 import { gateway, gatewayConfig } from '../index.ts';
 
 const log = createLog({ level: 'silent' });
@@ -106,7 +105,7 @@ export async function startCachedHouse({ where = 'here', redis, settings = {} }:
     config: loadConfig(gatewayConfig, settings),
     services: upstream ? [] : [service],
     elsewhere: upstream ? [upstream] : [],
-    directory: { notes: { routes: notes.declaredRoutes, errors: {}, openApi: notes.swagger() as OpenApiDocument } },
+    directory: { notes: { routes: notes.declaredRoutes, errors: {}, openApi: openApiOf(notes) } },
     asyncApi: {},
   });
   const front = made.http as unknown as Http;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { installAccess } from '@stoa/auth';
 import { type TestIdentity, testIdentity } from '@stoa/auth/testing';
-import { createHttp, createMemoryRateLimiter, createUpstream, type Http } from '@stoa/http';
+import { createHttp, createMemoryRateLimiter, createUpstream, type Http, openApiOf } from '@stoa/http';
 import {
   type Broker,
   consumer,
@@ -17,7 +17,6 @@ import { createKeys, createLog, createMetrics, type DeriveKey, type Environment,
 import { sql } from 'kysely';
 import { Type } from 'typebox';
 import type { Directory } from '../behind/directory.ts';
-import type { OpenApiDocument } from '../behind/open-api-document.ts';
 import { gateway, gatewayConfig } from '../index.ts';
 
 const log = createLog({ level: 'silent' });
@@ -79,7 +78,7 @@ export async function startGatewayCopies({ redisUrls, rabbitUrls, settings = {} 
   const { notes, changeSilently } = await startNotes(connect(rabbitUrls?.[2], 'notes'), who, derive, stack);
   const notesUrl = await notes.listen({ port: 0, host: '127.0.0.1' });
   stack.defer(() => notes.close());
-  const directory: Directory = { notes: { routes: notes.declaredRoutes, errors: {}, openApi: notes.swagger() as OpenApiDocument } };
+  const directory: Directory = { notes: { routes: notes.declaredRoutes, errors: {}, openApi: openApiOf(notes) } };
 
   async function startCopy(redisUrl: string, rabbitUrl?: string): Promise<GatewayCopy> {
     const metrics = createMetrics();

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { installAccess } from '@stoa/auth';
 import type { TestIdentity } from '@stoa/auth/testing';
-import { createHttp, createUpstream, type Http } from '@stoa/http';
+import { createHttp, createUpstream, type Http, openApiOf } from '@stoa/http';
 import { createKeys, createLog, createMetrics, type HealthPart, type Service } from '@stoa/service';
 import type { Directory } from '../behind/directory.ts';
-import type { OpenApiDocument } from '../behind/open-api-document.ts';
 import { gateway } from '../index.ts';
 
 export interface HouseOptions {
@@ -39,7 +38,7 @@ export async function startHouseElsewhere(who: TestIdentity, { services = [], pl
   for (const [name, { routes }] of Object.entries(places)) directory[name] = { routes, errors: {}, openApi: {} };
   for (const http of services) {
     urls.set(http.serviceName, await http.listen({ port: 0, host: '127.0.0.1' }));
-    directory[http.serviceName] = { routes: http.declaredRoutes, errors: http.errorCatalogue, openApi: http.swagger() as OpenApiDocument };
+    directory[http.serviceName] = { routes: http.declaredRoutes, errors: http.errorCatalogue, openApi: openApiOf(http) };
   }
   const elsewhere = [...urls].map(([name, url]) => createUpstream({ name, urls: [url], log, metrics }));
   const made: Service = await gateway.create({

@@ -1,3 +1,4 @@
+import { named } from '@stoa/service';
 import { type Static, Type } from 'typebox';
 import { extractCode, extractLinks } from './extract.ts';
 import type { MailboxMessage } from './mailbox-store.ts';
@@ -5,23 +6,32 @@ import type { MailboxMessage } from './mailbox-store.ts';
 const Id = Type.String({ format: 'uuid' });
 const To = Type.Optional(Type.String({ minLength: 1, maxLength: 254, description: 'Only messages to this address, in any letter case.' }));
 
-export const Message = Type.Object({
-  id: Id,
-  from: Type.String(),
-  to: Type.String(),
-  subject: Type.String(),
-  text: Type.String(),
-  html: Type.Union([Type.String(), Type.Null()]),
-  receivedAt: Type.String({ format: 'date-time' }),
-});
+export const Message = named(
+  'MailboxMessage',
+  Type.Object({
+    id: Id,
+    from: Type.String(),
+    to: Type.String(),
+    subject: Type.String(),
+    text: Type.String(),
+    html: Type.Union([Type.String(), Type.Null()]),
+    receivedAt: Type.String({ format: 'date-time' }),
+  }),
+);
 
-export const MessageWithExtracts = Type.Object({
-  ...Message.properties,
-  code: Type.Union([Type.String(), Type.Null()], { description: 'The digits that stand alone on a line of the text.' }),
-  links: Type.Array(Type.String(), { description: 'The links of the text and the HTML part, each once.' }),
-});
+export const MessageWithExtracts = named(
+  'MailboxMessageWithExtracts',
+  Type.Object({
+    ...Message.properties,
+    code: Type.Union([Type.String(), Type.Null()], { description: 'The digits that stand alone on a line of the text.' }),
+    links: Type.Array(Type.String(), { description: 'The links of the text and the HTML part, each once.' }),
+  }),
+);
 
-export const MessageList = Type.Object({ items: Type.Array(Message), nextCursor: Type.Union([Id, Type.Null()]) });
+export const MessageList = named(
+  'MailboxMessagePage',
+  Type.Object({ items: Type.Array(Message), nextCursor: Type.Union([Id, Type.Null()]) }),
+);
 
 export const ListQuery = Type.Object(
   { to: To, limit: Type.Integer({ minimum: 1, maximum: 100, default: 20 }), cursor: Type.Optional(Id) },

@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
-import { edgeOf, type Http } from '@stoa/http';
+import { Answer, edgeOf, type Http, Media, NoBody, problems } from '@stoa/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Type } from 'typebox';
 import { mailerErrors } from '../errors.ts';
 import type { Arrivals } from './arrivals.ts';
 import {
@@ -38,7 +37,7 @@ export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRou
         summary: 'The messages of the local mailbox, newest first',
         operationId: 'listMailboxMessages',
         querystring: ListQuery,
-        response: { 200: MessageList },
+        response: { 200: Answer('The messages of one page.', MessageList) },
       },
     },
     async ({ query: { to, limit, cursor } }) => {
@@ -57,7 +56,7 @@ export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRou
         summary: 'The newest message, with its code and links; waits for it if need be',
         operationId: 'latestMailboxMessage',
         querystring: LatestQuery,
-        response: { 200: MessageWithExtracts },
+        response: { 200: Answer('The message.', MessageWithExtracts), ...problems(mailerErrors.catalogue, 'no_message_yet') },
       },
     },
     async (request, reply) => {
@@ -81,7 +80,14 @@ export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRou
 
   http.get(
     '/mailbox/events',
-    { schema: { tags, summary: 'Tells of each message that arrives (server-sent events)', operationId: 'mailboxEvents' } },
+    {
+      schema: {
+        tags,
+        summary: 'Tells of each message that arrives (server-sent events)',
+        operationId: 'mailboxEvents',
+        response: { 200: Media('An event `arrival` for each message.', 'text/event-stream') },
+      },
+    },
     async (request, reply) => {
       const stream = new Readable({ read() {} });
       const signal = over(request, reply);
@@ -106,7 +112,10 @@ export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRou
         summary: 'One message, with its code and links',
         operationId: 'getMailboxMessage',
         params: MessageParams,
-        response: { 200: MessageWithExtracts },
+        response: {
+          200: Answer('The message.', MessageWithExtracts),
+          ...problems(mailerErrors.catalogue, 'mailbox_message_not_found'),
+        },
       },
     },
     async ({ params: { id } }) => presentWithExtracts(await find(id)),
@@ -114,7 +123,15 @@ export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRou
 
   http.get(
     '/mailbox/messages/:id/raw',
-    { schema: { tags, summary: 'One message as it came over SMTP', operationId: 'getRawMailboxMessage', params: MessageParams } },
+    {
+      schema: {
+        tags,
+        summary: 'One message as it came over SMTP',
+        operationId: 'getRawMailboxMessage',
+        params: MessageParams,
+        response: { 200: Media('The message.', 'text/plain'), ...problems(mailerErrors.catalogue, 'mailbox_message_not_found') },
+      },
+    },
     async ({ params: { id } }, reply) => {
       const raw = await store.raw(id);
       if (raw === undefined) throw mailerErrors.mailbox_message_not_found();
@@ -130,6 +147,7 @@ export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRou
         summary: 'The HTML part alone, made harmless, for a frame',
         operationId: 'previewMailboxMessage',
         params: MessageParams,
+        response: { 200: Media('A page.', 'text/html'), ...problems(mailerErrors.catalogue, 'mailbox_message_not_found') },
       },
     },
     async ({ params: { id } }, reply) => {
@@ -141,10 +159,10 @@ export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRou
 
   http.delete(
     '/mailbox/messages',
-    { schema: { tags, summary: 'Empties the mailbox', operationId: 'emptyMailbox', response: { 204: Type.Null() } } },
+    { schema: { tags, summary: 'Empties the mailbox', operationId: 'emptyMailbox', response: { 204: NoBody('Empty. No body.') } } },
     async (_request, reply) => {
       await store.clear();
-      return reply.code(204).send(null);
+      return reply.code(204).send(undefined);
     },
   );
 

@@ -1,5 +1,6 @@
 import { actorOf } from '@stoa/auth';
-import { type Cursors, type Http, httpErrors, Page, PageQuery, pageOf, problems } from '@stoa/http';
+import { Answer, type Cursors, type Http, httpErrors, Page, PageQuery, pageOf, problems } from '@stoa/http';
+import { named } from '@stoa/service';
 import type { Kysely } from 'kysely';
 import { type Static, Type } from 'typebox';
 import { mailerErrors } from '../errors.ts';
@@ -18,43 +19,52 @@ const Id = Type.String({ format: 'uuid', examples: ['0199d3a0-0000-7000-8000-000
 const Time = Type.String({ format: 'date-time' });
 const orNull = <T extends Type.TSchema>(schema: T, description: string) => Type.Union([schema, Type.Null()], { description });
 
-const MailAnswer = Type.Object(
-  {
-    id: Id,
-    to: Type.String({ examples: ['ada@example.com'] }),
-    template: Type.String({ examples: ['reset-password'] }),
-    subject: Type.String({ examples: ['Reset your Stoa password'] }),
-    status: Type.Enum(MAIL_STATUSES),
-    reason: orNull(Type.String(), 'Why it is not, or not yet, sent.'),
-    createdAt: Time,
-    finishedAt: orNull(Time, 'When it reached its end.'),
-    resendOf: orNull(Id, 'The mail that this one is a copy of.'),
-  },
-  { additionalProperties: false },
+const MailAnswer = named(
+  'Mail',
+  Type.Object(
+    {
+      id: Id,
+      to: Type.String({ examples: ['ada@example.com'] }),
+      template: Type.String({ examples: ['reset-password'] }),
+      subject: Type.String({ examples: ['Reset your Stoa password'] }),
+      status: Type.Enum(MAIL_STATUSES),
+      reason: orNull(Type.String(), 'Why it is not, or not yet, sent.'),
+      createdAt: Time,
+      finishedAt: orNull(Time, 'When it reached its end.'),
+      resendOf: orNull(Id, 'The mail that this one is a copy of.'),
+    },
+    { additionalProperties: false },
+  ),
 );
 
-const Attempt = Type.Object(
-  {
-    number: Type.Integer({ minimum: 1 }),
-    status: Type.Enum(ATTEMPT_STATUSES),
-    transport: Type.String({ examples: ['smtp'] }),
-    startedAt: Time,
-    endedAt: orNull(Time, 'Null while it lasts.'),
-    response: orNull(Type.String(), "The mail server's answer, or what went wrong; codes and tokens masked."),
-  },
-  { additionalProperties: false },
+const Attempt = named(
+  'MailAttempt',
+  Type.Object(
+    {
+      number: Type.Integer({ minimum: 1 }),
+      status: Type.Enum(ATTEMPT_STATUSES),
+      transport: Type.String({ examples: ['smtp'] }),
+      startedAt: Time,
+      endedAt: orNull(Time, 'Null while it lasts.'),
+      response: orNull(Type.String(), "The mail server's answer, or what went wrong; codes and tokens masked."),
+    },
+    { additionalProperties: false },
+  ),
 );
 
-const MailWithAttempts = Type.Object(
-  {
-    ...MailAnswer.properties,
-    text: Type.String({ description: 'The text part, with `••••` where a code or token stands when it leaves.' }),
-    userId: orNull(Type.String({ format: 'uuid' }), 'Whose mail it is.'),
-    messageId: Type.String({ description: 'The same in every attempt.' }),
-    correlationId: Type.String({ description: 'Of the request that it goes back to.' }),
-    attempts: Type.Array(Attempt),
-  },
-  { additionalProperties: false },
+const MailWithAttempts = named(
+  'MailWithAttempts',
+  Type.Object(
+    {
+      ...MailAnswer.properties,
+      text: Type.String({ description: 'The text part, with `••••` where a code or token stands when it leaves.' }),
+      userId: orNull(Type.String({ format: 'uuid' }), 'Whose mail it is.'),
+      messageId: Type.String({ description: 'The same in every attempt.' }),
+      correlationId: Type.String({ description: 'Of the request that it goes back to.' }),
+      attempts: Type.Array(Attempt),
+    },
+    { additionalProperties: false },
+  ),
 );
 
 const ListQuery = Type.Object(
@@ -81,7 +91,10 @@ export function mailsRoutes(http: Http, { query, cursors, resendMail }: MailsRou
         operationId: 'listMails',
         summary: 'List mails, newest first',
         querystring: ListQuery,
-        response: { 200: Page(MailAnswer), ...problems(httpErrors.catalogue, 'invalid_cursor') },
+        response: {
+          200: Answer('The mails of one page.', named('MailPage', Page(MailAnswer))),
+          ...problems(httpErrors.catalogue, 'invalid_cursor'),
+        },
       },
     },
     async (request) => {
@@ -102,7 +115,7 @@ export function mailsRoutes(http: Http, { query, cursors, resendMail }: MailsRou
         operationId: 'getMail',
         summary: 'One mail with every attempt to send it',
         params: Params,
-        response: { 200: MailWithAttempts, ...problems(catalogue, 'mail_not_found') },
+        response: { 200: Answer('The mail.', MailWithAttempts), ...problems(catalogue, 'mail_not_found') },
       },
     },
     async ({ params: { id } }) => {
@@ -124,7 +137,7 @@ export function mailsRoutes(http: Http, { query, cursors, resendMail }: MailsRou
           'Queues a copy. A code or link is made anew when it leaves; where that is not wanted any more, the copy ends as `superseded`.',
         params: Params,
         response: {
-          202: { description: 'The copy, queued.', ...MailAnswer },
+          202: Answer('The copy, queued.', MailAnswer, 'Location'),
           ...problems(catalogue, 'mail_not_found', 'mail_on_its_way'),
         },
       },

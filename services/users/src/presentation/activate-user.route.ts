@@ -1,4 +1,5 @@
-import { entityTag, type Http, problems } from '@stoa/http';
+import { Answer, entityTag, type Http, problems } from '@stoa/http';
+import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { ActivateUser } from '../application/activate-user.ts';
 import { catalogue } from '../errors.ts';
@@ -14,9 +15,12 @@ export interface ActivateUserRoute {
 }
 
 export function activateUserRoute(http: Http, { activateUser, guard, limits, codeLength }: ActivateUserRoute): void {
-  const Body = Type.Object(
-    { code: Type.String({ pattern: `^[0-9]{${codeLength}}$`, description: `The ${codeLength} digits of the newest mail.` }) },
-    { additionalProperties: false, examples: [{ code: '1234567890'.slice(0, codeLength) }] },
+  const Body = named(
+    'Activation',
+    Type.Object(
+      { code: Type.String({ pattern: `^[0-9]{${codeLength}}$`, description: `The ${codeLength} digits of the newest mail.` }) },
+      { additionalProperties: false, examples: [{ code: '1234567890'.slice(0, codeLength) }] },
+    ),
   );
   http.post(
     '/v1/users/activation',
@@ -32,7 +36,7 @@ export function activateUserRoute(http: Http, { activateUser, guard, limits, cod
         security: [{ basic: [] }],
         body: Body,
         response: {
-          200: { description: 'The account, active.', ...UserAnswer },
+          200: Answer('The account, active.', UserAnswer, 'ETag'),
           ...problems(
             catalogue,
             'credentials_required',
@@ -41,6 +45,7 @@ export function activateUserRoute(http: Http, { activateUser, guard, limits, cod
             'already_active',
             'code_attempts_exhausted',
             'rate_limited',
+            'too_many_attempts',
             'code_expired',
             'code_invalid',
             'validation_failed',

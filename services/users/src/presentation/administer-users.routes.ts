@@ -1,4 +1,5 @@
-import { entityTag, type Http, IfMatch, problems, requireMatch } from '@stoa/http';
+import { Answer, entityTag, type Http, IfMatch, NoBody, problems, requireMatch } from '@stoa/http';
+import { named } from '@stoa/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { RequireState } from '../application/administer.ts';
@@ -20,12 +21,15 @@ export interface AdministerUsersRoutes {
   readonly setRoles: SetRoles;
 }
 
-const RolesBody = Type.Object(
-  { roles: Type.Array(Type.String({ minLength: 1, maxLength: 32 }), { maxItems: 32, uniqueItems: true }) },
-  { additionalProperties: false, examples: [{ roles: ['user', 'admin'] }] },
+const RolesBody = named(
+  'RolesOfUser',
+  Type.Object(
+    { roles: Type.Array(Type.String({ minLength: 1, maxLength: 32 }), { maxItems: 32, uniqueItems: true }) },
+    { additionalProperties: false, examples: [{ roles: ['user', 'admin'] }] },
+  ),
 );
-const Gone = Type.Unsafe<undefined>({ type: 'null', description: 'Deleted, with its sessions and tokens. No body.' });
-const Changed = { description: 'The account as it is now.', ...UserAnswer };
+const Gone = NoBody('Deleted, with its sessions and tokens. No body.');
+const Changed = Answer('The account as it is now.', UserAnswer, 'ETag');
 const tags = ['users'];
 
 /** What administrators, and back ends that may, do to accounts; and what a person does to his own, once and for all. */

@@ -1,4 +1,5 @@
-import { type Cursors, type Http, httpErrors, Page, PageQuery, pageOf, problems, Text } from '@stoa/http';
+import { Answer, type Cursors, type Http, httpErrors, Page, PageQuery, pageOf, problems, Text } from '@stoa/http';
+import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { AuditLog, LoggedEntry } from '../application/audit-log.ts';
 import { timeFrom } from '../domain/client-time.ts';
@@ -7,25 +8,28 @@ import { catalogue } from '../errors.ts';
 const Instant = Type.String({ format: 'date-time' });
 const Nullable = (description: string, examples: string[]) => Type.Union([Type.String(), Type.Null()], { description, examples });
 
-const EntryAnswer = Type.Object({
-  id: Type.String({ format: 'uuid' }),
-  at: Instant,
-  action: Type.String({ examples: ['user-registered'] }),
-  actor: Type.String({
-    description: 'Who did it: `user:<id>`, `service-account:<id>`, `service:<name>`, `command-line`, `system` or `anonymous`.',
-    examples: ['user:0199d3a0-0000-7000-8000-000000000002'],
+const EntryAnswer = named(
+  'AuditEntry',
+  Type.Object({
+    id: Type.String({ format: 'uuid' }),
+    at: Instant,
+    action: Type.String({ examples: ['user-registered'] }),
+    actor: Type.String({
+      description: 'Who did it: `user:<id>`, `service-account:<id>`, `service:<name>`, `command-line`, `system` or `anonymous`.',
+      examples: ['user:0199d3a0-0000-7000-8000-000000000002'],
+    }),
+    subject: Nullable('What it was done to: the id of an account, a service account, a key or a post, the name of a role.', [
+      '0199d3a0-0000-7000-8000-000000000002',
+    ]),
+    address: Nullable('Where from; an IPv6 address by its /64. Null for work in the background and on the command line.', ['192.0.2.1']),
+    correlationId: Type.String({ description: 'Of the request that it was part of.' }),
+    details: Type.Unsafe<Record<string, unknown> | null>({
+      type: ['object', 'null'],
+      additionalProperties: true,
+      description: 'What else there is to know; never personal data or secrets.',
+    }),
   }),
-  subject: Nullable('What it was done to: the id of an account, a service account, a key or a post, the name of a role.', [
-    '0199d3a0-0000-7000-8000-000000000002',
-  ]),
-  address: Nullable('Where from; an IPv6 address by its /64. Null for work in the background and on the command line.', ['192.0.2.1']),
-  correlationId: Type.String({ description: 'Of the request that it was part of.' }),
-  details: Type.Unsafe<Record<string, unknown> | null>({
-    type: ['object', 'null'],
-    additionalProperties: true,
-    description: 'What else there is to know; never personal data or secrets.',
-  }),
-});
+);
 const Query = Type.Object(
   {
     ...PageQuery,
@@ -50,7 +54,10 @@ export function auditRoutes(http: Http, { auditLog, cursors }: { readonly auditL
         summary: 'Read the audit log, newest first',
         description: 'Every entry was written together with what it tells of, and is never changed or removed.',
         querystring: Query,
-        response: { 200: Page(EntryAnswer), ...problems(catalogue, 'validation_failed', 'invalid_cursor') },
+        response: {
+          200: Answer('The entries of one page.', named('AuditPage', Page(EntryAnswer))),
+          ...problems(catalogue, 'validation_failed', 'invalid_cursor'),
+        },
       },
     },
     async (request) => {

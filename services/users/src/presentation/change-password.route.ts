@@ -1,16 +1,20 @@
 import { userOf } from '@stoa/auth';
-import { type Http, problems } from '@stoa/http';
+import { type Http, NoBody, problems } from '@stoa/http';
+import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { ChangePassword } from '../application/change-password.ts';
 import { catalogue } from '../errors.ts';
 import type { AddressLimits } from './address-limits.ts';
 
-const Body = Type.Object(
-  {
-    currentPassword: Type.String({ maxLength: 1_000 }),
-    newPassword: Type.String({ maxLength: 1_000, description: 'By the rules of registration.' }),
-  },
-  { additionalProperties: false, examples: [{ currentPassword: 'analytical engine 1843', newPassword: 'difference engine 1822' }] },
+const Body = named(
+  'PasswordChange',
+  Type.Object(
+    {
+      currentPassword: Type.String({ maxLength: 1_000 }),
+      newPassword: Type.String({ maxLength: 1_000, description: 'By the rules of registration.' }),
+    },
+    { additionalProperties: false, examples: [{ currentPassword: 'analytical engine 1843', newPassword: 'difference engine 1822' }] },
+  ),
 );
 
 export function changePasswordRoute(
@@ -29,7 +33,7 @@ export function changePasswordRoute(
           'Ends your other sessions, and makes the links that were mailed to you void. A wrong current password counts as a failed log-in.',
         body: Body,
         response: {
-          204: Type.Unsafe<undefined>({ type: 'null', description: 'Changed. No body.' }),
+          204: NoBody('Changed. No body.'),
           ...problems(catalogue, 'invalid_credentials', 'validation_failed', 'too_many_attempts', 'rate_limited', 'hashing_busy'),
         },
       },

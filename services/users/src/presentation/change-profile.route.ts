@@ -1,5 +1,6 @@
 import { userOf } from '@stoa/auth';
-import { entityTag, type Http, IfMatch, problems, requireMatch } from '@stoa/http';
+import { Answer, entityTag, type Http, IfMatch, problems, requireMatch } from '@stoa/http';
+import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { ChangeProfile } from '../application/change-profile.ts';
 import { catalogue } from '../errors.ts';
@@ -8,14 +9,17 @@ import { toAnswer, UserAnswer } from './user-answer.ts';
 const Clearable = (options: object) => Type.Optional(Type.Unsafe<string | null>({ type: ['string', 'null'], ...options }));
 
 /** All by the rules of registration. */
-export const ProfileBody = Type.Object(
-  {
-    email: Type.Optional(Type.String({ maxLength: 320, description: 'Counts as soon as the link that is mailed to it is used.' })),
-    login: Clearable({ maxLength: 100, description: 'Null takes it away.' }),
-    phone: Clearable({ maxLength: 100, description: 'Null takes it away.' }),
-    fullName: Clearable({ maxLength: 200, singleLine: true, description: 'Null takes it away.' }),
-  },
-  { additionalProperties: false, examples: [{ fullName: 'Ada King', phone: null }] },
+export const ProfileBody = named(
+  'UserChange',
+  Type.Object(
+    {
+      email: Type.Optional(Type.String({ maxLength: 320, description: 'Counts as soon as the link that is mailed to it is used.' })),
+      login: Clearable({ maxLength: 100, description: 'Null takes it away.' }),
+      phone: Clearable({ maxLength: 100, description: 'Null takes it away.' }),
+      fullName: Clearable({ maxLength: 200, singleLine: true, description: 'Null takes it away.' }),
+    },
+    { additionalProperties: false, examples: [{ fullName: 'Ada King', phone: null }] },
+  ),
 );
 
 export function changeProfileRoute(http: Http, changeProfile: ChangeProfile): void {
@@ -32,7 +36,7 @@ export function changeProfileRoute(http: Http, changeProfile: ChangeProfile): vo
         headers: IfMatch,
         body: ProfileBody,
         response: {
-          200: { description: 'The account as it is now.', ...UserAnswer },
+          200: Answer('The account as it is now.', UserAnswer, 'ETag'),
           ...problems(
             catalogue,
             'validation_failed',

@@ -1,12 +1,16 @@
-import { type Http, problems } from '@stoa/http';
+import { type Http, NoBody, problems } from '@stoa/http';
+import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { ConfirmEmail } from '../application/confirm-email.ts';
 import { catalogue } from '../errors.ts';
 import type { AddressLimits } from './address-limits.ts';
 
-const Body = Type.Object(
-  { token: Type.String({ maxLength: 200, description: 'What the mailed link has behind `#token=`.' }) },
-  { additionalProperties: false, examples: [{ token: 'i6Q2vhVXG0bUqqkF1O9UB8y4kYHc3Eo0sYV7qg1bHkI' }] },
+const Body = named(
+  'EmailConfirmation',
+  Type.Object(
+    { token: Type.String({ maxLength: 200, description: 'What the mailed link has behind `#token=`.' }) },
+    { additionalProperties: false, examples: [{ token: 'i6Q2vhVXG0bUqqkF1O9UB8y4kYHc3Eo0sYV7qg1bHkI' }] },
+  ),
 );
 
 export function confirmEmailRoute(http: Http, { confirmEmail, limits }: { confirmEmail: ConfirmEmail; limits: AddressLimits }): void {
@@ -21,7 +25,7 @@ export function confirmEmailRoute(http: Http, { confirmEmail, limits }: { confir
         description: 'From then on it is the address of the account; the old one is told, and all links of the account are void.',
         body: Body,
         response: {
-          204: Type.Unsafe<undefined>({ type: 'null', description: 'Confirmed. No body.' }),
+          204: NoBody('Confirmed. No body.'),
           ...problems(catalogue, 'link_invalid', 'link_expired', 'email_taken', 'validation_failed', 'rate_limited'),
         },
       },

@@ -1,23 +1,27 @@
 import { IdentityAnswer, IdentityQuestion } from '@stoa/auth';
-import type { Http } from '@stoa/http';
+import { Answer, type Http } from '@stoa/http';
+import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { IdentityFeed } from '../application/identity-feed.ts';
 import { clientSignal } from './client-signal.ts';
 
-const KeySet = Type.Object(
-  {
-    keys: Type.Array(
-      Type.Object({
-        kty: Type.Literal('OKP'),
-        crv: Type.Literal('Ed25519'),
-        x: Type.String(),
-        kid: Type.String(),
-        use: Type.Literal('sig'),
-        alg: Type.Literal('EdDSA'),
-      }),
-    ),
-  },
-  { description: 'A JWK Set by RFC 7517; keys by RFC 8037.' },
+const KeySet = named(
+  'KeySet',
+  Type.Object(
+    {
+      keys: Type.Array(
+        Type.Object({
+          kty: Type.Literal('OKP'),
+          crv: Type.Literal('Ed25519'),
+          x: Type.String(),
+          kid: Type.String(),
+          use: Type.Literal('sig'),
+          alg: Type.Literal('EdDSA'),
+        }),
+      ),
+    },
+    { description: 'A JWK Set by RFC 7517; keys by RFC 8037.' },
+  ),
 );
 /** Less than the time after which a new key begins to sign. */
 const KEY_SET_SECONDS = 15;
@@ -38,7 +42,7 @@ export function identityRoutes(http: Http, feed: IdentityFeed): void {
         summary: 'Wait for news of keys, roles, service accounts and revocations',
         description: 'Answered as soon as there is news, else after ten seconds. What was in an answer before may be in the next one too.',
         body: IdentityQuestion,
-        response: { 200: { description: 'The news, if any.', ...IdentityAnswer } },
+        response: { 200: Answer('The news, if any.', IdentityAnswer) },
       },
     },
     async (request, reply) => await feed.answer(request.body, AbortSignal.any([clientSignal(reply), http.ending])),
@@ -52,7 +56,7 @@ export function identityRoutes(http: Http, feed: IdentityFeed): void {
         operationId: 'readKeySet',
         summary: 'The public keys that access tokens are signed with',
         description: 'For programs that check tokens themselves. They do not learn of log-outs: for that ask an API of this house.',
-        response: { 200: KeySet },
+        response: { 200: Answer('The keys.', KeySet, 'Cache-Control') },
       },
     },
     async (_request, reply) => {

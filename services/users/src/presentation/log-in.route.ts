@@ -1,4 +1,5 @@
-import { addressKey, type Http, problems } from '@stoa/http';
+import { Answer, addressKey, type Http, problems } from '@stoa/http';
+import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { Authenticator } from '../application/authenticate.ts';
 import type { LogIn } from '../application/log-in.ts';
@@ -12,12 +13,15 @@ export interface LogInRoute {
   readonly limits: AddressLimits;
 }
 
-const Body = Type.Object(
-  {
-    identifier: Type.String({ minLength: 1, maxLength: 320, description: 'E-mail address, login or phone number, in any notation.' }),
-    password: Type.String({ maxLength: 1_000 }),
-  },
-  { additionalProperties: false, examples: [{ identifier: 'ada@example.com', password: 'analytical engine 1843' }] },
+const Body = named(
+  'LogIn',
+  Type.Object(
+    {
+      identifier: Type.String({ minLength: 1, maxLength: 320, description: 'E-mail address, login or phone number, in any notation.' }),
+      password: Type.String({ maxLength: 1_000 }),
+    },
+    { additionalProperties: false, examples: [{ identifier: 'ada@example.com', password: 'analytical engine 1843' }] },
+  ),
 );
 
 export function logInRoute(http: Http, { authenticator, logIn, limits }: LogInRoute): void {
@@ -33,7 +37,7 @@ export function logInRoute(http: Http, { authenticator, logIn, limits }: LogInRo
           'Begins a session. Ten wrong passwords within fifteen minutes for one account from one address are enough; many for one account from everywhere make each answer slower, and never lock it.',
         body: Body,
         response: {
-          201: { description: 'The tokens of the session.', ...TokensAnswer },
+          201: Answer('The tokens of the session.', TokensAnswer),
           ...problems(
             catalogue,
             'invalid_credentials',

@@ -1,17 +1,24 @@
-import { type Http, problems } from '@stoa/http';
+import { Answer, type Http, problems } from '@stoa/http';
+import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { MintAccountLink } from '../application/mint-account-link.ts';
 import { catalogue } from '../errors.ts';
 
-const Body = Type.Object(
-  { requestId: Type.String({ format: 'uuid', description: 'From `account-link-requested`.' }) },
-  { additionalProperties: false, examples: [{ requestId: '0199d3a0-0000-7000-8000-000000000003' }] },
+const Body = named(
+  'AccountLinkRequest',
+  Type.Object(
+    { requestId: Type.String({ format: 'uuid', description: 'From `account-link-requested`.' }) },
+    { additionalProperties: false, examples: [{ requestId: '0199d3a0-0000-7000-8000-000000000003' }] },
+  ),
 );
 
-const Answer = Type.Object({
-  token: Type.String({ description: '43 characters of base64url.' }),
-  expiresInSeconds: Type.Integer({ examples: [1_800] }),
-});
+const Token = named(
+  'AccountLinkToken',
+  Type.Object({
+    token: Type.String({ description: '43 characters of base64url.' }),
+    expiresInSeconds: Type.Integer({ examples: [1_800] }),
+  }),
+);
 
 /** For the sender of the mail, at the moment it leaves. The gateway routes nothing below /internal/. */
 export function mintAccountLinkRoute(http: Http, mintAccountLink: MintAccountLink): void {
@@ -26,7 +33,7 @@ export function mintAccountLinkRoute(http: Http, mintAccountLink: MintAccountLin
         description: 'A repeat gives the same token with a new life. Needs the credential of a service of the house.',
         body: Body,
         response: {
-          200: { description: 'The token to mail.', ...Answer },
+          200: Answer('The token to mail.', Token),
           ...problems(catalogue, 'account_link_gone', 'validation_failed'),
         },
       },

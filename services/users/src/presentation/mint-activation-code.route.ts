@@ -1,14 +1,21 @@
-import { type Http, problems } from '@stoa/http';
+import { Answer, type Http, problems } from '@stoa/http';
+import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { MintActivationCode } from '../application/mint-activation-code.ts';
 import { catalogue } from '../errors.ts';
 
-const Body = Type.Object(
-  { requestId: Type.String({ format: 'uuid', description: 'From `activation-requested`.' }) },
-  { additionalProperties: false, examples: [{ requestId: '0199d3a0-0000-7000-8000-000000000001' }] },
+const Body = named(
+  'ActivationCodeRequest',
+  Type.Object(
+    { requestId: Type.String({ format: 'uuid', description: 'From `activation-requested`.' }) },
+    { additionalProperties: false, examples: [{ requestId: '0199d3a0-0000-7000-8000-000000000001' }] },
+  ),
 );
 
-const Answer = Type.Object({ code: Type.String({ examples: ['1234'] }), expiresInSeconds: Type.Integer({ examples: [60] }) });
+const Code = named(
+  'ActivationCode',
+  Type.Object({ code: Type.String({ examples: ['1234'] }), expiresInSeconds: Type.Integer({ examples: [60] }) }),
+);
 
 /** For the sender of the mail, at the moment it leaves. The gateway routes nothing below /internal/. */
 export function mintActivationCodeRoute(http: Http, mintActivationCode: MintActivationCode): void {
@@ -23,7 +30,7 @@ export function mintActivationCodeRoute(http: Http, mintActivationCode: MintActi
         description: 'A repeat gives the same code. Needs the credential of a service of the house.',
         body: Body,
         response: {
-          200: { description: 'The code to mail.', ...Answer },
+          200: Answer('The code to mail.', Code),
           ...problems(catalogue, 'activation_request_gone', 'validation_failed', 'codes_unavailable'),
         },
       },

@@ -1,4 +1,5 @@
-import { type Http, problems } from '@stoa/http';
+import { type Http, NoBody, problems } from '@stoa/http';
+import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { ConfirmPasswordReset } from '../application/confirm-password-reset.ts';
 import type { RequestPasswordReset } from '../application/request-password-reset.ts';
@@ -11,16 +12,25 @@ export interface PasswordResetsRoutes {
   readonly limits: AddressLimits;
 }
 
-const Body = Type.Object(
-  { email: Type.String({ maxLength: 320, description: 'Of the account, in any letter case.' }) },
-  { additionalProperties: false, examples: [{ email: 'ada@example.com' }] },
+const Body = named(
+  'PasswordReset',
+  Type.Object(
+    { email: Type.String({ maxLength: 320, description: 'Of the account, in any letter case.' }) },
+    { additionalProperties: false, examples: [{ email: 'ada@example.com' }] },
+  ),
 );
-const ConfirmBody = Type.Object(
-  {
-    token: Type.String({ maxLength: 200, description: 'What the mailed link has behind `#token=`.' }),
-    password: Type.String({ maxLength: 1_000, description: 'The new one, by the rules of registration.' }),
-  },
-  { additionalProperties: false, examples: [{ token: 'i6Q2vhVXG0bUqqkF1O9UB8y4kYHc3Eo0sYV7qg1bHkI', password: 'analytical engine 1843' }] },
+const ConfirmBody = named(
+  'PasswordResetConfirmation',
+  Type.Object(
+    {
+      token: Type.String({ maxLength: 200, description: 'What the mailed link has behind `#token=`.' }),
+      password: Type.String({ maxLength: 1_000, description: 'The new one, by the rules of registration.' }),
+    },
+    {
+      additionalProperties: false,
+      examples: [{ token: 'i6Q2vhVXG0bUqqkF1O9UB8y4kYHc3Eo0sYV7qg1bHkI', password: 'analytical engine 1843' }],
+    },
+  ),
 );
 
 /** A new password by a link in a mail; the first one of an account that others have registered too. */
@@ -38,7 +48,7 @@ export function passwordResetsRoutes(http: Http, { requestPasswordReset, confirm
           'Always answered the same: whether there is such an account, and whether a mail leaves, is not told. An account gets five such mails an hour at most.',
         body: Body,
         response: {
-          202: Type.Unsafe<undefined>({ type: 'null', description: 'If there is such an account, a mail will leave soon. No body.' }),
+          202: NoBody('If there is such an account, a mail will leave soon. No body.'),
           ...problems(catalogue, 'validation_failed', 'rate_limited'),
         },
       },
@@ -61,7 +71,7 @@ export function passwordResetsRoutes(http: Http, { requestPasswordReset, confirm
           'Ends all sessions, and makes all links of the account void. An account that is not active yet becomes active: the link proves the address. A password that is refused leaves the link as it was.',
         body: ConfirmBody,
         response: {
-          204: Type.Unsafe<undefined>({ type: 'null', description: 'The password is set. No body.' }),
+          204: NoBody('The password is set. No body.'),
           ...problems(catalogue, 'link_invalid', 'link_expired', 'validation_failed', 'rate_limited', 'hashing_busy'),
         },
       },

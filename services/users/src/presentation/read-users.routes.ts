@@ -1,5 +1,6 @@
 import { userOf } from '@stoa/auth';
-import { type Cursors, entityTag, type Http, Page, PageQuery, pageOf, problems } from '@stoa/http';
+import { Answer, type Cursors, entityTag, type Http, Page, PageQuery, pageOf, problems } from '@stoa/http';
+import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { ListUsers, Match, ReadProfile } from '../application/user-list.ts';
 import { parseUserSearch } from '../domain/user-search.ts';
@@ -42,7 +43,7 @@ export function readUsersRoutes(http: Http, { readProfile, listUsers, cursors }:
         tags,
         operationId: 'readProfile',
         summary: 'Read your own account',
-        response: { 200: UserAnswer, ...problems(catalogue, 'user_not_found') },
+        response: { 200: Answer('The account.', UserAnswer, 'ETag'), ...problems(catalogue, 'user_not_found') },
       },
     },
     async (request, reply) => {
@@ -62,7 +63,7 @@ export function readUsersRoutes(http: Http, { readProfile, listUsers, cursors }:
         operationId: 'readUser',
         summary: 'Read an account',
         params: UserId,
-        response: { 200: UserAnswer, ...problems(catalogue, 'user_not_found') },
+        response: { 200: Answer('The account.', UserAnswer, 'ETag'), ...problems(catalogue, 'user_not_found') },
       },
     },
     async (request, reply) => {
@@ -82,7 +83,10 @@ export function readUsersRoutes(http: Http, { readProfile, listUsers, cursors }:
         operationId: 'listUsers',
         summary: 'List and search accounts, newest first',
         querystring: ListQuery,
-        response: { 200: Page(UserAnswer), ...problems(catalogue, 'invalid_cursor') },
+        response: {
+          200: Answer('The accounts of one page.', named('UserPage', Page(UserAnswer))),
+          ...problems(catalogue, 'invalid_cursor'),
+        },
       },
     },
     async (request) => {

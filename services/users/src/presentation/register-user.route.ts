@@ -1,5 +1,6 @@
 import { actorOf } from '@stoa/auth';
-import { entityTag, type Http, problems, Text } from '@stoa/http';
+import { Answer, entityTag, type Http, problems, Text } from '@stoa/http';
+import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { RegisterUser } from '../application/register-user.ts';
 import type { PasswordLimit } from '../domain/password-rules.ts';
@@ -10,30 +11,38 @@ import { toAnswer, UserAnswer } from './user-answer.ts';
 
 /** Lengths keep hostile input small; the rules are the domain's, which tells all that is wrong at once. */
 const bodyWith = ({ most, unit }: PasswordLimit) =>
-  Type.Object(
-    {
-      email: Type.String({
-        maxLength: 320,
-        description: 'Unique in any letter case. At most 254 characters, 64 before the @, which are ASCII.',
-      }),
-      password: Type.Optional(
-        Type.String({
-          maxLength: 1_000,
-          description: `Only who has the permission \`users:create\` may leave it out. At least 8 characters, at most ${most} ${unit}. Not trimmed. Not a common password, nor the e-mail address or login.`,
+  named(
+    'NewUser',
+    Type.Object(
+      {
+        email: Type.String({
+          maxLength: 320,
+          description: 'Unique in any letter case. At most 254 characters, 64 before the @, which are ASCII.',
         }),
-      ),
-      login: Type.Optional(
-        Type.String({ maxLength: 100, description: 'Unique in any letter case. 3 to 32 of `A-Z a-z 0-9 . _ -`, beginning with a letter.' }),
-      ),
-      phone: Type.Optional(Type.String({ maxLength: 100, description: 'Unique in any notation. With `+` or `00` and the country code.' })),
-      fullName: Type.Optional(Text({ maxLength: 200, description: 'On one line.' })),
-    },
-    {
-      additionalProperties: false,
-      examples: [
-        { email: 'ada@example.com', password: 'analytical engine 1843', login: 'ada', phone: '+49 30 901820', fullName: 'Ada Lovelace' },
-      ],
-    },
+        password: Type.Optional(
+          Type.String({
+            maxLength: 1_000,
+            description: `Only who has the permission \`users:create\` may leave it out. At least 8 characters, at most ${most} ${unit}. Not trimmed. Not a common password, nor the e-mail address or login.`,
+          }),
+        ),
+        login: Type.Optional(
+          Type.String({
+            maxLength: 100,
+            description: 'Unique in any letter case. 3 to 32 of `A-Z a-z 0-9 . _ -`, beginning with a letter.',
+          }),
+        ),
+        phone: Type.Optional(
+          Type.String({ maxLength: 100, description: 'Unique in any notation. With `+` or `00` and the country code.' }),
+        ),
+        fullName: Type.Optional(Text({ maxLength: 200, description: 'On one line.' })),
+      },
+      {
+        additionalProperties: false,
+        examples: [
+          { email: 'ada@example.com', password: 'analytical engine 1843', login: 'ada', phone: '+49 30 901820', fullName: 'Ada Lovelace' },
+        ],
+      },
+    ),
   );
 
 export function registerUserRoute(http: Http, registerUser: RegisterUser, limits: AddressLimits, passwordLimit: PasswordLimit): void {
@@ -49,7 +58,7 @@ export function registerUserRoute(http: Http, registerUser: RegisterUser, limits
           'Makes a pending account and mails its activation code. Who has the permission `users:create` may leave the password out: a link to set one is mailed instead, which activates. Of e-mail, phone and login that are taken, the first is told.',
         body: bodyWith(passwordLimit),
         response: {
-          201: { description: 'The account; `Location` is its address.', ...UserAnswer },
+          201: Answer('The account.', UserAnswer, 'Location', 'ETag'),
           ...problems(catalogue, 'validation_failed', 'rate_limited', 'email_taken', 'phone_taken', 'login_taken', 'hashing_busy'),
         },
       },

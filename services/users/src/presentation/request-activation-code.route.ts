@@ -1,4 +1,4 @@
-import { type Http, problems } from '@stoa/http';
+import { type Http, NoBody, problems } from '@stoa/http';
 import { Type } from 'typebox';
 import type { RequestActivationCode } from '../application/request-activation-code.ts';
 import { catalogue } from '../errors.ts';
@@ -33,7 +33,7 @@ export function requestActivationCodeRoute(http: Http, { requestActivationCode, 
         security: [{ basic: [] }],
         body: Body,
         response: {
-          202: Type.Unsafe<undefined>({ type: 'null', description: 'A mail with a new code will leave soon. No body.' }),
+          202: NoBody('A mail with a new code will leave soon. No body.'),
           ...problems(
             catalogue,
             'credentials_required',
@@ -42,6 +42,7 @@ export function requestActivationCodeRoute(http: Http, { requestActivationCode, 
             'already_active',
             'code_budget_spent',
             'rate_limited',
+            'too_many_attempts',
             'validation_failed',
             'hashing_busy',
           ),

@@ -1,4 +1,5 @@
-import { type Cursors, entityTag, type Http, IfMatch, Page, PageQuery, pageOf, problems, requireMatch } from '@stoa/http';
+import { Answer, type Cursors, entityTag, type Http, IfMatch, NoBody, Page, PageQuery, pageOf, problems, requireMatch } from '@stoa/http';
+import { named } from '@stoa/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { ManageRoles, RequireRoleState } from '../application/manage-roles.ts';
@@ -14,25 +15,34 @@ export interface RolesRoutes {
   readonly cursors: Cursors;
 }
 
-const RoleAnswer = Type.Object({
-  name: Type.String({ examples: ['support'] }),
-  permissions: Type.Array(Type.String(), { examples: [['users:read', 'users:block']] }),
-  builtIn: Type.Boolean({ description: 'Whether it can be neither changed nor deleted.' }),
-});
-const NewRole = Type.Object(
-  {
-    name: Type.String({
-      pattern: '^[a-z][a-z0-9-]{1,31}$',
-      description: '2 to 32 of `a-z 0-9 -`, beginning with a letter. It stays as it is.',
-    }),
-    permissions: PermissionList,
-  },
-  { additionalProperties: false, examples: [{ name: 'support', permissions: ['users:read', 'users:block'] }] },
+const RoleAnswer = named(
+  'Role',
+  Type.Object({
+    name: Type.String({ examples: ['support'] }),
+    permissions: Type.Array(Type.String(), { examples: [['users:read', 'users:block']] }),
+    builtIn: Type.Boolean({ description: 'Whether it can be neither changed nor deleted.' }),
+  }),
 );
-const Change = Type.Object({ permissions: PermissionList }, { additionalProperties: false, examples: [{ permissions: ['users:read'] }] });
+const NewRole = named(
+  'NewRole',
+  Type.Object(
+    {
+      name: Type.String({
+        pattern: '^[a-z][a-z0-9-]{1,31}$',
+        description: '2 to 32 of `a-z 0-9 -`, beginning with a letter. It stays as it is.',
+      }),
+      permissions: PermissionList,
+    },
+    { additionalProperties: false, examples: [{ name: 'support', permissions: ['users:read', 'users:block'] }] },
+  ),
+);
+const Change = named(
+  'RoleChange',
+  Type.Object({ permissions: PermissionList }, { additionalProperties: false, examples: [{ permissions: ['users:read'] }] }),
+);
 const Name = Type.Object({ name: Type.String() }, { additionalProperties: false });
 const ListQuery = Type.Object(PageQuery, { additionalProperties: false });
-const Deleted = Type.Unsafe<undefined>({ type: 'null', description: 'Deleted. No body.' });
+const Deleted = NoBody('Deleted. No body.');
 const tags = ['roles'];
 
 /** Roles and what they allow. */
@@ -46,7 +56,7 @@ export function rolesRoutes(http: Http, { roles, manageRoles, cursors }: RolesRo
         operationId: 'listRoles',
         summary: 'List the roles by name',
         querystring: ListQuery,
-        response: { 200: Page(RoleAnswer), ...problems(catalogue, 'invalid_cursor') },
+        response: { 200: Answer('The roles of one page.', named('RolePage', Page(RoleAnswer))), ...problems(catalogue, 'invalid_cursor') },
       },
     },
     async (request) => {
@@ -66,7 +76,7 @@ export function rolesRoutes(http: Http, { roles, manageRoles, cursors }: RolesRo
         operationId: 'readRole',
         summary: 'Read a role',
         params: Name,
-        response: { 200: { description: 'The role.', ...RoleAnswer }, ...problems(catalogue, 'role_not_found') },
+        response: { 200: Answer('The role.', RoleAnswer, 'ETag'), ...problems(catalogue, 'role_not_found') },
       },
     },
     async (request, reply) => {
@@ -86,7 +96,7 @@ export function rolesRoutes(http: Http, { roles, manageRoles, cursors }: RolesRo
         summary: 'Make a role',
         description: 'With permissions that you have yourself.',
         body: NewRole,
-        response: { 201: { description: 'The role.', ...RoleAnswer }, ...problems(catalogue, 'validation_failed', 'role_taken') },
+        response: { 201: Answer('The role.', RoleAnswer, 'Location', 'ETag'), ...problems(catalogue, 'validation_failed', 'role_taken') },
       },
     },
     async (request, reply) => {
@@ -111,7 +121,7 @@ export function rolesRoutes(http: Http, { roles, manageRoles, cursors }: RolesRo
         headers: IfMatch,
         body: Change,
         response: {
-          200: { description: 'The role as it is now.', ...RoleAnswer },
+          200: Answer('The role as it is now.', RoleAnswer, 'ETag'),
           ...problems(catalogue, 'validation_failed', 'role_not_found', 'precondition_failed', 'role_built_in'),
         },
       },

@@ -1,4 +1,5 @@
-import { type Cursors, type Http, Page, PageQuery, pageOf, problems, Text } from '@stoa/http';
+import { Answer, type Cursors, type Http, NoBody, Page, PageQuery, pageOf, problems, Text } from '@stoa/http';
+import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { ManageServiceAccounts } from '../application/manage-service-accounts.ts';
 import type { ServiceAccountReader } from '../application/service-account-ports.ts';
@@ -23,24 +24,34 @@ const shown = {
   expiresAt: Type.Union([Instant, Type.Null()], { description: 'When its key stops working; null: never.' }),
   lastUsedAt: Type.Union([Instant, Type.Null()], { description: 'To about a quarter of a minute.' }),
 };
-const ServiceAccountAnswer = Type.Object(shown);
-const NewAnswer = Type.Object({
-  ...shown,
-  apiKey: Type.String({ description: 'For `Authorization: Bearer …`. It is shown here and never again.', examples: ['stoa_sk_…'] }),
-});
-const Body = Type.Object(
-  {
-    name: Text({ minLength: 1, maxLength: 64, description: 'Unique.' }),
-    permissions: PermissionList,
-    expiresAt: Type.Optional(
-      Type.Unsafe<string | null>({ type: ['string', 'null'], format: 'date-time', description: 'In the future. Left out or null: never.' }),
-    ),
-  },
-  { additionalProperties: false, examples: [{ name: 'billing', permissions: ['users:create'], expiresAt: '2030-01-01T00:00:00Z' }] },
+const ServiceAccountAnswer = named('ServiceAccount', Type.Object(shown));
+const NewAnswer = named(
+  'ServiceAccountWithKey',
+  Type.Object({
+    ...shown,
+    apiKey: Type.String({ description: 'For `Authorization: Bearer …`. It is shown here and never again.', examples: ['stoa_sk_…'] }),
+  }),
+);
+const Body = named(
+  'NewServiceAccount',
+  Type.Object(
+    {
+      name: Text({ minLength: 1, maxLength: 64, description: 'Unique.' }),
+      permissions: PermissionList,
+      expiresAt: Type.Optional(
+        Type.Unsafe<string | null>({
+          type: ['string', 'null'],
+          format: 'date-time',
+          description: 'In the future. Left out or null: never.',
+        }),
+      ),
+    },
+    { additionalProperties: false, examples: [{ name: 'billing', permissions: ['users:create'], expiresAt: '2030-01-01T00:00:00Z' }] },
+  ),
 );
 const ListQuery = Type.Object(PageQuery, { additionalProperties: false });
 const Id = Type.Object({ id: Type.String({ format: 'uuid' }) }, { additionalProperties: false });
-const Deleted = Type.Unsafe<undefined>({ type: 'null', description: 'Deleted; its key works no more. No body.' });
+const Deleted = NoBody('Deleted; its key works no more. No body.');
 const tags = ['service accounts'];
 
 /** Other back ends and their API keys. */
@@ -54,7 +65,10 @@ export function serviceAccountsRoutes(http: Http, { serviceAccounts, manageServi
         operationId: 'listServiceAccounts',
         summary: 'List the service accounts, newest first',
         querystring: ListQuery,
-        response: { 200: Page(ServiceAccountAnswer), ...problems(catalogue, 'invalid_cursor') },
+        response: {
+          200: Answer('The service accounts of one page.', named('ServiceAccountPage', Page(ServiceAccountAnswer))),
+          ...problems(catalogue, 'invalid_cursor'),
+        },
       },
     },
     async (request) => {
@@ -76,7 +90,7 @@ export function serviceAccountsRoutes(http: Http, { serviceAccounts, manageServi
         description: 'With permissions that you have yourself. Only the digest of the key is kept: who loses it makes another account.',
         body: Body,
         response: {
-          201: { description: 'The account with its key.', ...NewAnswer },
+          201: Answer('The account with its key.', NewAnswer),
           ...problems(catalogue, 'validation_failed', 'service_account_taken'),
         },
       },

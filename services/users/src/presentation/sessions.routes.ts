@@ -1,6 +1,6 @@
 import { userOf } from '@stoa/auth';
-import { type Cursors, type Http, Page, PageQuery, pageOf, problems } from '@stoa/http';
-import type { Clock } from '@stoa/service';
+import { Answer, type Cursors, type Http, NoBody, Page, PageQuery, pageOf, problems } from '@stoa/http';
+import { type Clock, named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { LogOut } from '../application/log-out.ts';
 import type { RefreshSession } from '../application/refresh-session.ts';
@@ -17,22 +17,28 @@ export interface SessionsRoutes {
   readonly clock: Clock;
 }
 
-const RefreshBody = Type.Object(
-  { refreshToken: Type.String({ maxLength: 200, description: 'The newest one of the session.' }) },
-  { additionalProperties: false, examples: [{ refreshToken: 'stoa_rt_…' }] },
+const RefreshBody = named(
+  'Refresh',
+  Type.Object(
+    { refreshToken: Type.String({ maxLength: 200, description: 'The newest one of the session.' }) },
+    { additionalProperties: false, examples: [{ refreshToken: 'stoa_rt_…' }] },
+  ),
 );
-const SessionAnswer = Type.Object({
-  id: Type.String({ format: 'uuid' }),
-  createdAt: Type.String({ format: 'date-time' }),
-  lastUsedAt: Type.String({ format: 'date-time', description: 'When its tokens were refreshed last.' }),
-  expiresAt: Type.String({ format: 'date-time', description: 'When it ends if it is not used.' }),
-  address: Type.Union([Type.String(), Type.Null()], { description: 'Where it began; an IPv6 address by its /64.' }),
-  device: Type.String({ description: 'What the client called itself.' }),
-  current: Type.Boolean(),
-});
+const SessionAnswer = named(
+  'Session',
+  Type.Object({
+    id: Type.String({ format: 'uuid' }),
+    createdAt: Type.String({ format: 'date-time' }),
+    lastUsedAt: Type.String({ format: 'date-time', description: 'When its tokens were refreshed last.' }),
+    expiresAt: Type.String({ format: 'date-time', description: 'When it ends if it is not used.' }),
+    address: Type.Union([Type.String(), Type.Null()], { description: 'Where it began; an IPv6 address by its /64.' }),
+    device: Type.String({ description: 'What the client called itself.' }),
+    current: Type.Boolean({ description: 'Whether it is the one of this request.' }),
+  }),
+);
 const ListQuery = Type.Object(PageQuery, { additionalProperties: false });
 const Params = Type.Object({ id: Type.String({ format: 'uuid' }) }, { additionalProperties: false });
-const Ended = Type.Unsafe<undefined>({ type: 'null', description: 'Ended, with all of its tokens. No body.' });
+const Ended = NoBody('Ended, with all of its tokens. No body.');
 
 /** A person's own sessions: refresh, list, log out. */
 export function sessionsRoutes(http: Http, { refreshSession, sessions, logOut, cursors, clock }: SessionsRoutes): void {
@@ -50,7 +56,7 @@ export function sessionsRoutes(http: Http, { refreshSession, sessions, logOut, c
           'The same token gives the same successor for ten seconds, in case the answer was lost. Used later, it ends the session.',
         body: RefreshBody,
         response: {
-          200: { description: 'The next pair.', ...TokensAnswer },
+          200: Answer('The next pair.', TokensAnswer),
           ...problems(catalogue, 'refresh_token_invalid', 'refresh_token_reused'),
         },
       },
@@ -67,7 +73,10 @@ export function sessionsRoutes(http: Http, { refreshSession, sessions, logOut, c
         operationId: 'listSessions',
         summary: 'List your sessions, newest first',
         querystring: ListQuery,
-        response: { 200: Page(SessionAnswer), ...problems(catalogue, 'invalid_cursor') },
+        response: {
+          200: Answer('The sessions of one page.', named('SessionPage', Page(SessionAnswer))),
+          ...problems(catalogue, 'invalid_cursor'),
+        },
       },
     },
     async (request) => {

@@ -1,21 +1,25 @@
-import { entityTag, type Http, problems, Text } from '@stoa/http';
+import { Answer, entityTag, type Http, problems, Text } from '@stoa/http';
+import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { SetUp } from '../application/set-up.ts';
 import { catalogue } from '../errors.ts';
 import type { AddressLimits } from './address-limits.ts';
 import { toAnswer, UserAnswer } from './user-answer.ts';
 
-const Body = Type.Object(
-  {
-    code: Type.String({ maxLength: 200, description: 'What the printed address has behind `#code=`.' }),
-    email: Type.String({ maxLength: 320 }),
-    password: Type.String({ maxLength: 1_000, description: 'By the rules of registration.' }),
-    fullName: Type.Optional(Text({ maxLength: 200, description: 'On one line.' })),
-  },
-  {
-    additionalProperties: false,
-    examples: [{ code: 'i6Q2vhVXG0bUqqkF1O9UB8y4kYHc3Eo0sYV7qg1bHkI', email: 'ada@example.com', password: 'analytical engine 1843' }],
-  },
+const Body = named(
+  'SetUp',
+  Type.Object(
+    {
+      code: Type.String({ maxLength: 200, description: 'What the printed address has behind `#code=`.' }),
+      email: Type.String({ maxLength: 320 }),
+      password: Type.String({ maxLength: 1_000, description: 'By the rules of registration.' }),
+      fullName: Type.Optional(Text({ maxLength: 200, description: 'On one line.' })),
+    },
+    {
+      additionalProperties: false,
+      examples: [{ code: 'i6Q2vhVXG0bUqqkF1O9UB8y4kYHc3Eo0sYV7qg1bHkI', email: 'ada@example.com', password: 'analytical engine 1843' }],
+    },
+  ),
 );
 
 export function setUpRoute(http: Http, { setUp, limits }: { readonly setUp: SetUp; readonly limits: AddressLimits }): void {
@@ -31,7 +35,7 @@ export function setUpRoute(http: Http, { setUp, limits }: { readonly setUp: SetU
           'With the code that each start prints as long as there is no administrator. The account is active and protected: nobody deletes, demotes or blocks it.',
         body: Body,
         response: {
-          201: { description: 'The administrator; `Location` is its address.', ...UserAnswer },
+          201: Answer('The administrator.', UserAnswer, 'Location', 'ETag'),
           ...problems(
             catalogue,
             'setup_code_invalid',
