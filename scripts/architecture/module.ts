@@ -71,9 +71,13 @@ export function readModule(root: string, path: string, parts: ReadonlyMap<string
       const [first] = given;
       const perValue = parameterPerValue(call);
       if (perValue !== undefined) uses.push({ what: perValue, line: lineAt(start) });
+      if (isAtOnce(call, source)) uses.push({ what: 'Promise.all on tx', line: lineAt(start) });
       const opensPort = first?.type === 'ObjectExpression' || (first?.type === 'Literal' && typeof first.value === 'number');
       if (callee.type === 'MemberExpression' && memberName(callee) === 'listen' && opensPort)
         uses.push({ what: 'listen', line: lineAt(start) });
+    },
+    TemplateElement({ value, start }) {
+      if (/\bpg_notify\s*\(/i.test(value.raw)) uses.push({ what: 'pg_notify', line: lineAt(start) });
     },
   }).visit(program);
   return { path, part: partOf(path), isTest: isTestCode(path), imports, uses };
@@ -94,6 +98,12 @@ function parameterPerValue({ callee, arguments: given }: CallExpression): string
   if (memberName(callee) === 'join' && object === 'sql') return 'sql.join';
   const isRows = memberName(callee) === 'values' && object !== 'Object' && first?.type !== 'ObjectExpression' && !isWrittenOut(first);
   return isRows ? 'values' : undefined;
+}
+
+/** Whether a call waits for several things at once of which one has to do with a transaction. */
+function isAtOnce({ callee, arguments: [first] }: CallExpression, source: string): boolean {
+  if (callee.type !== 'MemberExpression' || callee.object.type !== 'Identifier' || callee.object.name !== 'Promise') return false;
+  return ['all', 'allSettled', 'any'].includes(memberName(callee)) && /\b(tx|trx)\b/.test(source.slice(first?.start, first?.end));
 }
 
 function memberName({ property }: MemberExpression): string {

@@ -119,6 +119,16 @@ export const rules: readonly Rule[] = [
     forbidsUse: (_, what) => ['in', 'values', 'sql.join'].includes(what),
   },
   {
+    name: 'one-statement-at-a-time',
+    says: 'the statements of a transaction are awaited one by one: beside one that fails another goes on',
+    forbidsUse: (_, what) => what === 'Promise.all on tx',
+  },
+  {
+    name: 'no-notify-in-statements',
+    says: 'others are told by database.notify after the commit: NOTIFY in a transaction makes the commits of all databases wait',
+    forbidsUse: ({ part }, what) => what === 'pg_notify' && part !== 'packages/postgres',
+  },
+  {
     name: 'no-test-code-in-production',
     says: 'production code imports no tests, their libraries or their tools',
     forbidsImport: (_, { target }) =>

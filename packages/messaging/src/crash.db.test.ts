@@ -30,7 +30,7 @@ async function kill(child: ChildProcess): Promise<void> {
 /** Messages in the receiver's inbox, without a process that could handle them. */
 async function fillInbox({ receiver }: Pipeline, items: readonly Happening[]): Promise<void> {
   const consumers = ['any-order', 'in-order'].map((name) => ({ name, event: happened, handle: async () => {} }));
-  const { accept } = createInbox(receiver.database.query, consumers, silent);
+  const { accept } = createInbox(receiver.database, consumers, silent);
   const message = ({ key, n }: Happening) => ({
     ...{ id: `0199d3a0-0000-7000-8000-${String(n).padStart(12, '0')}`, type: 'happened', version: 1, source: 'sender', key },
     ...{ occurredAt: new Date().toISOString(), correlationId: 'c', traceparent: '', data: { key, n } },

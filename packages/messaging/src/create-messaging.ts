@@ -8,7 +8,7 @@ import { declareCrons, runCrons } from './cron.ts';
 import { createDeadLetters, type DeadLetters } from './dead-letters.ts';
 import { createHandlers } from './handlers.ts';
 import { checkHealth } from './health.ts';
-import { createInbox } from './inbox.ts';
+import { createInbox, INBOX_CHANNEL } from './inbox.ts';
 import { createJobs, isJob } from './jobs.ts';
 import { type Loop, startLoop } from './loop.ts';
 import { createObserve } from './metrics.ts';
@@ -58,7 +58,7 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
   const settings = checkSettings({ ...defaultSettings, ...options.settings });
   checkCrons(crons, jobs);
   const observe = createObserve(metrics, service);
-  const inbox = createInbox(database.query, consumers, log);
+  const inbox = createInbox(database, consumers, log);
   const handlers = createHandlers(consumers, jobs, crons, inbox);
   const names = handlers.map(({ name }) => name);
   const relay = createRelay({ service, database, broker, log, instanceId, settings, published: observe.published });
@@ -71,7 +71,7 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
     const hideBacklog = exposeBacklog(metrics, service, () => readBacklog(database.query, names));
     stops.push(async () => hideBacklog());
     stops.push(
-      await database.listen('inbox', (name) => {
+      await database.listen(INBOX_CHANNEL, (name) => {
         // Without a name after a reconnect, when anything may have been missed.
         for (const worker of name === '' ? workers.values() : [workers.get(name)]) worker?.wake();
       }),
@@ -99,14 +99,14 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
     const loops = [startLoop({ step: async () => ((await prune(database.query, settings)) ? 1 : settings.pruneEveryMs), onFailure })];
     if (crons.length > 0) {
       await declareCrons(database.query, crons);
-      loops.push(startLoop({ step: async () => Math.min(await runCrons(database.query, service, crons), settings.pollMs), onFailure }));
+      loops.push(startLoop({ step: async () => Math.min(await runCrons(database, service, crons), settings.pollMs), onFailure }));
     }
     return () => stopAll(loops);
   }
 
   return {
-    outbox: (tx) => createOutbox(service, tx),
-    jobs: (tx) => createJobs(service, tx),
+    outbox: (tx) => createOutbox(service, database, tx),
+    jobs: (tx) => createJobs(service, database, tx),
     start,
     async stop() {
       for (const stop of stops.splice(0).reverse()) await stop();

@@ -55,9 +55,8 @@ test('"run now" pulls a waiting run forward, leaves one alone that is under way,
     await released;
   });
   await using service = await openService([write], { crons: hourly, settings: longBackoff });
-  const { query } = service.database;
-  const runNow = () => runScheduledJob(query, 'write');
-  expect(await runScheduledJob(query, 'unheard-of')).toBeUndefined();
+  const runNow = () => runScheduledJob(service.database, 'write');
+  expect(await runScheduledJob(service.database, 'unheard-of')).toBeUndefined();
   await service.messaging.start();
   await eventually(async () => expect(await service.rows()).toMatchObject([{ attempts: 1, status: 'pending' }]));
   broken = false;

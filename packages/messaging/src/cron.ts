@@ -1,5 +1,7 @@
+import type { Database } from '@stoa/postgres';
 import { createContext, uuidv7 } from '@stoa/service';
 import { type Kysely, sql } from 'kysely';
+import { INBOX_CHANNEL } from './inbox.ts';
 import { jobConsumer } from './jobs.ts';
 import type { Cron } from './types.ts';
 
@@ -37,7 +39,7 @@ export async function listScheduledJobs<Schema>(db: Kysely<Schema>): Promise<rea
 export type RunNow = 'enqueued' | 'pulled-forward' | 'under-way';
 
 /** Has a job run at once, by a process that works for the service. @returns undefined when there is no such job. */
-export async function runScheduledJob<Schema>(db: Kysely<Schema>, job: string): Promise<RunNow | undefined> {
+export async function runScheduledJob<Schema>(database: Database<Schema>, job: string): Promise<RunNow | undefined> {
   const consumer = jobConsumer(job);
   const { rows } = await sql<{ done: RunNow }>`
     with known as (
@@ -51,9 +53,9 @@ export async function runScheduledJob<Schema>(db: Kysely<Schema>, job: string): 
     ), enqueued as (
       update cron set next_at = least(next_at, now()) where job = ${job} and not exists (select from run)
     )
-    select case when exists (select from pulled) then 'pulled-forward' when exists (select from run) then 'under-way' else 'enqueued' end as done,
-      pg_notify('inbox', ${consumer})
-    from known`.execute(db);
+    select case when exists (select from pulled) then 'pulled-forward' when exists (select from run) then 'under-way' else 'enqueued' end as done
+    from known`.execute(database.query);
+  database.notify(INBOX_CHANNEL, consumer);
   return rows[0]?.done;
 }
 
@@ -62,10 +64,11 @@ export async function runScheduledJob<Schema>(db: Kysely<Schema>, job: string): 
  * a job is enqueued once; and not at all while its last run is still to be done. Its trace begins with its run.
  * @returns milliseconds until the next one is due.
  */
-export async function runCrons<Schema>(db: Kysely<Schema>, service: string, crons: readonly Cron[]): Promise<number> {
+export async function runCrons<Schema>(database: Database<Schema>, service: string, crons: readonly Cron[]): Promise<number> {
+  const db = database.query;
   const { correlationId } = createContext();
   const jobs = crons.map(({ job }) => job);
-  await sql`
+  const enqueued = await sql<{ consumer: string }>`
     with due as (
       update cron set next_at = next_at
         + every_seconds * (floor(extract(epoch from now() - next_at) / every_seconds)::integer + 1) * interval '1 s'
@@ -75,9 +78,9 @@ export async function runCrons<Schema>(db: Kysely<Schema>, service: string, cron
     insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data)
     select consumer, id, due.job, 1, ${service}, ${CRON_KEY}, now(), ${correlationId}, '', '{}'
     from due join unnest(${jobs}::text[], ${jobs.map(jobConsumer)}::text[], ${jobs.map(() => uuidv7())}::uuid[]) as declared (job, consumer, id) on declared.job = due.job
-    where not exists (select from inbox last where last.consumer = declared.consumer and last.key = ${CRON_KEY} and last.status = 'pending')`.execute(
-    db,
-  );
+    where not exists (select from inbox last where last.consumer = declared.consumer and last.key = ${CRON_KEY} and last.status = 'pending')
+    returning consumer`.execute(db);
+  for (const { consumer } of enqueued.rows) database.notify(INBOX_CHANNEL, consumer);
   const { rows } = await sql<{ ms: number | null }>`
     select extract(epoch from min(next_at) - now())::float8 * 1000 as ms from cron where job = any(${jobs}::text[])`.execute(db);
   return Math.max(1, rows[0]?.ms ?? 0);

@@ -3,6 +3,8 @@ import { AppError, type Logger } from '@stoa/service';
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import { type Static, Type } from 'typebox';
 import { findFault } from './check.ts';
+import { INBOX_CHANNEL } from './inbox.ts';
+import { OUTBOX_CHANNEL } from './outbox.ts';
 import { defaultSettings } from './settings.ts';
 
 /** A message that could not be published (`outbox`, parked) or handled (`inbox`, dead). */
@@ -174,7 +176,11 @@ export function createDeadLetters<Schema>({
       tx,
     );
     const [result = { chosen: 0, moved: 0 }] = rows;
-    if (result.moved > 0) await sql`select pg_notify('inbox', ''), pg_notify('outbox', '')`.execute(tx);
+    if (result.moved > 0) {
+      database.afterCommit(tx, () => {
+        for (const channel of [INBOX_CHANNEL, OUTBOX_CHANNEL]) database.notify(channel);
+      });
+    }
     return result;
   };
 

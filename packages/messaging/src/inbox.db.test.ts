@@ -146,7 +146,7 @@ test.for([
     await sql`create trigger refusing before insert on inbox for each row when (${sql.raw(String(condition))}) execute function refuse()`.execute(
       query,
     );
-    const { accept } = createInbox(query, [onHappened], silent);
+    const { accept } = createInbox(fixture.database, [onHappened], silent);
     const [odd, other] = [message({ [String(field)]: value }), message()];
     await accept([odd, other]);
     await accept([odd, other]);
@@ -173,7 +173,7 @@ test.for(['57014', '40P01', '55P03', '25006', '58030'])(
     await sql`create trigger failing before insert on inbox for each row when (new.status = 'pending') execute function fail()`.execute(
       query,
     );
-    const { accept } = createInbox(query, [onHappened], silent);
+    const { accept } = createInbox(fixture.database, [onHappened], silent);
     const received = [message(), message()];
     const statuses = async () => (await sql<{ status: string }>`select status from inbox`.execute(query)).rows;
     await expect(accept(received)).rejects.toMatchObject({ code });

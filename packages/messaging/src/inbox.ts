@@ -1,3 +1,4 @@
+import type { Database } from '@stoa/postgres';
 import type { Logger } from '@stoa/service';
 import { type Kysely, sql } from 'kysely';
 import type { Accept } from './broker.ts';
@@ -8,6 +9,9 @@ import type { Consumer, Message } from './types.ts';
 
 /** Keeps what no consumer of the service takes, dead from the start; a replay routes it again. */
 export const UNROUTED = 'unrouted';
+
+/** Told, with the consumer's name, when it got something. */
+export const INBOX_CHANNEL = 'inbox';
 
 /** Of what the database does not take, so much is kept: twice what the bus is given, and all that a statement can carry in any case. */
 const MOST_RESCUED = 16 * 1024 * 1024;
@@ -26,7 +30,8 @@ export interface Inbox<Schema> {
   insert(db: Kysely<Schema>, rows: readonly NewRow[]): Promise<void>;
 }
 
-export function createInbox<Schema>(db: Kysely<Schema>, consumers: readonly Consumer<Schema>[], log: Logger): Inbox<Schema> {
+export function createInbox<Schema>(database: Database<Schema>, consumers: readonly Consumer<Schema>[], log: Logger): Inbox<Schema> {
+  const db = database.query;
   const byType = Map.groupBy(consumers, ({ event }) => event.name);
 
   function route(received: unknown): NewRow[] {
@@ -72,6 +77,7 @@ export function createInbox<Schema>(db: Kysely<Schema>, consumers: readonly Cons
         if (!isCausedByRow(error)) throw error;
         await insertOneByOne(rows);
       }
+      for (const consumer of new Set(rows.map((row) => row.consumer))) database.notify(INBOX_CHANNEL, consumer);
     },
   };
 }

@@ -11,7 +11,7 @@ test('any number of events that are appended at a time are written, in their ord
   const numbers = Array.from({ length: 8_000 }, (_, n) => n);
   const elsewhere = { ...happened, subscribers: ['one', 'an-other'] };
   await database.transaction(async (tx) => {
-    const outbox = createOutbox('sender', tx);
+    const outbox = createOutbox('sender', pipeline.sender.database, tx);
     await Promise.all(numbers.map((n) => outbox.append(n === 0 ? elsewhere : happened, { key: 'a', n })));
   });
   const { rows } = await sql<{ n: number; subscribers: string[] }>`

@@ -1,11 +1,15 @@
+import type { Database } from '@stoa/postgres';
 import { createContext, currentContext, uuidv7 } from '@stoa/service';
-import { type Kysely, sql } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import type { Static, TSchema } from 'typebox';
 import { findFault } from './check.ts';
 import type { EventContract, Outbox } from './types.ts';
 
 /** A thousand times what an event needs, and little enough for a batch of them to be held in memory. Larger data rest with their owner. */
 const MOST_BYTES = 1024 * 1024;
+
+/** Told when something was appended. */
+export const OUTBOX_CHANNEL = 'outbox';
 
 interface NewRow {
   readonly id: string;
@@ -17,37 +21,45 @@ interface NewRow {
   readonly tracestate: string | undefined;
 }
 
-/** The outbox of the transaction `tx`. What is appended without waiting in between is written by one statement. */
-export function createOutbox<Schema>(service: string, tx: Kysely<Schema>): Outbox {
+/** The outbox of `tx`, a transaction of `database`. What is appended without waiting in between is written by one statement. */
+export function createOutbox<Schema>(service: string, database: Database<Schema>, tx: Transaction<Schema>): Outbox {
   let gathering: { readonly rows: NewRow[]; readonly written: Promise<void> } | undefined;
 
   function gather(): NonNullable<typeof gathering> {
     const rows: NewRow[] = [];
-    const written = Promise.resolve().then(() => {
+    const written = Promise.resolve().then(async () => {
       gathering = undefined;
-      return insertRows(tx, rows);
+      await insertRows(tx, rows);
+      database.afterCommit(tx, () => database.notify(OUTBOX_CHANNEL));
     });
     return { rows, written };
   }
 
+  async function append<S extends TSchema>(event: EventContract<S>, data: Static<S>): Promise<void> {
+    if (event.source !== service) throw new TypeError(`${event.name} is published by ${event.source}, not by ${service}`);
+    const fault = findFault(event.schema, data);
+    if (fault !== undefined) throw new TypeError(`data of ${event.name} does not fit its contract: ${fault}`);
+    const json = JSON.stringify(data);
+    const bytes = Buffer.byteLength(json);
+    if (bytes > MOST_BYTES) throw new RangeError(`data of ${event.name} has ${bytes} bytes, and an event may have ${MOST_BYTES}`);
+    const { correlationId, traceparent, tracestate } = currentContext() ?? createContext();
+    gathering ??= gather();
+    gathering.rows.push({ id: uuidv7(), event, key: event.key(data), json, correlationId, traceparent, tracestate });
+    await gathering.written;
+  }
+
   return {
-    async append<S extends TSchema>(event: EventContract<S>, data: Static<S>) {
-      if (event.source !== service) throw new TypeError(`${event.name} is published by ${event.source}, not by ${service}`);
-      const fault = findFault(event.schema, data);
-      if (fault !== undefined) throw new TypeError(`data of ${event.name} does not fit its contract: ${fault}`);
-      const json = JSON.stringify(data);
-      const bytes = Buffer.byteLength(json);
-      if (bytes > MOST_BYTES) throw new RangeError(`data of ${event.name} has ${bytes} bytes, and an event may have ${MOST_BYTES}`);
-      const { correlationId, traceparent, tracestate } = currentContext() ?? createContext();
-      gathering ??= gather();
-      gathering.rows.push({ id: uuidv7(), event, key: event.key(data), json, correlationId, traceparent, tracestate });
-      await gathering.written;
+    /** State and event commit together: without its event the transaction does not, even if nobody looks at the failure. */
+    append(event, data) {
+      const appended = append(event, data);
+      appended.catch((error: Error) => database.forbidCommit(tx, error));
+      return appended;
     },
   };
 }
 
 /** The order of the rows becomes the order of their ids. */
-async function insertRows<Schema>(tx: Kysely<Schema>, rows: readonly NewRow[]): Promise<void> {
+async function insertRows<Schema>(tx: Transaction<Schema>, rows: readonly NewRow[]): Promise<void> {
   const column = (value: (row: NewRow) => unknown): unknown[] => rows.map(value);
   await sql`
     insert into outbox (message_id, type, version, key, subscribers, correlation_id, traceparent, tracestate, data)

@@ -40,7 +40,7 @@ test('what was appended first and committed last is not skipped', async () => {
   const { promise: release, resolve: commit } = Promise.withResolvers<void>();
   const { promise: appended, resolve: tell } = Promise.withResolvers<void>();
   const late = pipeline.sender.database.transaction(async (tx) => {
-    await createOutbox('sender', tx).append(happened, { key: 'late', n: 1 });
+    await createOutbox('sender', pipeline.sender.database, tx).append(happened, { key: 'late', n: 1 });
     tell();
     await release;
   });
@@ -57,7 +57,7 @@ test('what is rolled back is never published', async () => {
   const { broker, taken } = recorder();
   await pipeline.startSender(broker);
   const failing = pipeline.sender.database.transaction(async (tx) => {
-    await createOutbox('sender', tx).append(happened, { key: 'a', n: 1 });
+    await createOutbox('sender', pipeline.sender.database, tx).append(happened, { key: 'a', n: 1 });
     throw new Error('changed my mind');
   });
   await expect(failing).rejects.toThrow('changed my mind');
@@ -183,7 +183,10 @@ test('many messages for somebody who is not there do not keep the others from le
   await pipeline.startSender(bus.connect(), { relayBatch: 10 });
   await pipeline.append(...Array.from({ length: 100 }, (_, n) => ({ key: `key ${n}`, n })));
   await pipeline.sender.database.transaction((tx) =>
-    createOutbox('sender', tx).append({ ...happened, name: 'audited', subscribers: ['auditor'] }, { key: 'other', n: 1 }),
+    createOutbox('sender', pipeline.sender.database, tx).append(
+      { ...happened, name: 'audited', subscribers: ['auditor'] },
+      { key: 'other', n: 1 },
+    ),
   );
   await eventually(async () => {
     const { rows } = await sql`select type from outbox where sent_at is not null`.execute(pipeline.sender.database.query);
@@ -202,7 +205,7 @@ test('a row for somebody who is gone keeps no other of its type from leaving at 
   const { broker, taken } = recorder(rejectGone);
   const sender = await pipeline.startSender(broker);
   await pipeline.sender.database.transaction((tx) =>
-    createOutbox('sender', tx).append({ ...happened, subscribers: ['receiver', 'gone'] }, { key: 'old', n: 0 }),
+    createOutbox('sender', pipeline.sender.database, tx).append({ ...happened, subscribers: ['receiver', 'gone'] }, { key: 'old', n: 0 }),
   );
   for (let n = 1; n <= 20; n++) {
     await pipeline.append({ key: `new ${n}`, n });
@@ -253,7 +256,7 @@ test('what waits for a subscriber holds up the later rows of its key, of whateve
   await pipeline.startSender(broker);
   const appendAll = (...items: readonly (readonly [key: string, n: number, to: 'receiver' | 'gone'])[]) =>
     pipeline.sender.database.transaction(async (tx) => {
-      const outbox = createOutbox('sender', tx);
+      const outbox = createOutbox('sender', pipeline.sender.database, tx);
       for (const [key, n, to] of items) await outbox.append({ ...happened, name: `for-${to}`, subscribers: [to] }, { key, n });
     });
   // From here on the route waits, between one try and the next.
@@ -349,7 +352,7 @@ test('what is not with all of its subscribers while they remember what they had 
   });
   const relayHealth = async () => (await sender.health())[0];
   await pipeline.sender.database.transaction((tx) =>
-    createOutbox('sender', tx).append({ ...happened, subscribers: ['receiver', 'gone'] }, { key: 'a', n: 1 }),
+    createOutbox('sender', pipeline.sender.database, tx).append({ ...happened, subscribers: ['receiver', 'gone'] }, { key: 'a', n: 1 }),
   );
   await pipeline.append({ key: 'a', n: 2 });
   await eventually(async () => expect(await relayHealth()).toMatchObject({ detail: 'happened waits: gone is not there' }));

@@ -4,6 +4,7 @@ import { type Backoff, backoffMs } from './backoff.ts';
 import type { Broker, Rejection } from './broker.ts';
 import { startLoop } from './loop.ts';
 import { publishInSpans } from './message-spans.ts';
+import { OUTBOX_CHANNEL } from './outbox.ts';
 import { createOutboxRows, type OutboxRow } from './outbox-rows.ts';
 import type { MessagingSettings } from './settings.ts';
 import { type Asleep, createWaitingRoutes, type Route } from './waiting-routes.ts';
@@ -181,7 +182,7 @@ export function createRelay<Schema>({ service, database, broker, log, instanceId
 
   return {
     async start() {
-      stops.push(await database.listen('outbox', () => wake()));
+      stops.push(await database.listen(OUTBOX_CHANNEL, () => wake()));
       stops.push(await database.lead('relay', lead));
     },
     async stop() {

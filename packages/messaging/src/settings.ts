@@ -1,7 +1,7 @@
 import type { Backoff } from './backoff.ts';
 
 export interface MessagingSettings {
-  /** Upper bound of the wait for work; NOTIFY wakes earlier, this is the net below it. */
+  /** Upper bound of the wait for work; a notification wakes earlier, this is the net below it. */
   readonly pollMs: number;
   /** Rows the relay reads and publishes at a time. */
   readonly relayBatch: number;

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { connectionOptions, REQUEST_LIMIT_MS, STATEMENT_LIMIT_MS } from './connection-options.ts';
 import { hasEnded } from './cut-off.ts';
 import type { Database } from './database.ts';
+import { runGuarded, stateOf } from './guarded-transaction.ts';
 import { namedPool } from './named-pool.ts';
 import { registerPool } from './pool-metrics.ts';
 import { createSession } from './session.ts';
@@ -57,12 +58,31 @@ export function createDatabase<Schema>({
     ended.set(client, end);
   });
   const unregister = registerPool(metrics, name, pool);
-  const query = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: namedPool(pool, { requestLimitMs, statementLimitMs }) }) });
+  const dialect = new PostgresDialect({ pool: namedPool(pool, { requestLimitMs, statementLimitMs }) });
+  const query = new Kysely<Schema>({ dialect });
+  const runSafely = (callback: () => void): void => {
+    try {
+      callback();
+    } catch (error) {
+      log.error({ err: error, database: name }, 'callback after a commit threw');
+    }
+  };
   const session = createSession({ options: { ...options, application_name: `${name} session` }, log, name });
 
   return {
     query,
-    transaction: (work) => query.transaction().setIsolationLevel('read committed').execute(work),
+    async transaction(work) {
+      const whenCommitted: (() => void)[] = [];
+      const transaction = query.transaction().setIsolationLevel('read committed');
+      const result = await transaction.execute((tx) => runGuarded(tx, dialect, work, whenCommitted));
+      for (const callback of whenCommitted) runSafely(callback);
+      return result;
+    },
+    afterCommit: (tx, callback) => void stateOf(tx).whenCommitted.push(callback),
+    forbidCommit(tx, reason) {
+      stateOf(tx).fault ??= reason;
+    },
+    notify: session.notify,
     listen: session.listen,
     lead: session.lead,
     health: () => checkHealth(pool),

@@ -11,10 +11,23 @@ export interface Database<Schema> {
   /**
    * Runs `work` in one transaction (read committed) and commits when it resolves; a throw rolls back and passes on.
    * A commit that fails is thrown too. No HTTP, broker, mail, Redis or file inside.
+   * One statement at a time, each awaited: one beside another, or under way when `work` resolves, is a `TransactionMisuse` and rolls
+   * back; after the end every statement on `tx` is refused.
    */
   transaction<T>(work: (tx: Transaction<Schema>) => Promise<T>): Promise<T>;
+  /** Calls `callback` after `tx` has committed, before `transaction` resolves; never if it has not, or if nobody knows. */
+  afterCommit(tx: Transaction<Schema>, callback: () => void): void;
+  /** From now on `tx` ends in a rollback that throws `reason`, even if the error that made it unfit is swallowed. */
+  forbidCommit(tx: Transaction<Schema>, reason: Error): void;
   /**
-   * Calls `handler` on each NOTIFY of `channel`, and once after every reconnect, as notifications may have been missed.
+   * Tells everybody who listens to `channel`: in this process at once, in others within some 15 ms, in a statement of its own. Equal
+   * ones that come fast are one. It may be lost, with the connection or the process: who waits for it looks by itself now and then.
+   * Never inside a transaction, whose commit would then wait for those of all databases of the server: use `afterCommit`.
+   * @param payload up to 7,999 bytes; an empty one says that anything may have happened.
+   */
+  notify(channel: string, payload?: string): void;
+  /**
+   * Calls `handler` on each notification of `channel`, and once after every reconnect, as notifications may have been missed.
    * @returns a function that ends it.
    */
   listen(channel: string, handler: (payload: string) => void): Promise<() => Promise<void>>;

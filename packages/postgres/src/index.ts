@@ -7,6 +7,7 @@ export { EmbeddedPostgresError } from './embedded/embedded-postgres-error.ts';
 export { identify, isAlive, type ProcessIdentity } from './embedded/processes.ts';
 export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded/start-embedded-postgres.ts';
 export { type EnsureDatabaseOptions, ensureDatabase } from './ensure-database.ts';
+export { TransactionMisuse } from './guarded-transaction.ts';
 export { type MigrateOptions, MigrationError, type MigrationSource, migrate, pendingMigrations } from './migrate.ts';
 export { createPgIdempotency, houseMigrations } from './pg-idempotency.ts';
 export { prepare } from './prepare.ts';

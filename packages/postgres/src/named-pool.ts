@@ -2,6 +2,7 @@ import { isRequest } from '@stoa/service';
 import type { PostgresPool, PostgresPoolClient } from 'kysely';
 import type pg from 'pg';
 import { cutOff } from './cut-off.ts';
+import { TransactionMisuse } from './guarded-transaction.ts';
 import { createStatementNames } from './statement-names.ts';
 import { databaseOf, inStatementSpan } from './statement-spans.ts';
 import { asUnavailable, isSilence } from './unavailable.ts';
@@ -12,52 +13,69 @@ export interface AnswerLimits {
   readonly statementLimitMs: number;
 }
 
-interface StandIn extends PostgresPoolClient {
+/** What is known of a real connection for as long as it lives. */
+interface Known {
   /** When the server last answered on it. */
-  heardAt(): number;
+  heardAt: number;
+  silence: Error | undefined;
 }
+
+const ENDS_TRANSACTION = /^\s*(commit|rollback)\s*$/i;
 
 /**
  * The pool as Kysely sees it: statements that come back get names, and a connection that is refused, lost, not free
  * in time or silent becomes the error `database_unavailable`. A silent one is dropped, with those that may hang as well.
+ * What is handed out refuses all statements once its transaction has been told to end, and for ever once it was given back:
+ * a statement that comes late would run by itself, or inside a stranger's transaction.
  */
 export function namedPool(pool: pg.Pool, { requestLimitMs, statementLimitMs }: AnswerLimits): PostgresPool {
   const nameOf = createStatementNames();
   const database = databaseOf(pool.options.connectionString);
-  // Kysely keeps state per client object, so each real client has one stand-in for its whole life.
-  const standIns = new WeakMap<pg.PoolClient, StandIn>();
+  const known = new WeakMap<pg.PoolClient, Known>();
   /** Since when a connection may hang that has not answered since: a statement was sent then, and stayed without an answer. */
   let silentSince = Number.NEGATIVE_INFINITY;
 
-  const standIn = (client: pg.PoolClient): StandIn => {
-    let heardAt = performance.now();
-    let silence: Error | undefined;
-    const query = async (text: string, values: readonly unknown[]): Promise<pg.QueryResult> => {
-      // Who did not answer a statement answers no rollback either.
-      if (silence !== undefined) throw asUnavailable(silence);
-      const name = nameOf(text);
-      const sentAt = performance.now();
-      const limit = isRequest() ? requestLimitMs : statementLimitMs;
-      try {
-        const statement = { text, values: values as unknown[], ...(name && { name }), query_timeout: limit };
-        const result = await inStatementSpan(database, text, name, () => client.query(statement));
-        heardAt = performance.now();
-        return result;
-      } catch (error) {
-        if (isSilence(error)) {
-          silence = error;
-          silentSince = Math.max(silentSince, sentAt);
-        }
-        throw asUnavailable(error);
+  async function send(client: pg.PoolClient, of: Known, text: string, values: readonly unknown[]): Promise<pg.QueryResult> {
+    // Who did not answer a statement answers no rollback either.
+    if (of.silence !== undefined) throw asUnavailable(of.silence);
+    const name = nameOf(text);
+    const sentAt = performance.now();
+    const limit = isRequest() ? requestLimitMs : statementLimitMs;
+    try {
+      const statement = { text, values: values as unknown[], ...(name && { name }), query_timeout: limit };
+      const result = await inStatementSpan(database, text, name, () => client.query(statement));
+      of.heardAt = performance.now();
+      return result;
+    } catch (error) {
+      if (isSilence(error)) {
+        of.silence = error;
+        silentSince = Math.max(silentSince, sentAt);
       }
+      throw asUnavailable(error);
+    }
+  }
+
+  /** Kysely keeps state per object it is given, so each time has one of its own. */
+  function handOut(client: pg.PoolClient, of: Known): PostgresPoolClient {
+    let isGivenBack = false;
+    let isOver = false;
+    const query = async (text: string, values: readonly unknown[]): Promise<pg.QueryResult> => {
+      // A commit that fails is followed by a rollback.
+      const ends = ENDS_TRANSACTION.test(text);
+      if (isGivenBack || (isOver && !ends))
+        throw new TransactionMisuse('The transaction has ended: this statement would run outside of it.');
+      isOver ||= ends;
+      return await send(client, of, text, values);
     };
     // Kysely's other form of `query`, with a cursor, is used by `stream()` alone, which needs a cursor library we do not have.
     return {
       query: query as unknown as PostgresPoolClient['query'],
-      release: (destroy) => client.release(destroy || silence !== undefined),
-      heardAt: () => heardAt,
+      release(destroy) {
+        isGivenBack = true;
+        client.release(destroy || of.silence !== undefined);
+      },
     };
-  };
+  }
 
   return {
     options: pool.options,
@@ -67,9 +85,9 @@ export function namedPool(pool: pg.Pool, { requestLimitMs, statementLimitMs }: A
         const client = await pool.connect().catch((error: unknown) => {
           throw asUnavailable(error);
         });
-        const known = standIns.get(client) ?? standIn(client);
-        standIns.set(client, known);
-        if (known.heardAt() >= silentSince) return known;
+        const of = known.get(client) ?? { heardAt: performance.now(), silence: undefined };
+        known.set(client, of);
+        if (of.heardAt >= silentSince) return handOut(client, of);
         cutOff(client);
         client.release(true);
       }

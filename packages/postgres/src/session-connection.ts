@@ -30,6 +30,7 @@ export interface SessionConnectionOptions {
   readonly name: string;
   /** Restores what a new connection must have, before `link` hands it out. `again` is false the first time. */
   prepare(link: Link, again: boolean): Promise<void>;
+  /** Is told of what others sent, not of what was sent on this connection. */
   notified(channel: string, payload: string): void;
   readonly heartbeatMs?: number;
 }
@@ -54,7 +55,9 @@ export function createSessionConnection({
     const lost = new AbortController();
     client.on('error', () => void client.end());
     client.on('end', () => lost.abort());
-    client.on('notification', ({ channel, payload }) => notified(channel, payload ?? ''));
+    client.on('notification', ({ channel, payload, processId }) => {
+      if (processId !== ownProcess(client)) notified(channel, payload ?? '');
+    });
     await client.connect();
     const link = { lost: lost.signal, query: inTurn(client) };
     end = () => hasEnded(client, client.end());
@@ -115,6 +118,9 @@ function inTurn(client: pg.Client): Link['query'] {
     return rows;
   };
 }
+
+/** Of the server process behind a connection; missing in the type. */
+const ownProcess = (client: pg.Client): unknown => (client as pg.Client & { readonly processID?: number | null }).processID;
 
 function onAbort(signal: AbortSignal, listener: () => void): void {
   if (signal.aborted) listener();

@@ -2,6 +2,7 @@ import type { Logger } from '@stoa/service';
 import pg from 'pg';
 import type { Database } from './database.ts';
 import { createLeading } from './leading.ts';
+import { createNotifier } from './notifier.ts';
 import { createSessionConnection, type Link } from './session-connection.ts';
 
 type Handler = (payload: string) => void;
@@ -12,15 +13,15 @@ export interface SessionOptions {
   readonly name: string;
 }
 
-export interface Session extends Pick<Database<unknown>, 'listen' | 'lead'> {
+export interface Session extends Pick<Database<unknown>, 'listen' | 'lead' | 'notify'> {
   close(): Promise<void>;
 }
 
-/** Listening and leading need a connection that stays: both share one, outside the pool. */
+/** Listening and leading need a connection that stays: both share one, outside the pool. What is told goes out on it too. */
 export function createSession({ options, log, name }: SessionOptions): Session {
   const handlers = new Map<string, Set<Handler>>();
 
-  const notify = (channel: string, payload: string): void => {
+  const tell = (channel: string, payload: string): void => {
     for (const handler of [...(handlers.get(channel) ?? [])]) {
       try {
         handler(payload);
@@ -34,13 +35,14 @@ export function createSession({ options, log, name }: SessionOptions): Session {
     options,
     log,
     name,
-    notified: notify,
+    notified: tell,
     async prepare(link, again) {
       for (const channel of handlers.keys()) await subscribe(link, channel);
-      if (again) for (const channel of handlers.keys()) notify(channel, '');
+      if (again) for (const channel of handlers.keys()) tell(channel, '');
     },
   });
   const leading = createLeading({ link: connection.link, log, name });
+  const notifier = createNotifier({ link: connection.link, log, name });
 
   return {
     async listen(channel, handler) {
@@ -59,8 +61,13 @@ export function createSession({ options, log, name }: SessionOptions): Session {
       };
     },
     lead: leading.lead,
+    notify(channel, payload = '') {
+      tell(channel, payload);
+      notifier.notify(channel, payload);
+    },
     async close() {
       await leading.stop();
+      await notifier.close();
       await connection.close();
     },
   };

@@ -115,7 +115,7 @@ describe('a person who is deleted', () => {
       await eventually(async () => expect(await mailTo(email)).toMatchObject({ status: 'superseded', reason: 'the account was deleted' }));
     expect(await mailTo(other.email)).toMatchObject({ status: 'queued' });
     await pause(-1);
-    await sql`select pg_notify('mail_queued', 'pace')`.execute(house.database.query);
+    house.database.notify('mail_queued', 'pace');
     await latest(service, other.email);
     for (const { email } of [gone, notice]) expect((await service.http.inject(`/mailbox/messages?to=${email}`)).json().items).toEqual([]);
   });

@@ -30,7 +30,7 @@ export async function createMailer(deps: MailerDeps): Promise<Service> {
   const connections = config.MAIL_CONNECTIONS ?? connectionsFor(ratePerSecond);
   const render = createRenderer(config.PUBLIC_URL);
   const domain = domainOf(from);
-  const queueing = { render, domain };
+  const queueing = { database, render, domain };
   const consumers = [
     onActivationRequested(queueing),
     onAccountLinkRequested(queueing),

@@ -1,5 +1,6 @@
+import type { Database } from '@stoa/postgres';
 import { currentContext, uuidv7 } from '@stoa/service';
-import { sql, type Transaction } from 'kysely';
+import type { Transaction } from 'kysely';
 import type { Renderer } from './render.ts';
 import type { MailerTables } from './tables.ts';
 import { type TemplateData, type TemplateName, templateOf, type templates } from './templates.ts';
@@ -25,6 +26,7 @@ export type MailRequest<Name extends TemplateName> = {
   : { readonly requestId?: undefined });
 
 export interface QueueMailOptions {
+  readonly database: Database<MailerTables>;
   readonly render: Renderer;
   /** Domain of the Message-IDs. */
   readonly domain: string;
@@ -37,7 +39,7 @@ export interface QueueMailOptions {
 export async function queueMail<Name extends TemplateName>(
   tx: Transaction<MailerTables>,
   { template, recipient, userId, data, requestId = undefined, cause }: MailRequest<Name>,
-  { render, domain }: QueueMailOptions,
+  { database, render, domain }: QueueMailOptions,
 ): Promise<void> {
   const { subject, text } = render(template, recipient, data);
   const { carries } = templateOf(template);
@@ -63,5 +65,5 @@ export async function queueMail<Name extends TemplateName>(
     })
     .onConflict((conflict) => conflict.columns(['cause_id', 'template']).doNothing())
     .execute();
-  await sql`select pg_notify(${QUEUE_CHANNEL}, '')`.execute(tx);
+  database.afterCommit(tx, () => database.notify(QUEUE_CHANNEL));
 }

@@ -42,7 +42,8 @@ export function createUserEvents({ onUserDeleted, clock, outbox, jobs }: UserEve
   async function remove(tx: Tx, authorId: string): Promise<number> {
     const { rows } = await sql<{ id: string }>`delete from posts where id in (${some(authorId)}) returning id`.execute(tx);
     const deletedAt = clock.now().toISOString();
-    await Promise.all(rows.map(({ id }) => outbox(tx).append(postDeleted, { postId: id, deletedAt })));
+    const { append } = outbox(tx);
+    await Promise.all(rows.map(({ id }) => append(postDeleted, { postId: id, deletedAt })));
     return rows.length;
   }
 
@@ -51,7 +52,8 @@ export function createUserEvents({ onUserDeleted, clock, outbox, jobs }: UserEve
       update posts set author_id = null, version = version + 1 where id in (${some(authorId)})
       returning id, version, hidden_at is not null as hidden`.execute(tx);
     const changedAt = clock.now().toISOString();
-    await Promise.all(rows.map(({ id, ...state }) => outbox(tx).append(postChanged, { postId: id, ...state, changedAt })));
+    const { append } = outbox(tx);
+    await Promise.all(rows.map(({ id, ...state }) => append(postChanged, { postId: id, ...state, changedAt })));
     return rows.length;
   }
 

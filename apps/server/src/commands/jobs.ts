@@ -23,8 +23,8 @@ export async function jobs(environment: Environment, [action = '', id]: readonly
   const [, service, job = ''] = /^([a-z0-9-]+)\.(.+)$/.exec(id ?? '') ?? [];
   if (action !== 'run' || service === undefined)
     throw new StartProblem('What is to be done with the jobs?', 'stoa jobs list, or stoa jobs run SERVICE.JOB', 64);
-  await visitServices(environment, service, async (_service, { query }) => {
-    const done = await runScheduledJob(query, job);
+  await visitServices(environment, service, async (_service, database) => {
+    const done = await runScheduledJob(database, job);
     if (done === undefined) throw new StartProblem(`There is no job ${id}.`, 'Take one from: stoa jobs list', 66);
     console.log(`${id}: ${answers[done]}`);
   });

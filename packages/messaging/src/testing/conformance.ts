@@ -204,7 +204,9 @@ export function brokerConformance(name: string, openBus: () => BusUnderTest | Pr
       const hearer = new Hearer();
       await pipeline.startSender(await bus.connect());
       const append = (n: number) =>
-        pipeline.sender.database.transaction((tx) => createOutbox('sender', tx).append({ ...happened, subscribers: [] }, { key: 'a', n }));
+        pipeline.sender.database.transaction((tx) =>
+          createOutbox('sender', pipeline.sender.database, tx).append({ ...happened, subscribers: [] }, { key: 'a', n }),
+        );
       await append(0);
       await pipeline.drained();
       await (await bus.connect()).observe(['happened'], hearer);

@@ -65,7 +65,7 @@ export async function openPipeline(leftoversExpected?: string): Promise<Pipeline
     startReceiver: async (broker, behave, settings) => remember(await startReceiver(receiver.url, broker, behave, settings)),
     append: (...happenings) =>
       sender.database.transaction(async (tx) => {
-        const outbox = createOutbox('sender', tx);
+        const outbox = createOutbox('sender', sender.database, tx);
         for (const happening of happenings) await outbox.append(happened, happening);
       }),
     effects,

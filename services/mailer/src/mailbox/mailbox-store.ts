@@ -59,24 +59,19 @@ export function createMailboxStore(database: Database<MailerTables>): MailboxSto
       const addresses = recipients.map((address) => address.toLowerCase());
       const told = addresses.join(' ');
       await query
-        .with('message', (db) =>
-          db
-            .insertInto('mailbox_messages')
-            .values({
-              id: uuidv7(),
-              sender,
-              recipients: addresses,
-              subject: storable(subject),
-              message_id: messageId ?? null,
-              content_text: storable(text),
-              content_html: html === undefined ? null : storable(html),
-              raw,
-            })
-            .returning('id'),
-        )
-        .selectFrom('message')
-        .select(sql`pg_notify(${MAILBOX_CHANNEL}, ${told.length > LONGEST_PAYLOAD ? '' : told})`.as('told'))
+        .insertInto('mailbox_messages')
+        .values({
+          id: uuidv7(),
+          sender,
+          recipients: addresses,
+          subject: storable(subject),
+          message_id: messageId ?? null,
+          content_text: storable(text),
+          content_html: html === undefined ? null : storable(html),
+          raw,
+        })
         .execute();
+      database.notify(MAILBOX_CHANNEL, told.length > LONGEST_PAYLOAD ? '' : told);
       // The mail is stored: what goes wrong with the old ones must not have it sent again. The next clean-up takes them too.
       if (++added % PRUNE_EVERY === 0) await prune().catch(() => {});
     },

@@ -18,56 +18,54 @@ export function createResendMail(database: Database<MailerTables>, domain: strin
   return async (original, by) => {
     const id = uuidv7();
     const { correlationId, traceparent, tracestate } = currentContext() ?? createContext();
-    const copied = await database.transaction(async (tx) => {
-      const inserted = await tx
-        .insertInto('mails')
-        .columns([
-          'id',
-          'template',
-          'recipient',
-          'user_id',
-          'data',
-          'code_request_id',
-          'link_request_id',
-          'subject',
-          'content',
-          'message_id',
-          'cause_id',
-          'correlation_id',
-          'traceparent',
-          'tracestate',
-          'resend_of',
-          'resent_by',
-        ])
-        .expression((db) =>
-          db
-            .selectFrom('mails')
-            .select([
-              sql<string>`${id}::uuid`.as('id'),
-              'template',
-              'recipient',
-              'user_id',
-              'data',
-              'code_request_id',
-              'link_request_id',
-              'subject',
-              'content',
-              sql<string>`${`<${id}@${domain}>`}::text`.as('message_id'),
-              // No event asked for it: it is its own cause.
-              sql<string>`${id}::uuid`.as('cause_id'),
-              sql<string>`${correlationId}::text`.as('correlation_id'),
-              sql<string>`${traceparent}::text`.as('traceparent'),
-              sql<string | null>`${tracestate ?? null}::text`.as('tracestate'),
-              'mails.id as resend_of',
-              sql<string>`${by}::text`.as('resent_by'),
-            ])
-            .where('id', '=', original)
-            .where('status', 'not in', ['queued', 'sending']),
-        )
-        .executeTakeFirst();
-      await sql`select pg_notify(${QUEUE_CHANNEL}, '')`.execute(tx);
-      return (inserted.numInsertedOrUpdatedRows ?? 0n) > 0n;
-    });
+    const inserted = await database.query
+      .insertInto('mails')
+      .columns([
+        'id',
+        'template',
+        'recipient',
+        'user_id',
+        'data',
+        'code_request_id',
+        'link_request_id',
+        'subject',
+        'content',
+        'message_id',
+        'cause_id',
+        'correlation_id',
+        'traceparent',
+        'tracestate',
+        'resend_of',
+        'resent_by',
+      ])
+      .expression((db) =>
+        db
+          .selectFrom('mails')
+          .select([
+            sql<string>`${id}::uuid`.as('id'),
+            'template',
+            'recipient',
+            'user_id',
+            'data',
+            'code_request_id',
+            'link_request_id',
+            'subject',
+            'content',
+            sql<string>`${`<${id}@${domain}>`}::text`.as('message_id'),
+            // No event asked for it: it is its own cause.
+            sql<string>`${id}::uuid`.as('cause_id'),
+            sql<string>`${correlationId}::text`.as('correlation_id'),
+            sql<string>`${traceparent}::text`.as('traceparent'),
+            sql<string | null>`${tracestate ?? null}::text`.as('tracestate'),
+            'mails.id as resend_of',
+            sql<string>`${by}::text`.as('resent_by'),
+          ])
+          .where('id', '=', original)
+          .where('status', 'not in', ['queued', 'sending']),
+      )
+      .executeTakeFirst();
+    const copied = (inserted.numInsertedOrUpdatedRows ?? 0n) > 0n;
+    if (copied) database.notify(QUEUE_CHANNEL);
     const mail = await findMail(database.query, copied ? id : original);
     if (mail === undefined) throw mailerErrors.mail_not_found();
     if (!copied) throw mailerErrors.mail_on_its_way();

@@ -83,7 +83,7 @@ export function createAttempts(database: Database<MailerTables>, instanceId: str
       // Nothing left, so the next mail need not wait for a turn that was not used, unless it has already been given out.
       if (next.status !== 'superseded' || mail.turn === undefined) return;
       await query.updateTable('pacing').set({ next_at: sql<Date>`clock_timestamp()` }).where('turn', '=', mail.turn).execute();
-      await sql`select pg_notify(${QUEUE_CHANNEL}, ${PACE_CHANGED})`.execute(query);
+      database.notify(QUEUE_CHANNEL, PACE_CHANGED);
     },
   };
 }

@@ -10,8 +10,8 @@ import type { Tried } from './retry-policy.ts';
  * this a rate of 1000 would end at some 300. In any stretch of t seconds no more than rate × (t + 0.02) + 1 mails leave.
  */
 const GRACE_MS = 20;
-/** Looks after this long even if nobody called: a safety net, not the way mails are found. */
-const IDLE_MS = 30_000;
+/** Looks after this long even if nobody called: a call may be lost, with the process that was to make it. */
+const IDLE_MS = 5_000;
 
 /** A mail this process has in hand. */
 export interface ClaimedMail extends Tried {

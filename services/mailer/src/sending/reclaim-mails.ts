@@ -51,7 +51,7 @@ export async function reclaimMails(database: Database<MailerTables>, owners: rea
       })
       .where('id', '=', anyOf(ids, 'uuid'))
       .execute();
-    await sql`select pg_notify(${QUEUE_CHANNEL}, '')`.execute(tx);
+    database.afterCommit(tx, () => database.notify(QUEUE_CHANNEL));
     return ids.length;
   });
 }

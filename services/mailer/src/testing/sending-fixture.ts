@@ -39,7 +39,7 @@ export async function sendingFixture() {
       for (const mail of mails) {
         const request = { template, data: { name }, cause: { id: uuidv7(), ...createContext() }, ...mail } as const;
         await database.transaction(async (tx) => {
-          await queueMail(tx, request, { render, domain: 'stoa.test' });
+          await queueMail(tx, request, { database, render, domain: 'stoa.test' });
           if (owner) await tx.updateTable('mails').set({ status: 'sending', owner }).where('recipient', '=', mail.recipient).execute();
         });
       }

@@ -1,0 +1,54 @@
+import { eventually } from '@stoa/service/testing';
+import { sql } from 'kysely';
+import { expect, test } from 'vitest';
+import { createLocalBroker } from './local-broker.ts';
+import { createOutbox } from './outbox.ts';
+import { happened, silent } from './testing/copies.ts';
+import { openPipeline } from './testing/pipeline.ts';
+
+/** Whoever is not woken sleeps until long after the test. */
+const settings = { pollMs: 3_600_000 };
+
+test('what is appended, accepted and replayed wakes those who carry and handle it, in this process and in another, without polling', async () => {
+  await using pipeline = await openPipeline();
+  const broker = createLocalBroker({ log: silent });
+  const receiver = await pipeline.startReceiver(broker, undefined, settings);
+  // `append` commits on a database of its own, as another process would.
+  const sender = await pipeline.startSender(broker, settings);
+  await pipeline.append({ key: 'a', n: 1 });
+  await pipeline.expectOnce([{ key: 'a', n: 1 }]);
+  await pipeline.append({ key: 'a', n: 2 });
+  await pipeline.expectOnce([
+    { key: 'a', n: 1 },
+    { key: 'a', n: 2 },
+  ]);
+  await sql`update inbox set status = 'dead', failed_at = now(), reason = 'by hand' where consumer = 'any-order' and data->>'n' = '2'`.execute(
+    pipeline.receiver.database.query,
+  );
+  expect(await receiver.deadLetters.replayAll({})).toBe(1);
+  const pending = async () => (await sql`select from inbox where status <> 'done'`.execute(pipeline.receiver.database.query)).rows;
+  await eventually(async () => expect(await pending()).toEqual([]));
+  expect(await sender.health()).toMatchObject([{ ok: true }, { ok: true }]);
+});
+
+test('an append that is not awaited, or whose failure nobody looks at, takes its transaction with it', async () => {
+  await using pipeline = await openPipeline('the relay is never started here');
+  const { database } = pipeline.sender;
+  await sql`create table states (n integer)`.execute(database.query);
+  const state = (work: (append: (n: unknown) => Promise<void>) => unknown) =>
+    database.transaction(async (tx) => {
+      const { append } = createOutbox('sender', database, tx);
+      await sql`insert into states values (1)`.execute(tx);
+      await work((n) => append(happened, { key: 'a', n } as never));
+    });
+  const attempts = [
+    (append: (n: unknown) => Promise<void>) => void append(1),
+    (append: (n: unknown) => Promise<void>) => void append('no number'),
+    (append: (n: unknown) => Promise<void>) => append('no number').catch(() => {}),
+    (append: (n: unknown) => Promise<void>) => Promise.allSettled([append(1), append('no number')]),
+  ];
+  for (const attempt of attempts) await expect(state(attempt)).rejects.toThrow();
+  for (const table of ['states', 'outbox']) expect((await sql`select from ${sql.table(table)}`.execute(database.query)).rows).toEqual([]);
+  await state((append) => Promise.all([append(1), append(2)]));
+  expect((await sql`select from outbox`.execute(database.query)).rows).toHaveLength(2);
+});
