@@ -15,3 +15,13 @@ export async function apiDocuments(): Promise<[string, string][]> {
     await wired.close();
   }
 }
+
+/** The OpenAPI document of all services, as the gateway serves it. */
+export async function publicDocument(): Promise<object> {
+  const wired = await wireForDocuments();
+  try {
+    return (await wired.front.http.inject('/openapi.json')).json() as object;
+  } finally {
+    await wired.close();
+  }
+}
