@@ -1,6 +1,7 @@
 import type { Metrics } from '@stoa/service';
 import { type Kysely, sql } from 'kysely';
 import { Gauge } from 'prom-client';
+import { delayed, fresh, type Marks } from './inbox-marks.ts';
 
 /** Counting stops here: whether ten thousand wait or a million, the age tells how bad it is. */
 const MOST_COUNTED = 10_000;
@@ -14,15 +15,20 @@ export interface Backlog {
   readonly inbox: readonly { readonly consumer: string; readonly pending: number; readonly dead: number }[];
 }
 
-export async function readBacklog<Schema>(db: Kysely<Schema>, consumers: readonly string[]): Promise<Backlog> {
+export async function readBacklog<Schema>(db: Kysely<Schema>, consumers: readonly string[], marks: Marks): Promise<Backlog> {
+  const from = consumers.map((name) => marks.of(name));
   const { rows } = await sql<Backlog>`
     select
       (select count(*) from (select from outbox where sent_at is null and parked_at is null limit ${MOST_COUNTED}) as capped)::integer as unsent,
       ${oldestUnsentSeconds} as "oldestUnsentSeconds",
       (select coalesce(json_agg(json_build_object('consumer', name,
-          'pending', (select count(*) from (select from inbox where consumer = name and status = 'pending' limit ${MOST_COUNTED}) as capped),
+          'pending', (select count(*) from (
+            (select from inbox where consumer = name and inbox.id >= mark.id and ${fresh} limit ${MOST_COUNTED}) union all
+            (select from inbox where consumer = name and run_at >= to_timestamp(mark.at) and ${delayed} limit ${MOST_COUNTED}) limit ${MOST_COUNTED}) as capped),
           'dead', (select count(*) from (select from inbox where consumer = name and status = 'dead' limit ${MOST_COUNTED}) as capped))), '[]')
-        from unnest(${consumers}::text[]) as name) as inbox`.execute(db);
+        from unnest(${consumers}::text[], ${from.map(({ id }) => id)}::bigint[], ${from.map(({ at }) => at)}::float8[]) as mark (name, id, at)) as inbox`.execute(
+    db,
+  );
   return rows[0] as Backlog;
 }
 

@@ -9,6 +9,7 @@ import { createDeadLetters, type DeadLetters } from './dead-letters.ts';
 import { createHandlers } from './handlers.ts';
 import { checkHealth } from './health.ts';
 import { createInbox, INBOX_CHANNEL } from './inbox.ts';
+import { createMarks } from './inbox-marks.ts';
 import { createJobs, isJob } from './jobs.ts';
 import { type Loop, startLoop } from './loop.ts';
 import { createObserve } from './metrics.ts';
@@ -58,6 +59,7 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
   const settings = checkSettings({ ...defaultSettings, ...options.settings });
   checkCrons(crons, jobs);
   const observe = createObserve(metrics, service);
+  const marks = createMarks(database.query);
   const inbox = createInbox(database, consumers, log);
   const handlers = createHandlers(consumers, jobs, crons, inbox);
   const names = handlers.map(({ name }) => name);
@@ -68,7 +70,7 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
     if (!works) return;
     const permits = { consumers: createPermits(settings.consumerWorkers), jobs: createPermits(settings.jobWorkers) };
     const workers = new Map<string, Loop>();
-    const hideBacklog = exposeBacklog(metrics, service, () => readBacklog(database.query, names));
+    const hideBacklog = exposeBacklog(metrics, service, () => readBacklog(database.query, names, marks));
     stops.push(async () => hideBacklog());
     stops.push(
       await database.listen(INBOX_CHANNEL, (name) => {
@@ -79,7 +81,7 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
     for (const handler of handlers)
       workers.set(
         handler.name,
-        startWorker({ handler, database, permits: isJob(handler.name) ? permits.jobs : permits.consumers, log, settings, observe }),
+        startWorker({ handler, database, permits: isJob(handler.name) ? permits.jobs : permits.consumers, marks, log, settings, observe }),
       );
     stops.push(() => stopAll([...workers.values()]));
     stops.push(await startChores());
@@ -111,7 +113,7 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
     async stop() {
       for (const stop of stops.splice(0).reverse()) await stop();
     },
-    health: () => checkHealth(database.query, names, relay),
+    health: () => checkHealth(database.query, names, marks, relay),
     deadLetters: createDeadLetters({ database, log, longestReplayHours: settings.longestReplayHours }),
   };
 }

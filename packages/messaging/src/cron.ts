@@ -75,8 +75,8 @@ export async function runCrons<Schema>(database: Database<Schema>, service: stri
       where job = any(${jobs}::text[]) and next_at <= now()
       returning job
     )
-    insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data)
-    select consumer, id, due.job, 1, ${service}, ${CRON_KEY}, now(), ${correlationId}, '', '{}'
+    insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, registered)
+    select consumer, id, due.job, 1, ${service}, ${CRON_KEY}, now(), ${correlationId}, '', '{}', true
     from due join unnest(${jobs}::text[], ${jobs.map(jobConsumer)}::text[], ${jobs.map(() => uuidv7())}::uuid[]) as declared (job, consumer, id) on declared.job = due.job
     where not exists (select from inbox last where last.consumer = declared.consumer and last.key = ${CRON_KEY} and last.status = 'pending')
     returning consumer`.execute(db);

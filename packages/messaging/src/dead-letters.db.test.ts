@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { messagingMigrations } from './create-messaging.ts';
 import { createDeadLetters, type DeadLetters } from './dead-letters.ts';
+import { BEGINNING } from './inbox-marks.ts';
 import { takeOrdered } from './inbox-rows.ts';
 import { createOutboxRows } from './outbox-rows.ts';
 
@@ -153,7 +154,7 @@ describe('what waits for its turn in a replay', () => {
     await bury(1, { key: 'same', status: 'pending', type: 'newer' });
     const newer = await park('same');
     await query(sql`update outbox set parked_at = null, attempts = 0 where id = ${newer[0]?.id}`);
-    const taken = await fixture.database.transaction((tx) => takeOrdered(tx, 'on-rain', limit));
+    const taken = await fixture.database.transaction((tx) => takeOrdered(tx, 'on-rain', limit, BEGINNING));
     expect(taken?.map(({ message }) => message.type)).toEqual(expect.arrayContaining(['newer']));
     const rows = createOutboxRows('service', fixture.database.query);
     expect((await rows.fresh(limit, [])).map(({ id }) => id)).toEqual([newer[0]?.id]);
@@ -161,6 +162,6 @@ describe('what waits for its turn in a replay', () => {
     await query(sql`update outbox set attempts = 1 where id = ${parked?.id}`);
     await query(sql`update inbox set attempts = 1 where status = 'pending' and run_at > now()`);
     expect(await rows.fresh(limit, [])).toEqual([]);
-    expect(await fixture.database.transaction((tx) => takeOrdered(tx, 'on-rain', limit))).toEqual([]);
+    expect(await fixture.database.transaction((tx) => takeOrdered(tx, 'on-rain', limit, BEGINNING))).toEqual([]);
   });
 });

@@ -164,7 +164,7 @@ export function createDeadLetters<Schema>({
       ), due as (
         select box, id, ${turnOf(replay)} + seconds * interval '1 s' as at from chosen
       ), handled as (
-        update inbox set status = 'pending', attempts = 0, run_at = due.at, replays = replays + 1, replayed_at = now(), replay_id = ${replay.id}
+        update inbox set status = 'pending', attempts = 0, run_at = due.at, delayed = true, replays = replays + 1, replayed_at = now(), replay_id = ${replay.id}
         from due where due.box = 'inbox' and inbox.id = due.id and inbox.status = 'dead'
         returning 1
       ), published as (

@@ -1,6 +1,7 @@
 import type { HealthPart } from '@stoa/service';
 import { type Kysely, sql } from 'kysely';
 import { oldestUnsentSeconds } from './backlog.ts';
+import type { Marks } from './inbox-marks.ts';
 import type { Relay } from './relay.ts';
 
 /** Idle, a row leaves within milliseconds; a minute means that somebody has to look. */
@@ -9,11 +10,16 @@ const LATE_SECONDS = 60;
 const ANSWER_WITHIN_MS = 2_000;
 
 /** `relay`: nothing waits to leave for more than a minute. `inbox`: nothing that is due waits for one of `consumers` for more than a minute. */
-export async function checkHealth<Schema>(db: Kysely<Schema>, consumers: readonly string[], relay: Relay): Promise<HealthPart[]> {
+export async function checkHealth<Schema>(
+  db: Kysely<Schema>,
+  consumers: readonly string[],
+  marks: Marks,
+  relay: Relay,
+): Promise<HealthPart[]> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_WITHIN_MS} ms`)), ANSWER_WITHIN_MS);
   try {
-    return await Promise.race([inspect(db, consumers, relay), late]);
+    return await Promise.race([inspect(db, consumers, marks, relay), late]);
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     return ['relay', 'inbox'].map((name) => ({ name, ok: false, detail, background: true }));
@@ -22,14 +28,11 @@ export async function checkHealth<Schema>(db: Kysely<Schema>, consumers: readonl
   }
 }
 
-async function inspect<Schema>(db: Kysely<Schema>, consumers: readonly string[], relay: Relay): Promise<HealthPart[]> {
-  const { rows } = await sql<{ unsent: number; due: number; dead: boolean }>`
-    select ${oldestUnsentSeconds} as unsent,
-      coalesce(extract(epoch from now() - (
-        select min(first.run_at) from unnest(${consumers}::text[]) as name
-        cross join lateral (select min(run_at) as run_at from inbox where consumer = name and status = 'pending') as first)), 0)::float8 as due,
-      exists (select from dead_letters) as dead`.execute(db);
-  const { unsent = 0, due = 0, dead = false } = rows[0] ?? {};
+async function inspect<Schema>(db: Kysely<Schema>, consumers: readonly string[], marks: Marks, relay: Relay): Promise<HealthPart[]> {
+  const { rows } = await sql<{ unsent: number; dead: boolean }>`
+    select ${oldestUnsentSeconds} as unsent, exists (select from dead_letters) as dead`.execute(db);
+  const { unsent = 0, dead = false } = rows[0] ?? {};
+  const due = Math.max(0, ...[...(await marks.look(consumers)).values()].map(({ overdueSeconds }) => overdueSeconds));
   return [
     part('relay', unsent, 'the oldest unsent message is', relay.trouble()),
     part('inbox', due, 'the longest overdue message is', dead ? 'there are dead letters' : undefined),

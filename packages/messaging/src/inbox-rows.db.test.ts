@@ -2,6 +2,7 @@ import { testDatabase } from '@stoa/postgres/testing';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { messagingMigrations } from './create-messaging.ts';
+import { BEGINNING } from './inbox-marks.ts';
 import { takeAny, takeOrdered } from './inbox-rows.ts';
 
 test.for([
@@ -20,7 +21,7 @@ test.for([
     select 'c', gen_random_uuid(), 't', 1, 's', '', now(), '', '', to_json(repeat('x', 998)) from generate_series(1, 6)`.execute(
       database.query,
     );
-    const takeUpTo = (bytes: number) => database.transaction((tx) => take(tx, 'c', { rows: 5, bytes }));
+    const takeUpTo = (bytes: number) => database.transaction((tx) => take(tx, 'c', { rows: 5, bytes }, BEGINNING));
     for (const [bytes, whole] of [
       [1, 1],
       [2_500, 3],

@@ -1,4 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { delayed, fresh, type Mark } from './inbox-marks.ts';
+import { registerRows } from './inbox-register.ts';
 import type { Message } from './types.ts';
 
 /** One row of the inbox as a worker needs it. */
@@ -9,6 +11,8 @@ export interface InboxRow {
   readonly isSuspect: boolean;
   /** `false`: the rows before it fill the batch, and `message` comes without its data. */
   readonly isWhole: boolean;
+  /** `false` of what an earlier version put there. */
+  readonly isRegistered: boolean;
   readonly message: Message;
 }
 
@@ -23,6 +27,7 @@ interface Columns {
   readonly attempts: number;
   readonly is_suspect: boolean;
   readonly is_whole: boolean;
+  readonly registered: boolean;
   readonly message_id: string;
   readonly type: string;
   readonly version: number;
@@ -35,7 +40,7 @@ interface Columns {
   readonly data: unknown;
 }
 
-const envelope = sql`id, attempts, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate`;
+const envelope = sql`id, attempts, registered, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate`;
 
 const columns = sql`${envelope}, run_at, data, xmax as holder`;
 
@@ -66,6 +71,7 @@ const toRow = ({
   attempts,
   is_suspect,
   is_whole,
+  registered,
   message_id,
   occurred_at,
   correlation_id,
@@ -76,27 +82,39 @@ const toRow = ({
   attempts,
   isSuspect: is_suspect,
   isWhole: is_whole,
+  isRegistered: registered,
   message: {
     ...{ id: message_id, ...rest, occurredAt: occurred_at.toISOString(), correlationId: correlation_id },
     ...(tracestate === null ? {} : { tracestate }),
   },
 });
 
-const due = (consumer: string) => sql`consumer = ${consumer} and status = 'pending' and run_at <= now()`;
+const freshOf = (consumer: string, { id }: Mark) => sql`consumer = ${consumer} and id >= ${id} and ${fresh}`;
+const delayedOf = (consumer: string, { at }: Mark) => sql`consumer = ${consumer} and run_at >= to_timestamp(${at}) and ${delayed}`;
 
-/** Takes due rows that no other worker holds, and holds them until the transaction ends. */
-export async function takeAny<Schema>(tx: Kysely<Schema>, consumer: string, limit: Limit): Promise<InboxRow[]> {
-  const order = sql`run_at, id`;
+/** Takes due rows that no other worker holds, and holds them until the transaction ends: those with a time of their own first, or last. */
+export async function takeAny<Schema>(
+  tx: Kysely<Schema>,
+  consumer: string,
+  limit: Limit,
+  mark: Mark,
+  delayedFirst = true,
+): Promise<InboxRow[]> {
+  const queues = [
+    sql`select ${columns} from inbox where ${delayedOf(consumer, mark)} and run_at <= now() order by run_at, id`,
+    sql`select ${columns} from inbox where ${freshOf(consumer, mark)} order by id`,
+  ];
+  const [first, second] = delayedFirst ? queues : queues.toReversed();
   const rows = sql`
-    select ${columns} from inbox where ${due(consumer)}
-    order by ${order} limit ${limit.rows}
-    for update skip locked`;
-  return await take(tx, rows, order, limit.bytes);
+    with first as (${first} limit ${limit.rows} for update skip locked),
+      second as (${second} limit ${limit.rows} - (select count(*) from first) for update skip locked)
+    select * from first union all select * from second`;
+  return await take(tx, rows, sql`run_at, id`, limit.bytes);
 }
 
-/** The keys of which a row waits for its next try; one that waits for its turn in a replay holds nothing up. In the order of `run_at`, so that the planner takes `inbox_due` and not all that is pending. */
-const waitingKeys = (consumer: string) =>
-  sql`select key from inbox where consumer = ${consumer} and status = 'pending' and run_at > now() and (attempts > 0 or replays = 0) order by run_at`;
+/** The keys of which a row waits for its next try; one that waits for its turn in a replay holds nothing up. */
+const waitingKeys = (consumer: string, mark: Mark) =>
+  sql`select key from inbox where ${delayedOf(consumer, mark)} and run_at > now() and (attempts > 0 or replays = 0)`;
 
 /** Who has this, until the transaction ends, has the rows of an ordered consumer. */
 const orderLock = (consumer: string) => sql`hashtextextended('stoa inbox ' || ${consumer}::text, 0)`;
@@ -106,21 +124,34 @@ const orderLock = (consumer: string) => sql`hashtextextended('stoa inbox ' || ${
  * this for a consumer: with two, the order within a key would be up to their speed.
  * @returns `undefined` when another worker has it.
  */
-export async function takeOrdered<Schema>(tx: Kysely<Schema>, consumer: string, limit: Limit): Promise<InboxRow[] | undefined> {
+export async function takeOrdered<Schema>(tx: Kysely<Schema>, consumer: string, limit: Limit, mark: Mark): Promise<InboxRow[] | undefined> {
   const lock = await sql<{ locked: boolean }>`
     select pg_try_advisory_xact_lock(${orderLock(consumer)}) as locked`.execute(tx);
   if (lock.rows[0]?.locked !== true) return undefined;
   const order = sql`id`;
+  // `id + 0` below: sorted, as the planner would walk `inbox_order` from its beginning for the order of the ids.
+  const isDue = sql`${delayedOf(consumer, mark)} and run_at <= now() and key not in (${waitingKeys(consumer, mark)})`;
   const rows = sql`
-    select ${columns} from inbox where ${due(consumer)}
-      and key not in (${waitingKeys(consumer)})
-    order by ${order} limit ${limit.rows}
-    for update`;
+    with first as (
+      select ${columns} from inbox where ${isDue} order by id + 0 limit ${limit.rows} for update
+    ), second as (
+      select ${columns} from inbox where ${freshOf(consumer, mark)} and key not in (${waitingKeys(consumer, mark)})
+        and key not in (select key from inbox where ${isDue} and id not in (select id from first))
+      order by ${order} limit ${limit.rows} - (select count(*) from first) for update
+    )
+    select * from first union all select * from second`;
   return await take(tx, rows, order, limit.bytes);
 }
 
-export async function markDone<Schema>(tx: Kysely<Schema>, ids: readonly number[]): Promise<void> {
-  await sql`update inbox set status = 'done', done_at = now() where id = any(${ids}::bigint[])`.execute(tx);
+/** Takes rows away that were handled; that they were there stays in the register. */
+export async function remove<Schema>(tx: Kysely<Schema>, rows: readonly InboxRow[]): Promise<void> {
+  const unregistered = rows.filter(({ isRegistered }) => !isRegistered);
+  if (unregistered.length > 0)
+    await registerRows(
+      tx,
+      unregistered.map(({ id }) => id),
+    );
+  await sql`delete from inbox where id = any(${rows.map(({ id }) => id)}::bigint[])`.execute(tx);
 }
 
 /** Clears the mark that a rollback leaves in rows. One that somebody has taken meanwhile is left to them. */
@@ -151,7 +182,7 @@ export interface Failure {
 /** Counts a failure. The row may have been handled elsewhere meanwhile, and is then left as it is. */
 export async function countFailure<Schema>(db: Kysely<Schema>, id: number, { attempts, reason, waitMs, isLast }: Failure): Promise<void> {
   await sql`
-    update inbox set attempts = ${attempts}, reason = ${reason}, failed_at = now(), run_at = now() + ${waitMs} * interval '1 ms',
+    update inbox set attempts = ${attempts}, reason = ${reason}, failed_at = now(), run_at = clock_timestamp() + ${waitMs} * interval '1 ms', delayed = true,
       status = case when ${isLast} then 'dead' else 'pending' end
     where id = ${id} and status = 'pending'`.execute(db);
 }
@@ -169,18 +200,4 @@ export async function retake<Schema>(tx: Kysely<Schema>, { id, attempts }: Inbox
   const { numAffectedRows } = await sql`
     update inbox set attempts = ${attempts} where id = ${id} and status = 'pending' and attempts = ${attempts + 1}`.execute(tx);
   return numAffectedRows === 1n;
-}
-
-/** Milliseconds until the consumer's next row is due that is not due yet. */
-export async function nextDueMs<Schema>(db: Kysely<Schema>, consumer: string): Promise<number | undefined> {
-  const { rows } = await sql<{ ms: number | null }>`
-    select extract(epoch from min(run_at) - now())::float8 * 1000 as ms from inbox
-    where consumer = ${consumer} and status = 'pending' and run_at > now()`.execute(db);
-  return rows[0]?.ms ?? undefined;
-}
-
-/** Whether rows are due: when none could be taken, others hold them. */
-export async function isDue<Schema>(db: Kysely<Schema>, consumer: string): Promise<boolean> {
-  const { rows } = await sql`select from inbox where ${due(consumer)} limit 1`.execute(db);
-  return rows.length > 0;
 }

@@ -103,15 +103,12 @@ function rescue({ message }: NewRow, error: Error): NewRow {
   return { consumer: UNROUTED, message: toUnreadable(message.id, text), reason: `the database does not take it: ${error.message}` };
 }
 
-/** One statement; a message that a consumer already has is left as it is. The order of the rows becomes the order of their ids. */
+/** One statement; a message that a consumer was given before is left out, whatever became of it. The order of the rows becomes the order of their ids. */
 async function insertRows<Schema>(db: Kysely<Schema>, rows: readonly NewRow[]): Promise<void> {
   if (rows.length === 0) return;
   const column = (value: (row: NewRow) => unknown): unknown[] => rows.map(value);
   await sql`
-    insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate, data, status, reason, failed_at)
-    select consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate, data,
-      case when reason is null then 'pending' else 'dead' end, reason, case when reason is not null then now() end
-    from unnest(
+    with given as (select * from unnest(
       ${column(({ consumer }) => consumer)}::text[], ${column(({ message }) => message.id)}::uuid[], ${column(({ message }) => message.type)}::text[],
       ${column(({ message }) => message.version)}::integer[], ${column(({ message }) => message.source)}::text[],
       ${column(({ message }) => message.key)}::text[], ${column(({ message }) => message.occurredAt)}::timestamptz[],
@@ -119,6 +116,15 @@ async function insertRows<Schema>(db: Kysely<Schema>, rows: readonly NewRow[]): 
       ${column(({ message }) => message.tracestate ?? null)}::text[],
       ${column(({ message }) => JSON.stringify(message.data))}::json[], ${column(({ reason }) => reason ?? null)}::text[]
     ) with ordinality as r (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate, data, reason, position)
+    ), unknown as (
+      insert into inbox_seen (slot, message_id, consumer)
+      select inbox_slot(message_id), message_id, consumer from given order by message_id, consumer
+      on conflict do nothing returning message_id, consumer
+    )
+    insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate, data, status, reason, failed_at, registered)
+    select consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate, data,
+      case when reason is null then 'pending' else 'dead' end, reason, case when reason is not null then now() end, true
+    from given join unknown using (consumer, message_id)
     order by position
     on conflict (consumer, message_id) do nothing`.execute(db);
 }

@@ -31,7 +31,7 @@ export interface MessagingSettings {
    * as it may lie in a queue.
    */
   readonly sendWithinHours: number;
-  /** How long handled rows of the inbox are kept: they are what makes a repeated message harmless. */
+  /** How long the inbox knows a message that it was given, which is what makes a repeated one harmless. */
   readonly inboxRetentionHours: number;
 }
 

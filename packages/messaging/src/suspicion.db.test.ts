@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '@stoa/service/testing';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
+import { BEGINNING } from './inbox-marks.ts';
 import { takeAny } from './inbox-rows.ts';
 import { Data, openService } from './testing/working-service.ts';
 import { type Job, job } from './types.ts';
@@ -51,7 +52,7 @@ test('a row is suspect whose holder was cut off, and not one whose holder commit
     select 'c', gen_random_uuid(), 't', 1, 's', '', now(), '', '', '{}' from generate_series(1, 3)`.execute(database.query);
   const take = (rows: number, after = async () => {}) =>
     database.transaction(async (tx) => {
-      const taken = await takeAny(tx, 'c', { rows, bytes: 1_000_000 });
+      const taken = await takeAny(tx, 'c', { rows, bytes: 1_000_000 }, BEGINNING);
       await after();
       return taken.map(({ isSuspect }) => isSuspect);
     });

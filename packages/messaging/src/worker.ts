@@ -4,19 +4,8 @@ import type { Transaction } from 'kysely';
 import { backoffMs } from './backoff.ts';
 import { CRON_KEY } from './cron.ts';
 import { type Handler, limitTransaction, runHandler } from './handling.ts';
-import {
-  countFailure,
-  forgetDead,
-  giveBack,
-  type InboxRow,
-  isDue,
-  lockOrder,
-  markDone,
-  nextDueMs,
-  retake,
-  takeAny,
-  takeOrdered,
-} from './inbox-rows.ts';
+import type { Look, Marks } from './inbox-marks.ts';
+import { countFailure, forgetDead, giveBack, type InboxRow, lockOrder, remove, retake, takeAny, takeOrdered } from './inbox-rows.ts';
 import { type Loop, startLoop } from './loop.ts';
 import type { Observe } from './metrics.ts';
 import type { Permits } from './permits.ts';
@@ -31,6 +20,7 @@ export interface WorkerOptions<Schema> {
   readonly handler: Handler<Schema>;
   readonly database: Database<Schema>;
   readonly permits: Permits;
+  readonly marks: Marks;
   readonly log: Logger;
   readonly settings: MessagingSettings;
   readonly observe: Observe;
@@ -41,10 +31,12 @@ export interface WorkerOptions<Schema> {
  * transaction as long as none fails; if one does, all are rolled back and as many are taken one by one, so that a bad row hurts no other.
  * What a process had in hand when it died may have killed it: each such row is tried by itself, and as failed until it has not.
  */
-export function startWorker<Schema>({ handler, database, permits, log, settings, observe }: WorkerOptions<Schema>): Loop {
+export function startWorker<Schema>({ handler, database, permits, marks, log, settings, observe }: WorkerOptions<Schema>): Loop {
   const { name, ordered, everySeconds = Number.POSITIVE_INFINITY, batch = settings.inboxBatch } = handler;
   /** Rows that are still to be taken one by one. */
   let alone = 0;
+  /** Neither rows with a time of their own nor the others are to wait for each other. */
+  let delayedFirst = false;
 
   /** @returns how many rows were taken; `undefined` when others hold them. */
   async function round(stopping: AbortSignal): Promise<number | undefined> {
@@ -54,7 +46,9 @@ export function startWorker<Schema>({ handler, database, permits, log, settings,
     try {
       const timings: number[] = [];
       await transaction(async (tx) => {
-        taken = await (ordered ? takeOrdered : takeAny)(tx, name, { rows: alone > 0 ? 1 : batch, bytes: settings.batchBytes });
+        delayedFirst = !delayedFirst;
+        const limit = { rows: alone > 0 ? 1 : batch, bytes: settings.batchBytes };
+        taken = await (ordered ? takeOrdered : takeAny)(tx, name, limit, marks.of(name), delayedFirst);
         const rows = taken ?? [];
         if (rows.length > 1 && rows.some(({ isSuspect }) => isSuspect)) throw new SuspectsAmongOthers();
         if (rows[0]?.isSuspect) {
@@ -124,16 +118,16 @@ export function startWorker<Schema>({ handler, database, permits, log, settings,
 
   /** Handles as many rows as time allows; the others are free again with the commit. */
   async function handle(tx: Transaction<Schema>, rows: readonly InboxRow[], timings: number[], stopping: AbortSignal): Promise<void> {
-    const done: number[] = [];
+    const done: InboxRow[] = [];
     const enough = performance.now() + settings.inboxBatchMs;
     for (const row of rows) {
       const startedAt = performance.now();
       if (startedAt > enough || stopping.aborted) break;
       await runHandler(handler, tx, row, settings.handlerTimeoutMs);
       timings.push(performance.now() - startedAt);
-      done.push(row.id);
+      done.push(row);
     }
-    await markDone(tx, done);
+    if (done.length > 0) await remove(tx, done);
   }
 
   /** Counts the failure in a transaction of its own. When even that fails the database is away: nothing is counted, all comes again. */
@@ -156,11 +150,13 @@ export function startWorker<Schema>({ handler, database, permits, log, settings,
   return startLoop({
     async step(stopping) {
       const taken = await permits.with(() => round(stopping));
-      if (taken !== undefined && taken > 0) return 0;
+      const isBusy = taken !== undefined && taken > 0;
+      if (isBusy && !marks.isOld(name)) return 0;
+      const look = (await marks.look([name])).get(name) as Look;
+      if (isBusy || look.isLowered) return 0;
       alone = 0;
-      const held = ordered ? taken === undefined : await isDue(database.query, name);
-      const next = (await nextDueMs(database.query, name)) ?? settings.pollMs;
-      return Math.max(1, Math.min(settings.pollMs, next, held ? HELD_MS : settings.pollMs));
+      const isHeld = ordered ? taken === undefined : look.isDue;
+      return Math.max(1, Math.min(settings.pollMs, look.nextMs ?? settings.pollMs, isHeld ? HELD_MS : settings.pollMs));
     },
     onFailure(error, failures) {
       log.warn({ err: error, consumer: name }, 'worker cannot reach the inbox, will try again');

@@ -145,7 +145,10 @@ export async function postsUnderTest(environment: Environment = {}) {
       // Others may want it too; here is nobody else.
       await broker.publish([{ message, subscribers: ['posts'] }]);
       await eventually(async () => {
-        const { rows } = await sql`select from inbox where message_id = ${id} and status = 'done'`.execute(database.query);
+        const { rows } =
+          await sql`select from inbox_seen where message_id = ${id} and not exists (select from inbox where message_id = ${id})`.execute(
+            database.query,
+          );
         expect(rows).not.toEqual([]);
       });
     },

@@ -16,7 +16,8 @@ async function cleanUp({ database: { query }, service }: UsersUnderTest): Promis
   await sql`update cron set next_at = now()`.execute(query);
   await service.start();
   await eventually(async () => {
-    const { rows } = await sql`select from inbox where type = 'remove-pending-users' and status = 'done'`.execute(query);
+    const { rows } = await sql`
+      select from cron where next_at > now() and not exists (select from inbox where consumer = 'job:' || job)`.execute(query);
     expect(rows).toHaveLength(1);
   });
 }

@@ -1,0 +1,153 @@
+import { testDatabase } from '@stoa/postgres/testing';
+import { eventually } from '@stoa/service/testing';
+import { CompiledQuery, type Kysely, type KyselyPlugin, sql } from 'kysely';
+import { expect, test } from 'vitest';
+import { readBacklog } from './backlog.ts';
+import { messagingMigrations } from './create-messaging.ts';
+import { createMarks, type Marks } from './inbox-marks.ts';
+import { remove, takeAny, takeOrdered } from './inbox-rows.ts';
+
+/** Three or four for each index that is looked into, and some for the catalogue. */
+const MOST_PAGES = 25;
+const LIMIT = { rows: 250, bytes: 4_000_000 };
+
+async function openInbox() {
+  const sources = [{ name: 'messaging', directory: messagingMigrations }];
+  return await testDatabase<unknown>({ sources, leftoversExpected: 'nothing handles them' });
+}
+
+/** A database that notes what it is sent, and the pages that this touches. */
+function measured(db: Kysely<unknown>) {
+  const sent: CompiledQuery[] = [];
+  const spy: KyselyPlugin = {
+    transformQuery({ node, queryId }) {
+      sent.push(db.getExecutor().compileQuery(node, queryId));
+      return node;
+    },
+    transformResult: async ({ result }) => result,
+  };
+  const spied = db.withPlugin(spy);
+  return {
+    db: spied,
+    async pagesOf(work: (db: Kysely<unknown>) => Promise<unknown>): Promise<number> {
+      sent.length = 0;
+      await work(spied);
+      let pages = 0;
+      for (const { sql: text, parameters } of sent.splice(0)) {
+        const { rows } = await db.executeQuery<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
+          CompiledQuery.raw(`explain (analyze, buffers, format json) ${text}`, [...parameters]),
+        );
+        const plan = rows[0]?.['QUERY PLAN'][0].Plan ?? {};
+        pages += (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0);
+      }
+      return pages;
+    },
+  };
+}
+
+/** All that runs per step of a worker and per scrape, by what it is. */
+async function pagesPerLook({ pagesOf }: ReturnType<typeof measured>, marks: Marks) {
+  return {
+    any: await pagesOf((db) => takeAny(db, 'c', LIMIT, marks.of('c'))),
+    ordered: await pagesOf((db) => takeOrdered(db, 'c', LIMIT, marks.of('c'))),
+    look: await pagesOf(() => marks.look(['c'])),
+    backlog: await pagesOf((db) => readBacklog(db, ['c'], marks)),
+  };
+}
+
+/** So many messages come and are handled, none of them seen by a vacuum; one in ten after a failure. */
+async function passThrough(db: Kysely<unknown>, count: number): Promise<void> {
+  for (let done = 0; done < count; done += 10_000) {
+    await sql`
+      insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, registered)
+      select 'c', gen_random_uuid(), 't', 1, 's', n::text, now(), '', '', '{"a":1}', true from generate_series(1, 10000) as n`.execute(db);
+    await sql`update inbox set attempts = 1, delayed = true, run_at = clock_timestamp() where key::integer % 10 = 0`.execute(db);
+    await sql`delete from inbox where consumer = 'c'`.execute(db);
+  }
+}
+
+test.for([false, true])(
+  'a look costs a handful of pages after 100,000 handled messages, under a foreign snapshot: %s',
+  { timeout: 60_000 },
+  async (isHeld) => {
+    await using fixture = await openInbox();
+    const { query } = fixture.database;
+    await sql`alter table inbox set (autovacuum_enabled = off)`.execute(query);
+    let time = 0;
+    const spied = measured(query);
+    const marks = createMarks(spied.db, () => time);
+    const settle = async () => {
+      for (let n = 0; n < 4; n++) {
+        time += 1_500;
+        await marks.look(['c']);
+      }
+    };
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const { promise: holding, resolve: hold } = Promise.withResolvers<void>();
+    const holder = query
+      .transaction()
+      .setIsolationLevel('repeatable read')
+      .execute(async (tx) => {
+        await sql`select from inbox`.execute(tx);
+        hold();
+        if (isHeld) await released;
+      });
+    await holding;
+    await passThrough(query, 100_000);
+    const walked = await pagesPerLook(spied, createMarks(spied.db));
+    await eventually(
+      async () => {
+        await settle();
+        const pages = await pagesPerLook(spied, marks);
+        expect(Object.entries(pages).filter(([, count]) => count > MOST_PAGES)).toEqual([]);
+      },
+      { timeoutMs: 30_000 },
+    );
+    // From the beginning all of it is walked over: the mark is what makes the difference.
+    if (isHeld) expect(walked.any).toBeGreaterThan(300);
+    release();
+    await holder;
+  },
+);
+
+test('the mark passes no row that commits late, none that waits, and what it did pass is found by the next full look', async () => {
+  await using fixture = await openInbox();
+  const { query } = fixture.database;
+  let time = 0;
+  const marks = createMarks(query, () => time);
+  const insert = (db: Kysely<unknown>, key: string, wait = '0 s') =>
+    sql`
+      insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, run_at)
+      values ('c', gen_random_uuid(), 't', 1, 's', ${key}, now(), '', '', '{}', clock_timestamp() + ${wait}::interval)`.execute(db);
+  const settle = async () => {
+    for (let n = 0; n < 6; n++) {
+      time += 1_500;
+      await marks.look(['c']);
+    }
+  };
+  const taken = () =>
+    fixture.database.transaction(async (tx) => {
+      const rows = await takeAny(tx, 'c', LIMIT, marks.of('c'));
+      if (rows.length > 0) await remove(tx, rows);
+      return rows.map(({ message }) => message.key);
+    });
+  await fixture.database.transaction(async (late) => {
+    await insert(late, 'late');
+    for (const key of ['a', 'b']) await insert(query, key);
+    expect(await taken()).toEqual(['a', 'b']);
+    await settle();
+  });
+  expect(await taken()).toEqual(['late']);
+  await insert(query, 'waits');
+  await settle();
+  await insert(query, 'newer');
+  expect(await taken()).toEqual(['waits', 'newer']);
+  await settle();
+  await sql`
+    insert into inbox (id, consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data)
+    overriding system value values (0, 'c', gen_random_uuid(), 't', 1, 's', 'below', now(), '', '', '{}')`.execute(query);
+  expect(await taken()).toEqual([]);
+  time += 60_000;
+  expect((await marks.look(['c'])).get('c')).toMatchObject({ isDue: true, isLowered: true });
+  expect(await taken()).toEqual(['below']);
+});
