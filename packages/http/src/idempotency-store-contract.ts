@@ -57,12 +57,21 @@ export function idempotencyStoreContract(name: string, create: () => Promise<Ide
       expect(await store.begin({ ...again(claim), key: randomBytes(32) })).toMatchObject({ state: 'claimed' });
     });
 
-    test('a key is free again when it is released, for any request', async () => {
+    test('a try that is given up is taken over at once, by the same request alone, and what that makes keeps its id', async () => {
       const claim = first();
       await store.begin(claim);
-      await store.release(claim.key, claim.owner);
-      const next = { ...again(claim), request: randomBytes(32) };
-      expect(await store.begin(next)).toEqual({ state: 'claimed', makes: next.makes });
+      await store.giveUp(claim.key, claim.owner, later(1));
+      expect(await store.begin(again({ ...claim, request: randomBytes(32) }, 1))).toEqual({ state: 'other-request' });
+      const found = await Promise.all(Array.from({ length: 20 }, () => store.begin(again(claim, 1))));
+      expect(found.filter(({ state }) => state === 'claimed')).toEqual([{ state: 'claimed', makes: claim.makes }]);
+      expect(found.filter(({ state }) => state === 'running')).toHaveLength(19);
+    });
+
+    test('giving up makes no lease longer', async () => {
+      const claim = first();
+      await store.begin(claim);
+      await store.giveUp(claim.key, claim.owner, later(2 * LEASE));
+      expect(await store.begin(again(claim, LEASE))).toEqual({ state: 'claimed', makes: claim.makes });
     });
 
     test('a try that died is taken over at the end of its lease, by one of many', async () => {
@@ -80,12 +89,12 @@ export function idempotencyStoreContract(name: string, create: () => Promise<Ide
       expect(await store.begin(again(claim, 2 * LEASE))).toEqual({ state: 'claimed', makes: claim.makes });
     });
 
-    test('what was taken over can no longer be finished nor released by the one before', async () => {
+    test('what was taken over can no longer be finished nor given up by the one before', async () => {
       const claim = first();
       await store.begin(claim);
       const second = again(claim, LEASE);
       await store.begin(second);
-      await store.release(claim.key, claim.owner);
+      await store.giveUp(claim.key, claim.owner, later(LEASE));
       await store.finish(claim.key, claim.owner, randomBytes(10));
       expect(await store.begin(again(claim, LEASE))).toEqual({ state: 'running' });
       await store.finish(second.key, second.owner, answer);
@@ -97,7 +106,7 @@ export function idempotencyStoreContract(name: string, create: () => Promise<Ide
       await store.begin(claim);
       await store.finish(claim.key, claim.owner, answer);
       await store.finish(claim.key, claim.owner, randomBytes(10));
-      await store.release(claim.key, claim.owner);
+      await store.giveUp(claim.key, claim.owner, later(0));
       expect(await store.begin(again(claim, 5 * LEASE))).toEqual({ state: 'answered', answer });
     });
 

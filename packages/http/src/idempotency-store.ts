@@ -4,7 +4,7 @@ export interface IdempotencyClaim {
   readonly key: Buffer;
   /** Digest of what is asked. */
   readonly request: Buffer;
-  /** UUID of this try: only it may finish or release the claim. */
+  /** UUID of this try: only it may finish or give up the claim. */
   readonly owner: string;
   /** UUID of what the request makes, if it is the first. */
   readonly makes: string;
@@ -16,7 +16,7 @@ export interface IdempotencyClaim {
 }
 
 export type IdempotencyFound =
-  /** `makes` is that of the first try where one died. */
+  /** `makes` is that of the first try where one died or failed. */
   | { readonly state: 'claimed'; readonly makes: string }
   | { readonly state: 'running' | 'other-request' }
   | { readonly state: 'answered'; readonly answer: Buffer };
@@ -27,6 +27,9 @@ export interface IdempotencyStore {
   begin(claim: IdempotencyClaim): Promise<IdempotencyFound>;
   /** Keeps the answer. Nothing happens when another try took the key over meanwhile. */
   finish(key: Buffer, owner: string, answer: Buffer): Promise<void>;
-  /** Frees the key, unless it is answered or another's. */
-  release(key: Buffer, owner: string): Promise<void>;
+  /**
+   * Ends the lease, unless the key is answered or another's: the next try of the same request takes it over. It stays the key of that
+   * request, and what that makes keeps its id: nobody knows what a try that failed has done before.
+   */
+  giveUp(key: Buffer, owner: string, now: Date): Promise<void>;
 }

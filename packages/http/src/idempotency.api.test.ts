@@ -30,6 +30,8 @@ let fixture: TestDatabase<Schema>;
 let store: IdempotencyStore;
 /** What the handlers did, in any instance. */
 let done: string[];
+/** The ids that were reserved for what they make. */
+let made: unknown[];
 /** Holds a handler back. */
 let gate: PromiseWithResolvers<void>;
 let http: Http;
@@ -42,6 +44,7 @@ beforeAll(async () => {
 });
 beforeEach(() => {
   done = [];
+  made = [];
   lines.length = 0;
   gate = Promise.withResolvers();
 });
@@ -51,10 +54,10 @@ afterAll(async () => {
 });
 
 /** A copy of a service; who calls is said in a header. */
-async function instance(of: IdempotencyStore): Promise<Http> {
+async function instance(of: IdempotencyStore, options: { readonly deadlineMs?: number } = {}): Promise<Http> {
   const app = await thingsHttp(errors.catalogue);
   const callerOf = ({ headers }: { headers: Record<string, unknown> }) => headers['x-caller'] as string | undefined;
-  installIdempotency(app, { store: of, derive, clock, log, callerOf });
+  installIdempotency(app, { store: of, derive, clock, log, callerOf, ...options });
   const body = Type.Object(
     { name: Type.String({ maxLength: 20 }), note: Type.Optional(Type.String()), fail: Type.Optional(Type.String()) },
     { additionalProperties: false },
@@ -64,6 +67,7 @@ async function instance(of: IdempotencyStore): Promise<Http> {
   app.post('/v1/things', { config: { idempotent: true }, schema: { body, querystring, response } }, async (request, reply) => {
     const { name, fail } = request.body;
     done.push(name);
+    made.push(request.makes);
     if (name === 'slow') await gate.promise;
     const [code, times] = (fail ?? '').split('*');
     if (code && done.filter((entry) => entry === name).length <= Number(times ?? 1_000)) {
@@ -74,7 +78,7 @@ async function instance(of: IdempotencyStore): Promise<Http> {
       .header('location', `/v1/things/${name}`)
       .header('etag', '"1"')
       .header('x-other', 'a')
-      .send({ name, n: done.length });
+      .send({ name, n: done.length, makes: request.makes });
   });
   const guarded = { config: { idempotent: true }, schema: { body } } as const;
   const onRequest = async () => {
@@ -220,12 +224,15 @@ describe('a key belongs to', () => {
   });
 });
 
-describe('a key is free again', () => {
+describe('a request may be tried again with its key', () => {
   test.for(['bug', 'thing_busy', 'too_many', 'not_you'])('after %s', async (fail) => {
     const key = newKey();
     const first = await post({ name: 'a', fail: `${fail}*1` }, { key });
     expect(first.status).toBeGreaterThanOrEqual(403);
-    expect(await status({ name: 'a', fail: `${fail}*1` }, { key })).toBe(201);
+    expect((await post({ name: 'b' }, { key })).body).toMatchObject({ status: 422, code: 'idempotency_key_reused' });
+    const again = await post({ name: 'a', fail: `${fail}*1` }, { key });
+    expect([again.status, again.body.makes]).toEqual([201, made[0]]);
+    expect(made).toEqual([made[0], made[0]]);
   });
 
   test('after what validation or the guard refused', async () => {
@@ -281,6 +288,51 @@ describe('a try that died', () => {
     expect([repeat.headers.get('idempotency-replayed'), JSON.parse(repeat.body).name]).toEqual(['true', 'slow']);
     expect(done).toEqual(['slow']);
     await gateway.close();
+  });
+});
+
+describe('work that outlasts its deadline', () => {
+  let hasty: Http;
+  beforeAll(async () => {
+    hasty = await instance(store, { deadlineMs: 100 });
+  });
+  afterAll(() => hasty.close());
+
+  test('is answered 503; its key is held until it has ended, and a repeat then makes what it would have made', async () => {
+    const key = newKey();
+    const late = await post({ name: 'slow' }, { key, at: hasty });
+    expect(late).toMatchObject({ status: 503, body: { code: 'service_unavailable' } });
+    expect(Number(late.headers['retry-after'])).toBeGreaterThan(0);
+    expect((await post({ name: 'slow' }, { key, at: other })).body.code).toBe('idempotency_in_progress');
+    expect(done).toEqual(['slow']);
+    gate.resolve();
+    const repeat = await eventually(async () => {
+      const answer = await post({ name: 'slow' }, { key, at: other });
+      expect(answer.status).toBe(201);
+      return answer;
+    });
+    expect(repeat).toMatchObject({ isReplay: false, body: { makes: made[0] } });
+    expect(made).toEqual([made[0], made[0]]);
+    expect(await status({ name: 'slow' }, { key })).toBe('201 again');
+  });
+
+  test('and never ends is taken over at the end of its lease', async () => {
+    const key = newKey();
+    expect(await status({ name: 'slow' }, { key, at: hasty })).toBe(503);
+    clock.advance(59_999);
+    expect(await status({ name: 'slow' }, { key, at: other })).toBe(409);
+    clock.advance(1);
+    const second = post({ name: 'slow' }, { key, at: other });
+    await eventually(() => expect(made).toEqual([made[0], made[0]]));
+    gate.resolve();
+    expect((await second).status).toBe(201);
+  });
+
+  test('without a key takes the time that it takes', async () => {
+    const answer = post({ name: 'slow' }, { at: hasty });
+    await eventually(() => expect(done).toEqual(['slow']));
+    setTimeout(() => gate.resolve(), 200);
+    expect((await answer).status).toBe(201);
   });
 });
 
@@ -353,7 +405,7 @@ test('a store that fails after the work costs nobody the answer, and the log tel
   const away = async () => {
     throw new Error('the store is away');
   };
-  const app = await instance({ ...store, finish: away, release: away });
+  const app = await instance({ ...store, finish: away, giveUp: away });
   const key = newKey();
   expect(await status({ name: 'a' }, { key, at: app })).toBe(201);
   expect(await status({ name: 'b', fail: 'thing_busy' }, { key: newKey(), at: app })).toBe(503);

@@ -13,6 +13,8 @@ export interface IdempotencyOptions {
   readonly derive: DeriveKey;
   readonly clock: Clock;
   readonly log: Logger;
+  /** How long the work of a request may take until it is answered 503. Shorter than the lease; 25 s by default. */
+  readonly deadlineMs?: number;
   /** Whose keys they are: callers never meet in one. Without a caller it is the client's address. */
   readonly callerOf?: (request: FastifyRequest) => string | undefined;
 }
@@ -24,16 +26,18 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     /**
-     * The UUID that what the request makes is to have, where it came with an `Idempotency-Key`: the same for each try. Who takes over from a
-     * process that died finds by it what that one has made already, and answers with it.
+     * The UUID that what the request makes is to have, where it came with an `Idempotency-Key`: the same for each try. A try may have
+     * made it although it failed, as the answer to its commit was lost: a handler answers with what has this id already.
      */
     makes?: string;
   }
 }
 
 const LIFE_MS = 24 * 3_600_000;
-/** Longer than any handler may take; after it, a try whose process died no longer stands in the way. */
+/** After it a try whose process died no longer stands in the way. */
 const LEASE_MS = 60_000;
+/** So that who waits has an answer while the key is still held: nobody begins the work a second time before it must have ended. */
+const DEADLINE_MS = 25_000;
 /** Printable ASCII. */
 const KEY = '^[\\x20-\\x7e]{1,255}$';
 const HEADER = 'idempotency-key';
@@ -51,8 +55,11 @@ interface Running {
   readonly key: Buffer;
   readonly owner: string;
   readonly context: string;
+  /** Its request was answered without it. */
+  isLate: boolean;
 }
 
+const NOT_KEPT = 'the answer to an Idempotency-Key could not be kept: a repeat will run again when its lease is over';
 const kInstalled = Symbol('stoa.idempotency');
 
 /** A route that declares itself idempotent where nobody keeps its answers does not start. */
@@ -65,11 +72,12 @@ export function refuseUnkeptIdempotency(http: FastifyInstance): void {
 /**
  * Makes `config.idempotent` of the routes that are declared from now on hold. The first answer to a key is kept for 24 hours, and
  * repeats get it with `Idempotency-Replayed: true`; another request with the key is refused, and so is one that comes while the
- * first runs. A key is taken after validation and guards, and free again after 5xx, 401, 403, 408 and 429.
+ * first runs. A key is taken after validation and guards. After 5xx, 401, 403, 408 and 429 the same request may be tried again, and makes
+ * what the first would have made. One whose work outlasts the deadline is answered 503, and its key is held until the work has ended.
  */
 export function installIdempotency(
   http: FastifyInstance,
-  { store, derive, clock, log, callerOf = () => undefined }: IdempotencyOptions,
+  { store, derive, clock, log, deadlineMs = DEADLINE_MS, callerOf = () => undefined }: IdempotencyOptions,
 ): void {
   const [keyOfKeys, keyOfRequests] = [derive('idempotency-key'), derive('idempotency-request')];
   const sealing = createSealing(derive('idempotency-answer'));
@@ -82,6 +90,7 @@ export function installIdempotency(
     if (!route.config?.idempotent) return;
     route.preHandler = [...[route.preHandler ?? []].flat(), claim];
     route.onSend = [...[route.onSend ?? []].flat(), keep];
+    route.handler = inTime(route.handler);
     describe(route);
   });
 
@@ -101,7 +110,7 @@ export function installIdempotency(
     switch (found.state) {
       case 'claimed':
         request.makes = found.makes;
-        return void running.set(request, { key, owner, context });
+        return void running.set(request, { key, owner, context, isLate: false });
       case 'running':
         throw httpErrors.idempotency_in_progress({ retryAfterSeconds: 1 });
       case 'other-request':
@@ -111,17 +120,45 @@ export function installIdempotency(
     }
   }
 
+  const giveUp = ({ key, owner }: Running): Promise<void> => store.giveUp(key, owner, clock.now());
+
+  /** The work is not stopped by its deadline: it may be in its commit. */
+  function inTime(handler: RouteOptions['handler']): RouteOptions['handler'] {
+    return async function (this: FastifyInstance, request, reply) {
+      const mine = running.get(request);
+      const work = Promise.resolve(handler.call(this, request, reply));
+      if (mine === undefined) return await work;
+      const { promise: late, reject } = Promise.withResolvers<never>();
+      const timer = setTimeout(() => {
+        mine.isLate = true;
+        log.warn({ route: request.routeOptions.url }, 'a request with an Idempotency-Key outlasts its deadline');
+        work
+          .catch((err: unknown) => log.warn({ err }, 'work that was answered without failed'))
+          .then(() => giveUp(mine))
+          .catch((err: unknown) => log.warn({ err }, NOT_KEPT));
+        reject(httpErrors.service_unavailable({ retryAfterSeconds: 5 }));
+      }, deadlineMs);
+      try {
+        return await Promise.race([work, late]);
+      } finally {
+        clearTimeout(timer);
+      }
+    };
+  }
+
   /** Before the answer leaves, so that whoever has it can rely on its being kept. A store that fails now costs nobody the answer. */
   async function keep(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
     const mine = running.get(request);
     if (mine === undefined) return payload;
     running.delete(request);
+    // And without a wait: until it has left, the work must not come to change it.
+    if (mine.isLate) return payload;
     try {
       const answer = answerOf(reply, payload);
-      if (answer === undefined) await store.release(mine.key, mine.owner);
+      if (answer === undefined) await giveUp(mine);
       else await store.finish(mine.key, mine.owner, sealing.seal(Buffer.from(JSON.stringify(answer)), mine.context));
     } catch (err) {
-      log.warn({ err }, 'the answer to an Idempotency-Key could not be kept: a repeat will run again');
+      log.warn({ err }, NOT_KEPT);
     }
     return payload;
   }
@@ -167,6 +204,12 @@ function describe(route: RouteOptions): void {
   const { schema } = route;
   const { properties = {}, ...others } = (schema.headers ?? { type: 'object' }) as { properties?: object };
   schema.headers = { ...others, properties: { ...properties, 'Idempotency-Key': KEY_HEADER } };
-  const refusals = problems(httpErrors.catalogue, 'validation_failed', 'idempotency_in_progress', 'idempotency_key_reused');
+  const refusals = problems(
+    httpErrors.catalogue,
+    'validation_failed',
+    'idempotency_in_progress',
+    'idempotency_key_reused',
+    'service_unavailable',
+  );
   schema.response = mergeProblems(refusals, schema.response ?? {});
 }

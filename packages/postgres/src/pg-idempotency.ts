@@ -48,8 +48,10 @@ export function createPgIdempotency<Schema>(db: Kysely<Schema>) {
     async finish(key: Buffer, owner: string, answer: Buffer): Promise<void> {
       await sql`update idempotency_keys set answer = ${answer} where key = ${key} and owner = ${owner} and answer is null`.execute(db);
     },
-    async release(key: Buffer, owner: string): Promise<void> {
-      await sql`delete from idempotency_keys where key = ${key} and owner = ${owner} and answer is null`.execute(db);
+    async giveUp(key: Buffer, owner: string, now: Date): Promise<void> {
+      await sql`
+        update idempotency_keys set lease_until = least(lease_until, ${now})
+        where key = ${key} and owner = ${owner} and answer is null`.execute(db);
     },
     /** Removes up to `limit` keys that expired by `before`, the oldest first. @returns how many. */
     async prune(before: Date, limit: number): Promise<number> {

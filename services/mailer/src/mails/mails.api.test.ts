@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { drained } from '@stoa/messaging/testing';
 import type { Service } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { latest, mailerFixture } from '../testing/mailer-fixture.ts';
 
@@ -175,6 +176,18 @@ describe('a mail that is sent again', () => {
     const answers = [await resend(mail?.id ?? '', key), await resend(mail?.id ?? '', key)];
     expect(answers.map(({ statusCode }) => statusCode)).toEqual([202, 202]);
     expect(answers[1]?.json()).toEqual(answers[0]?.json());
+    await ended(email, 'sent', 'sent');
+  });
+
+  test('is sent again once by a request whose answer was lost, though its copy is on its way or was sent', async () => {
+    const { email } = await house.request();
+    const [mail] = await ended(email, 'sent');
+    const key = { 'idempotency-key': randomUUID() };
+    const first = await resend(mail?.id ?? '', key);
+    await ended(email, 'sent', 'sent');
+    await sql`update idempotency_keys set answer = null, lease_until = 'epoch'`.execute(house.database.query);
+    const again = await resend(mail?.id ?? '', key);
+    expect([again.statusCode, again.json().id, again.headers['idempotency-replayed']]).toEqual([202, first.json().id, undefined]);
     await ended(email, 'sent', 'sent');
   });
 

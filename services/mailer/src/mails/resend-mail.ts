@@ -6,8 +6,8 @@ import { QUEUE_CHANNEL } from '../queue-mail.ts';
 import type { MailerTables } from '../tables.ts';
 import { findMail, type MailRow } from './mails.view.ts';
 
-/** `by`: who asks for it, for the audit. */
-export type ResendMail = (id: string, by: string) => Promise<MailRow>;
+/** `by`: who asks for it, for the audit. `copy`: the copy's id; one that is there already was made by an earlier try of the same request. */
+export type ResendMail = (id: string, by: string, copy?: string) => Promise<MailRow>;
 
 /**
  * Puts a copy of a mail at the end of the queue, with a Message-ID of its own. A code or link is made anew when the copy leaves; is
@@ -15,8 +15,7 @@ export type ResendMail = (id: string, by: string) => Promise<MailRow>;
  * @throws 404 `mail_not_found`; 409 `mail_on_its_way` when a copy would make two of one.
  */
 export function createResendMail(database: Database<MailerTables>, domain: string, log: Logger): ResendMail {
-  return async (original, by) => {
-    const id = uuidv7();
+  return async (original, by, id = uuidv7()) => {
     const { correlationId, traceparent, tracestate } = currentContext() ?? createContext();
     const inserted = await database.query
       .insertInto('mails')
@@ -63,13 +62,18 @@ export function createResendMail(database: Database<MailerTables>, domain: strin
           .where('id', '=', original)
           .where('status', 'not in', ['queued', 'sending']),
       )
+      .onConflict((conflict) => conflict.column('id').doNothing())
       .executeTakeFirst();
     const copied = (inserted.numInsertedOrUpdatedRows ?? 0n) > 0n;
-    if (copied) database.notify(QUEUE_CHANNEL);
-    const mail = await findMail(database.query, copied ? id : original);
-    if (mail === undefined) throw mailerErrors.mail_not_found();
-    if (!copied) throw mailerErrors.mail_on_its_way();
-    log.info({ mail: id, resendOf: original, by }, 'mail queued again');
-    return mail;
+    const copy = await findMail(database.query, id);
+    if (copy === undefined) {
+      throw (await findMail(database.query, original)) === undefined ? mailerErrors.mail_not_found() : mailerErrors.mail_on_its_way();
+    }
+    // Told when it has been read, so that the answer says that it is queued.
+    if (copied) {
+      database.notify(QUEUE_CHANNEL);
+      log.info({ mail: id, resendOf: original, by }, 'mail queued again');
+    }
+    return copy;
   };
 }

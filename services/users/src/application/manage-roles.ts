@@ -6,8 +6,11 @@ import { type By, requireAll } from './administer.ts';
 import type { InTransaction, UsersTx } from './ports.ts';
 
 export interface ManageRoles {
-  /** @throws 403 `permission_denied`; 409 `role_taken`. */
-  create(name: string, permissions: readonly string[], by: By): Promise<Role>;
+  /**
+   * @param reservedId of the request, where it may be repeated: a role that it has made already is the answer.
+   * @throws 403 `permission_denied`; 409 `role_taken`.
+   */
+  create(name: string, permissions: readonly string[], by: By, reservedId?: string): Promise<Role>;
   /** @throws 404 `role_not_found`; 403 `permission_denied`; what `requireState` throws; 409 `role_built_in`. */
   change(name: string, permissions: readonly string[], by: By, requireState: RequireRoleState): Promise<Role>;
   /** @throws as above; 409 `role_in_use`. */
@@ -34,17 +37,18 @@ export function createManageRoles({ inTransaction, clock }: { inTransaction: InT
   }
 
   return {
-    async create(name, wanted, by) {
+    async create(name, wanted, by, reservedId) {
       requireAll(by, wanted, MORE_THAN_YOURS);
       if (isBuiltIn(name)) throw errors.role_taken();
       const role = { name, permissions: inOrder(wanted), version: 1 };
       const now = clock.now();
-      await inTransaction(async (tx) => {
-        await tx.ownRoles.insert(role, now);
+      return await inTransaction(async (tx) => {
+        const made = await tx.ownRoles.insert(role, now, reservedId);
+        if (made !== undefined) return made;
         const details = { permissions: role.permissions };
         await tx.audit.append({ action: 'role-created', actor: by.actor, subject: name, at: now, details });
+        return role;
       });
-      return role;
     },
     async change(name, wanted, by, requireState) {
       requireAll(by, wanted, MORE_THAN_YOURS);

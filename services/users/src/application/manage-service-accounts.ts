@@ -16,10 +16,11 @@ export interface ServiceAccountDraft {
 
 export interface ManageServiceAccounts {
   /**
+   * @param reservedId the account's, where the request may be repeated: one that is there already is the answer, with its key.
    * @returns the key too, which nobody is shown again.
    * @throws 403 `permission_denied`; 400 `validation_failed`; 409 `service_account_taken`.
    */
-  create(draft: ServiceAccountDraft, by: By): Promise<{ readonly account: ServiceAccount; readonly apiKey: string }>;
+  create(draft: ServiceAccountDraft, by: By, reservedId?: string): Promise<{ readonly account: ServiceAccount; readonly apiKey: string }>;
   /** @throws 404 `service_account_not_found`; 403 `permission_denied`. */
   delete(id: string, by: By): Promise<void>;
 }
@@ -35,7 +36,7 @@ const MORE_THAN_YOURS = 'This service account has permissions that you have not.
 /** Accounts of other back ends. Nobody makes or deletes one with permissions that he has not himself. */
 export function createManageServiceAccounts({ inTransaction, apiKeys, clock }: ManageServiceAccountsPorts): ManageServiceAccounts {
   return {
-    async create({ name: typed, permissions: wanted, expiresAt: until = null }, by) {
+    async create({ name: typed, permissions: wanted, expiresAt: until = null }, by, reservedId) {
       requireAll(by, wanted, MORE_THAN_YOURS);
       const now = clock.now();
       const name = typed.trim();
@@ -45,16 +46,17 @@ export function createManageServiceAccounts({ inTransaction, apiKeys, clock }: M
         ...(expiresAt === null || (expiresAt && expiresAt > now) ? [] : [{ field: 'expiresAt', message: 'must be in the future' }]),
       ];
       if (refusals.length > 0 || expiresAt === undefined) throw refusedFields(refusals);
-      const { apiKey, prefix, digest } = apiKeys.make();
+      const { apiKey, prefix, digest } = apiKeys.make(reservedId);
       const permissions = PERMISSIONS.filter((permission) => wanted.includes(permission));
-      const id = uuidv7(now.getTime());
+      const id = reservedId ?? uuidv7(now.getTime());
       const account = { id, name, prefix, permissions, createdAt: now, expiresAt, lastUsedAt: null };
-      await inTransaction(async (tx) => {
-        await tx.serviceAccounts.insert(account, digest);
+      const made = await inTransaction(async (tx) => {
+        if (!(await tx.serviceAccounts.insert(account, digest))) return await tx.serviceAccounts.lock(id);
         const details = { name, prefix, permissions, expiresAt: expiresAt?.toISOString() ?? null };
         await tx.audit.append({ action: 'service-account-created', actor: by.actor, subject: id, at: now, details });
+        return account;
       });
-      return { account, apiKey };
+      return { account: made ?? account, apiKey };
     },
     async delete(id, by) {
       await inTransaction(async (tx) => {

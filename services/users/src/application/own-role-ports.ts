@@ -4,8 +4,11 @@ import type { Role } from '../domain/role.ts';
 export interface OwnRoles {
   /** The role, locked until the transaction ends; who holds it for an account (`Roles.hold`) is waited for, and waits. */
   lock(name: string): Promise<Role | undefined>;
-  /** @throws 409 `role_taken`. */
-  insert(role: Role, now: Date): Promise<void>;
+  /**
+   * @param reservedId of the request. @returns the role as it is now where the same request has made it already.
+   * @throws 409 `role_taken`.
+   */
+  insert(role: Role, now: Date, reservedId: string | undefined): Promise<Role | undefined>;
   save(role: Role): Promise<void>;
   remove(name: string): Promise<void>;
   /** Whether any account has it. */

@@ -1,4 +1,3 @@
-import { uniqueViolation } from '@stoa/postgres';
 import { type Kysely, sql, type Transaction } from 'kysely';
 import { builtInRole } from '../application/manage-roles.ts';
 import type { OwnRoles, RoleReader } from '../application/own-role-ports.ts';
@@ -11,13 +10,19 @@ const COLUMNS = ['name', 'permissions', 'version'] as const;
 /** @param onIdentityChange told of every change: what a role allows is known to all processes. */
 export const createPgOwnRoles = (tx: Transaction<UsersSchema>, onIdentityChange: () => void): OwnRoles => ({
   lock: (name) => tx.selectFrom('roles').select(COLUMNS).where('name', '=', name).forUpdate().executeTakeFirst(),
-  async insert({ name, permissions, version }, now) {
-    try {
-      await tx.insertInto('roles').values({ name, permissions, version, created_at: now }).execute();
-    } catch (error) {
-      throw uniqueViolation(error) === 'roles_pkey' ? errors.role_taken() : error;
-    }
-    onIdentityChange();
+  async insert({ name, permissions, version }, now, reservedId) {
+    const { numInsertedOrUpdatedRows: inserted } = await tx
+      .insertInto('roles')
+      .values({ name, permissions, version, created_at: now, reserved_id: reservedId ?? null })
+      .onConflict((conflict) => conflict.column('name').doNothing())
+      .executeTakeFirst();
+    if (inserted === 1n) return void onIdentityChange();
+    const made = tx
+      .selectFrom('roles')
+      .select(COLUMNS)
+      .where('name', '=', name)
+      .where('reserved_id', '=', reservedId ?? null);
+    return await made.executeTakeFirstOrThrow(() => errors.role_taken());
   },
   async save({ name, permissions, version }) {
     await tx.updateTable('roles').set({ permissions, version }).where('name', '=', name).execute();

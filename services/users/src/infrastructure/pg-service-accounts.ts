@@ -10,15 +10,15 @@ const COLUMNS = ['id', 'name', 'prefix', 'permissions', 'created_at', 'expires_a
 /** @param onIdentityChange told of every change: keys are known to all processes. */
 export const createPgServiceAccounts = (tx: Transaction<UsersSchema>, onIdentityChange: () => void): ServiceAccounts => ({
   async insert({ id, name, prefix, permissions, createdAt, expiresAt, lastUsedAt }, digest) {
-    try {
-      await tx
-        .insertInto('service_accounts')
-        .values({ id, name, prefix, digest, permissions, created_at: createdAt, expires_at: expiresAt, last_used_at: lastUsedAt })
-        .execute();
-    } catch (error) {
+    const insert = tx
+      .insertInto('service_accounts')
+      .values({ id, name, prefix, digest, permissions, created_at: createdAt, expires_at: expiresAt, last_used_at: lastUsedAt })
+      .onConflict((conflict) => conflict.column('id').doNothing());
+    const { numInsertedOrUpdatedRows: inserted } = await insert.executeTakeFirst().catch((error: unknown) => {
       throw uniqueViolation(error) === 'service_accounts_name_key' ? errors.service_account_taken() : error;
-    }
-    onIdentityChange();
+    });
+    if (inserted === 1n) onIdentityChange();
+    return inserted === 1n;
   },
   async lock(id) {
     const row = await tx.selectFrom('service_accounts').select(COLUMNS).where('id', '=', id).forUpdate().executeTakeFirst();

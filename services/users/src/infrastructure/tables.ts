@@ -82,6 +82,7 @@ export interface UsersSchema {
     permissions: readonly string[];
     version: number;
     created_at: Date;
+    reserved_id: string | null;
   };
   service_accounts: {
     id: string;

@@ -47,6 +47,19 @@ describe('roles', () => {
     ]);
   });
 
+  test('are made once by a request whose answer was lost, and by another one not at all', async () => {
+    const body = { name: newName(), permissions: ['users:read'] };
+    const keyed = (key: string) => permitted.ask(admin.accessToken, 'POST', '/v1/roles', body, { 'idempotency-key': key });
+    const first = await keyed(body.name);
+    await users.loseAnswers();
+    const again = await keyed(body.name);
+    expect([again.statusCode, again.json(), again.headers['etag']]).toEqual([201, first.json(), first.headers['etag']]);
+    expect(again.headers['idempotency-replayed']).toBeUndefined();
+    expect(await users.audit(body.name)).toHaveLength(1);
+    expect((await keyed(`other ${body.name}`)).json()).toMatchObject({ code: 'role_taken' });
+    expect((await create(body)).json()).toMatchObject({ code: 'role_taken' });
+  });
+
   test('are listed by name in pages, the built-in ones among them', async () => {
     const names = ['zz-last', 'aa', 'a-b', 'ab0', 'adminx', 'userx'];
     for (const name of names) await create({ name, permissions: [] });

@@ -101,7 +101,7 @@ export function rolesRoutes(http: Http, { roles, manageRoles, cursors }: RolesRo
     },
     async (request, reply) => {
       const { name, permissions } = request.body;
-      const role = await manageRoles.create(name, permissions, byOf(request));
+      const role = await manageRoles.create(name, permissions, byOf(request), request.makes);
       void reply.code(201).header('location', `/v1/roles/${name}`);
       return answer(reply, role);
     },

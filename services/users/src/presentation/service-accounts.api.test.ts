@@ -54,6 +54,21 @@ describe('a service account', () => {
     ]);
   });
 
+  test('is made once by a request whose answer was lost, which shows its key; another one gets neither', async () => {
+    const body = { name: newName(), permissions: ['service-accounts:read'] };
+    const keyed = (key: string) => create(body, { headers: { 'idempotency-key': key } });
+    const first = await keyed(body.name);
+    await users.loseAnswers();
+    const again = await keyed(body.name);
+    expect([again.statusCode, again.json()]).toEqual([201, first.json()]);
+    expect(again.headers['idempotency-replayed']).toBeUndefined();
+    await eventually(async () => expect(await worksAt(users.http, again.json().apiKey)).toEqual([201, 200]));
+    expect(await users.audit(first.json().id)).toHaveLength(1);
+    expect((await keyed(`other ${body.name}`)).json()).toMatchObject({ code: 'service_account_taken' });
+    const other = await create({ ...body, name: newName() }, { headers: { 'idempotency-key': newName() } });
+    expect(other.json().apiKey).not.toBe(first.json().apiKey);
+  });
+
   test('rests as a digest: its key is in no row and no line of the log', async () => {
     const { id, apiKey } = (await create({ name: newName(), permissions: [] }, { headers: { 'idempotency-key': newName() } })).json();
     const { database } = users;

@@ -96,7 +96,7 @@ export function serviceAccountsRoutes(http: Http, { serviceAccounts, manageServi
       },
     },
     async (request, reply) => {
-      const { account, apiKey } = await manageServiceAccounts.create(request.body, byOf(request));
+      const { account, apiKey } = await manageServiceAccounts.create(request.body, byOf(request), request.makes);
       void reply.code(201).header('cache-control', 'no-store');
       return { ...toAnswer(account), apiKey };
     },

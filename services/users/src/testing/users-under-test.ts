@@ -150,6 +150,8 @@ export async function usersUnderTest(environment: Environment = {}, { bcryptCost
       const answer = await mint((await requestsOf(person)).at(-1) as string);
       return answer.json().code;
     },
+    /** As if each answer to an Idempotency-Key had been lost between its commit and its client. */
+    loseAnswers: () => sql`update idempotency_keys set answer = null, lease_until = 'epoch'`.execute(database.query),
     audit: async (subject: string) => {
       const rows = await database.query
         .selectFrom('audit')

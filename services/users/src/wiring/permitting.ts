@@ -1,6 +1,6 @@
 import { createManageRoles } from '../application/manage-roles.ts';
 import { createManageServiceAccounts } from '../application/manage-service-accounts.ts';
-import { apiKeys } from '../infrastructure/api-keys.ts';
+import { createApiKeys } from '../infrastructure/api-keys.ts';
 import { createPgAuditLog } from '../infrastructure/audit.view.ts';
 import { createPgRoleReader } from '../infrastructure/pg-own-roles.ts';
 import { createPgServiceAccountReader } from '../infrastructure/pg-service-accounts.ts';
@@ -10,9 +10,9 @@ import { serviceAccountsRoutes } from '../presentation/service-accounts.routes.t
 import type { Kit } from './kit.ts';
 
 /** Who may do what, and who did it: roles, service accounts, the audit log. */
-export function addPermitting({ http, database, inTransaction, cursors, clock }: Kit): void {
+export function addPermitting({ http, database, inTransaction, cursors, clock, derive }: Kit): void {
   const manageRoles = createManageRoles({ inTransaction, clock });
-  const manageServiceAccounts = createManageServiceAccounts({ inTransaction, apiKeys, clock });
+  const manageServiceAccounts = createManageServiceAccounts({ inTransaction, apiKeys: createApiKeys(derive), clock });
 
   rolesRoutes(http, { roles: createPgRoleReader(database.query), manageRoles, cursors });
   serviceAccountsRoutes(http, { serviceAccounts: createPgServiceAccountReader(database.query), manageServiceAccounts, cursors });
