@@ -6,9 +6,11 @@ import { type RedisServer, startRedisServer } from '@stoa/redis/testing';
 import { freePorts, startTcpProxy, type TcpProxy } from '@stoa/service/testing';
 import { cutAtConfirm } from './amqp-frames.ts';
 import { type Balancer, startBalancer } from './balancer.ts';
-import { createPod, type Pod } from './pod.ts';
+import { createPod, type Pod, type PodOptions } from './pod.ts';
 import { type Ask, type PostgresGround, startPostgresGround } from './postgres-ground.ts';
+import { loseAnswers } from './postgres-messages.ts';
 import { startReaper } from './reaper.ts';
+import type { VanishingNetwork } from './vanishing-network.ts';
 
 /** A Stoa of many processes with everything of its own, on free ports and in a folder of its own. */
 export interface House {
@@ -19,6 +21,11 @@ export interface House {
   readonly rabbitNetwork: TcpProxy & { cutsDue: number };
   /** The network between the first of `usersApis` and Postgres. */
   readonly postgresNetwork: TcpProxy;
+  /**
+   * The network between Postgres and the second copy of each process that has a database. Of the next answers it can lose so many, but
+   * lets some through: to a COMMIT, breaking the connection; to other statements of a transaction, and then the connection hangs.
+   */
+  readonly lossyNetwork: TcpProxy & { commitsDue: number; statementsDue: number };
   readonly ask: Ask;
   readonly gateways: readonly Pod[];
   readonly usersApis: readonly Pod[];
@@ -28,14 +35,22 @@ export interface House {
   readonly postsWorkers: readonly Pod[];
   /** All of them. */
   readonly pods: readonly Pod[];
+  /** One more process, not yet started. It is no part of `pods`, and ends with the house at the latest. */
+  another(name: string, args: readonly string[], options?: Another): Promise<Pod>;
   readonly balancer: Balancer;
   /** Ends all of it. @param keepLogs where a test failed: the folder with what every process printed stays, and is told. */
   stop(options: { readonly keepLogs: boolean }): Promise<void>;
 }
 
-const SETTINGS = { MAIL_URL: 'mailbox:', MAIL_RATE_PER_SECOND: '200', BCRYPT_COST: '10', RATE_LIMITS: 'off', HOST: '127.0.0.1' };
+export interface Another {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Where it runs, if not here. */
+  readonly network?: VanishingNetwork;
+}
 
-/** Of so many confirms one is cut: something must also come through. */
+const SETTINGS = { MAIL_URL: 'mailbox:', MAIL_RATE_PER_SECOND: '200', BCRYPT_COST: '10', RATE_LIMITS: 'off' };
+
+/** Of so many confirms or answers one is lost: something must also come through. */
 const PASSING = 3;
 
 export async function startHouse(): Promise<House> {
@@ -74,6 +89,10 @@ async function build(folder: string, logs: string, stack: AsyncDisposableStack):
   const cuts = () => confirms.cutsDue > 0 && ++confirms.passed % PASSING === 0 && confirms.cutsDue-- > 0;
   const rabbitNetwork = Object.assign(confirms, await network(rabbit.port, cutAtConfirm(cuts)));
   const postgresNetwork = await network(postgres.port);
+  const answers = { commitsDue: 0, statementsDue: 0, passed: 0 };
+  const isLost = (due: 'commitsDue' | 'statementsDue') => answers[due] > 0 && ++answers.passed % PASSING === 0 && answers[due]-- > 0;
+  const inspector = loseAnswers({ commit: () => isLost('commitsDue'), statement: () => isLost('statementsDue') });
+  const lossyNetwork = Object.assign(answers, await network(postgres.port, inspector));
 
   const ports = { gateway: await freePorts(2), users: await freePorts(4), mailer: await freePorts(2), posts: await freePorts(4) };
   const places = (list: readonly number[]) => list.map((port) => `http://127.0.0.1:${port}`).join(',');
@@ -88,16 +107,26 @@ async function build(folder: string, logs: string, stack: AsyncDisposableStack):
     SERVICES_MAILER_URL: places(ports.mailer),
     SERVICES_POSTS_URL: places(ports.posts.slice(0, 2)),
   };
-  const pod = (name: string, args: readonly string[], port = 0, more = {}) => {
-    const made = createPod({ name, port, args, env: { ...env, ...more }, logs });
+  const pod = (name: string, args: readonly string[], port = 0, more: Partial<PodOptions> = {}) => {
+    const made = createPod({ name, port, args, logs, ...more, env: { ...env, ...more.env } });
     stack.defer(() => made.kill());
     return made;
   };
+  const another: House['another'] = async (name, args, { env: more = {}, network } = {}) => {
+    const [port] = (await freePorts(1)) as [number];
+    if (network === undefined) return pod(name, args, port, { env: more });
+    const there = Object.entries({ ...env, ...more }).map(([key, value]) => [key, value.replaceAll('127.0.0.1', network.outside)]);
+    return pod(name, args, port, { env: Object.fromEntries(there), host: network.inside, enter: network.enter });
+  };
   await run(pod('migrate', ['migrate']));
 
+  const databaseOf = (service: string, role: string, index: number) => {
+    if (index === 1) return postgres.url(lossyNetwork.port);
+    return service === 'users' && role === 'api' ? postgres.url(postgresNetwork.port) : postgres.url();
+  };
   const serving = (service: string, role: string) => (port: number, index: number) =>
     pod(`${service}-${role}-${index + 1}`, ['start', '--services', service, '--role', role], port, {
-      ...(service === 'users' && role === 'api' && index === 0 ? { DATABASE_URL: postgres.url(postgresNetwork.port) } : {}),
+      env: { DATABASE_URL: databaseOf(service, role, index) },
     });
   const usersApis = ports.users.slice(0, 2).map(serving('users', 'api'));
   const usersWorkers = ports.users.slice(2).map(serving('users', 'worker'));
@@ -109,9 +138,9 @@ async function build(folder: string, logs: string, stack: AsyncDisposableStack):
   await Promise.all(pods.map((each) => each.start()));
   const balancer = startBalancer(gateways);
   stack.defer(() => balancer.close());
-  const networks = { rabbitNetwork, postgresNetwork };
+  const networks = { rabbitNetwork, postgresNetwork, lossyNetwork };
   const kinds = { gateways, usersApis, usersWorkers, mailers, postsApis, postsWorkers };
-  return { postgres, rabbit, redis, ...networks, ask: postgres.ask, ...kinds, pods, balancer };
+  return { postgres, rabbit, redis, ...networks, ask: postgres.ask, ...kinds, pods, another, balancer };
 }
 
 async function run(pod: Pod): Promise<void> {

@@ -19,6 +19,10 @@ export interface PodOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Where all that it prints is kept, over all of its lives. */
   readonly logs: string;
+  /** Where it listens. */
+  readonly host?: string;
+  /** Words in front of the command, of a network of its own say. */
+  readonly enter?: readonly string[];
 }
 
 /** One process of the house, as an orchestrator sees it: it can die, be stopped and come back, always at the same address. */
@@ -43,8 +47,8 @@ export interface Pod {
   output(): Promise<string>;
 }
 
-export function createPod({ name, port, args, env, logs }: PodOptions): Pod {
-  const url = `http://127.0.0.1:${port}`;
+export function createPod({ name, port, args, env, logs, host = '127.0.0.1', enter = [] }: PodOptions): Pod {
+  const url = `http://${host}:${port}`;
   const file = join(logs, `${name}.log`);
   const output = async () => (await readFile(file, 'utf8').catch(() => '')).slice(-6_000);
   let child: ChildProcess | undefined;
@@ -52,9 +56,10 @@ export function createPod({ name, port, args, env, logs }: PodOptions): Pod {
 
   function run(): void {
     if (child !== undefined) throw new Error(`${name} runs already`);
-    const started = spawn(process.execPath, [join(root, 'apps/server/src/main.ts'), ...args], {
+    const [command, ...words] = [...enter, process.execPath, join(root, 'apps/server/src/main.ts'), ...args] as [string, ...string[]];
+    const started = spawn(command, words, {
       cwd: root,
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PORT: String(port), ...env },
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PORT: String(port), HOST: host, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     child = started;

@@ -4,34 +4,13 @@ import { type LoggedIn, loggedIn } from '../e2e/logged-in.ts';
 import type { House } from './house.ts';
 import type { Load } from './load.ts';
 import type { Ask } from './postgres-ground.ts';
-import { killInTurn, underLoad, useHouse, type Work } from './scenario.ts';
+import { killInTurn, underLoad, useHouse } from './scenario.ts';
+import { writingBy } from './writing.ts';
 
 const house = useHouse();
 const PEOPLE = 4;
 /** More than go in one transaction. */
 const LEFT_BEHIND = 600;
-
-/** They write in turn, each post with an `Idempotency-Key` and a title that no other has. Each is to be there once, as its author was told. */
-const writingBy = (people: readonly LoggedIn[]): Work => ({
-  requestOf: (name, number) => ({
-    path: '/v1/posts',
-    body: { title: name, text: 'Notes on the Analytical Engine' },
-    headers: { authorization: (people[number % people.length] as LoggedIn).authorization, 'idempotency-key': name },
-  }),
-  async examine({ batch, wishes }, ask) {
-    const stored = await ask<{ id: string; title: string }>('posts', 'select id, title from posts where title like $1', [`${batch}-%`]);
-    const idsOf = Map.groupBy(stored, ({ title }) => title);
-    const promised = wishes.filter(({ accepted }) => accepted !== undefined);
-    const lost = promised.filter(({ name, accepted }) => !idsOf.get(name)?.some(({ id }) => id === accepted?.id));
-    const twice = [...idsOf].filter(([, posts]) => posts.length > 1);
-    const promisedNames = new Set(promised.map(({ name }) => name));
-    return {
-      lost: lost.map(({ name, accepted }) => `${name}: answered ${accepted?.id}, stored ${idsOf.get(name)?.map(({ id }) => id)}`),
-      twice: twice.map(([name, posts]) => `${name}: ${posts.length} posts`),
-      wrong: [...idsOf.keys()].filter((name) => !promisedNames.has(name)).map((name) => `${name}: a post without a 201`),
-    };
-  },
-});
 
 /** Somebody with many posts. */
 async function prolific({ gateways, balancer }: House): Promise<LoggedIn> {

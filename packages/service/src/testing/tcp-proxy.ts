@@ -1,8 +1,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** What passes from the server to the client. @returns what to pass on, or `cut` to break the connection instead. */
-export type Inspect = (chunk: Buffer) => Buffer | 'cut';
+/**
+ * What passes from the server to the client. @returns what to pass on, `cut` to break the connection instead, or `hang`: this and
+ * everything after it does not pass, and nobody is told.
+ */
+export type Inspect = (chunk: Buffer) => Buffer | 'cut' | 'hang';
 
 /** A network between two parts, that can fail. */
 export interface TcpProxy {
@@ -41,10 +44,11 @@ export async function startTcpProxy(target: number, inspector: () => Inspect = (
     const end = () => {
       if (!hanging.has(pair)) cut(new Set([pair]));
     };
-    const pass = (from: Socket, to: Socket, look: (chunk: Buffer) => Buffer | 'cut') => {
+    const pass = (from: Socket, to: Socket, look: Inspect) => {
       from.on('data', (chunk: Buffer) => {
         const passed = look(chunk);
         if (passed === 'cut') end();
+        else if (passed === 'hang') hangUp(pair);
         else if (passed.length > 0 && !to.write(passed)) from.pause();
       });
       to.on('drain', () => !hanging.has(pair) && from.resume());
