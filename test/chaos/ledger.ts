@@ -60,7 +60,7 @@ export async function settleLedger(load: Load, ask: Ask, examine: Examine): Prom
 }
 
 /** Nothing waits to leave, nothing waits to be handled, no mail waits or is on its way. */
-async function expectDrained(ask: Ask): Promise<void> {
+export async function expectDrained(ask: Ask): Promise<void> {
   for (const service of SERVICES) {
     const [boxes] = await ask<{ unsent: number; pending: number }>(
       service,
