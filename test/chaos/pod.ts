@@ -29,8 +29,8 @@ export interface PodOptions {
 export interface Pod {
   readonly name: string;
   readonly url: string;
-  /** Resolves when it is ready; with `wait: false` as soon as the process runs. */
-  start(options?: { readonly wait?: boolean }): Promise<void>;
+  /** Resolves when it is ready; with `wait: false` as soon as the process runs. @param env for this life of it alone. */
+  start(options?: { readonly wait?: boolean; readonly env?: Readonly<Record<string, string>> }): Promise<void>;
   /** kill -9. */
   kill(): Promise<void>;
   /** Resolves with the exit code when it has ended by itself. */
@@ -54,12 +54,12 @@ export function createPod({ name, port, args, env, logs, host = '127.0.0.1', ent
   let child: ChildProcess | undefined;
   let exited: Promise<number | null> = Promise.resolve(null);
 
-  function run(): void {
+  function run(more: Readonly<Record<string, string>>): void {
     if (child !== undefined) throw new Error(`${name} runs already`);
     const [command, ...words] = [...enter, process.execPath, join(root, 'apps/server/src/main.ts'), ...args] as [string, ...string[]];
     const started = spawn(command, words, {
       cwd: root,
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PORT: String(port), HOST: host, ...env },
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PORT: String(port), HOST: host, ...env, ...more },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     child = started;
@@ -102,8 +102,8 @@ export function createPod({ name, port, args, env, logs, host = '127.0.0.1', ent
   return {
     name,
     url,
-    async start({ wait = true } = {}) {
-      run();
+    async start({ wait = true, env: more = {} } = {}) {
+      run(more);
       if (wait) await untilReady();
     },
     async kill() {
