@@ -34,7 +34,7 @@ export function logInRoute(http: Http, { authenticator, logIn, limits }: LogInRo
         operationId: 'logIn',
         summary: 'Log in',
         description:
-          'Begins a session. Ten wrong passwords within fifteen minutes for one account from one address are enough; many for one account from everywhere make each answer slower, and never lock it.',
+          'Begins a session; of an account with as many as it may have, 100 if nothing else is set, the oldest ends. Ten wrong passwords within fifteen minutes for one account from one address are enough; many for one account from everywhere make each answer slower, and never lock it.',
         body: Body,
         response: {
           201: Answer('The tokens of the session.', TokensAnswer),
