@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => http.close());
 
 const locate = (service: string) => (service === 'things' ? http : undefined);
-const call = createCaller({ locate, credential: 'Service users.key', timeoutMs: 50 });
+const call = createCaller({ locate, credential: 'Service users.key', timeoutMs: 500 });
 
 describe('a call to another service', () => {
   test('brings the credential, the body and the context along', async () => {
@@ -52,7 +52,7 @@ describe('a call to another service', () => {
   test.for([
     ['elsewhere', '/internal/echo', 'is not running here'],
     ['things', '/internal/bug', 'answered 500'],
-    ['things', '/internal/hangs', 'did not answer within 50 ms'],
+    ['things', '/internal/hangs', 'did not answer within 500 ms'],
     ['things', '/internal/page', 'answered what is not JSON'],
   ] as const)('to %s%s is 503, as it %s', async ([service, path, what]) => {
     const failure = await call(service, { method: 'GET', path }).catch((error: unknown) => error);

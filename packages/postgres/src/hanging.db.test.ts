@@ -9,7 +9,9 @@ import { type TestDatabase, testDatabase } from './testing/index.ts';
 
 const log = createLog({ level: 'silent' });
 const REQUEST_LIMIT_MS = 400;
-const STATEMENT_LIMIT_MS = 1_500;
+/** So long that what waited for it, instead of for the limit of a request, is seen on the slowest machine. */
+const STATEMENT_LIMIT_MS = 60_000;
+const SOON_MS = 20_000;
 const UNAVAILABLE = { kind: 'unavailable', code: 'database_unavailable', retryAfterSeconds: 2 };
 
 let fixture: TestDatabase<unknown>;
@@ -57,12 +59,13 @@ describe('a database that hangs', () => {
     for (const work of [() => sql`select 1`.execute(database.query), () => database.transaction((tx) => sql`select 1`.execute(tx))]) {
       const { error, ms } = await timed(() => inRequest(work));
       expect(error).toMatchObject(UNAVAILABLE);
-      expect(ms).toBeLessThan(REQUEST_LIMIT_MS + 1_000 + 500);
+      expect(ms).toBeLessThan(SOON_MS);
     }
   });
 
   test('in the middle of a transaction: what comes after, the rollback too, waits no more', async () => {
-    await using database = behindNetwork('middle');
+    const requestLimitMs = 2_000;
+    await using database = behindNetwork('middle', { requestLimitMs });
     const { error, ms } = await timed(() =>
       inRequest(() =>
         database.transaction(async (tx) => {
@@ -74,7 +77,7 @@ describe('a database that hangs', () => {
       ),
     );
     expect(error).toMatchObject(UNAVAILABLE);
-    expect(ms).toBeLessThan(2 * REQUEST_LIMIT_MS);
+    expect(ms).toBeLessThan(2 * requestLimitMs);
   });
 
   test('is told by health, and all is well again unaided when the network is', async () => {
@@ -82,7 +85,7 @@ describe('a database that hangs', () => {
     await open(database, 3);
     network.freeze();
     const { ms } = await timed(async () => expect(await database.health()).toMatchObject({ ok: false }));
-    expect(ms).toBeLessThan(2_500);
+    expect(ms).toBeLessThan(SOON_MS);
     await Promise.all(Array.from({ length: 6 }, () => timed(() => inRequest(() => sql`select 1`.execute(database.query)))));
     network.heal();
     await eventually(async () => expect(await database.health()).toMatchObject({ ok: true }));
@@ -90,12 +93,13 @@ describe('a database that hangs', () => {
   });
 
   test('keeps what is in hand in the background longer, but not for ever', async () => {
-    await using database = behindNetwork('background');
+    const statementLimitMs = 1_500;
+    await using database = behindNetwork('background', { statementLimitMs });
     await open(database, 1);
     network.hang();
     const { error, ms } = await timed(() => sql`select 1`.execute(database.query));
     expect(error).toMatchObject(UNAVAILABLE);
-    expect(ms).toBeGreaterThan(STATEMENT_LIMIT_MS - 50);
+    expect(ms).toBeGreaterThan(statementLimitMs - 50);
   });
 
   test('keeps nobody from closing', async () => {
@@ -103,7 +107,7 @@ describe('a database that hangs', () => {
     await open(database, 2);
     await database.listen('news', () => {});
     network.freeze();
-    expect((await timed(() => database.close())).ms).toBeLessThan(5_000);
+    expect((await timed(() => database.close())).ms).toBeLessThan(SOON_MS);
   });
 });
 

@@ -66,19 +66,27 @@ const isShared = () =>
 
 describe('an answer that two copies keep', () => {
   test('is ended at both by the event of a write, within a second of its answer, whichever copy that came through', async () => {
-    const took: number[] = [];
+    // Of the questions that were answered with the old text, how long after the write's answer the last one began.
+    const shown: number[] = [];
     await write('0');
     for (let n = 1; n <= 20; n += 1) {
       await isKeptAtBoth(`${n - 1}`);
       await write(`${n}`, n % 2 === 0 ? 0 : 1);
       const answered = performance.now();
       const isNew = async (copy: Copy) => {
-        await eventually(async () => expect((await ask(copy)).text).toBe(`${n}`), { intervalMs: 1 });
-        took.push(performance.now() - answered);
+        await eventually(
+          async () => {
+            const begun = performance.now();
+            const { text } = await ask(copy);
+            if (text !== `${n}`) shown.push(begun - answered);
+            expect(text).toBe(`${n}`);
+          },
+          { intervalMs: 1 },
+        );
       };
       await Promise.all(BOTH.map(isNew));
     }
-    expect(Math.max(...took), 'milliseconds').toBeLessThan(SOON_MS);
+    expect(Math.max(0, ...shown), 'milliseconds').toBeLessThan(SOON_MS);
   });
 
   test('is never older than a second, nor goes back to an older one, while both are asked without a pause', async () => {

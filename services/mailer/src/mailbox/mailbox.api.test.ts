@@ -79,13 +79,11 @@ describe('latest', () => {
 
   test('waits for a message that comes on another copy of the service', async () => {
     const other = await house.start();
-    const startedAt = performance.now();
     const waiting = latest(other, 'later@example.com');
     await hasLooked(other);
     await arrive('later@example.com', { subject: 'at last' });
+    // Not when the wait is over: that is longer than a test may last.
     expect((await waiting).message).toMatchObject({ subject: 'at last' });
-    // Not when the wait is over.
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 
   test('misses no message, however it falls between the look and the wait', async () => {
@@ -182,9 +180,8 @@ test('readers that wait do not hold up a stop', async () => {
   const events = await fetch(`http://127.0.0.1:${port}/mailbox/events`);
   const waiting = fetch(`http://127.0.0.1:${port}/mailbox/messages/latest?wait=60s`);
   await once(http.server, 'request');
-  const startedAt = performance.now();
+  // The wait is longer than a test may last.
   await leaving[Symbol.asyncDispose]();
-  expect(performance.now() - startedAt).toBeLessThan(5_000);
   expect((await waiting).status).toBe(404);
   expect(await events.text()).toContain('retry:');
 });

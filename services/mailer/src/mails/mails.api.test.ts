@@ -129,7 +129,8 @@ describe('a mail that is sent again', () => {
     const { message } = await latest(service, email);
     const answer = await resend(first?.id ?? '');
     expect(answer.statusCode).toBe(202);
-    expect(answer.json()).toMatchObject({ to: email, status: 'queued', resendOf: first?.id });
+    // It may be on its way by the time that it is told of.
+    expect(answer.json()).toMatchObject({ to: email, status: expect.stringMatching(/^(queued|sending|sent)$/), resendOf: first?.id });
     expect(answer.headers['location']).toBe(`/v1/mails/${answer.json().id}`);
     const [copy] = await ended(email, 'sent', 'sent');
     expect(copy).toMatchObject({ id: answer.json().id });

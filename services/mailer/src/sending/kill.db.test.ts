@@ -31,7 +31,7 @@ async function spawnSender() {
 }
 
 /** For as long as a silence is watched, and the start of a process. */
-const TAKE_OVER = { timeoutMs: 10_000 };
+const TAKE_OVER = { timeoutMs: 20_000 };
 
 const statuses = async (recipient: string) => (await house.attempts(recipient)).map(({ status }) => status);
 
@@ -43,14 +43,12 @@ describe('after a kill -9', () => {
     await eventually(() => expect(house.smtp.received).toHaveLength(3));
     await child.kill();
     house.smtp.behave('accept');
-    const startedAt = performance.now();
-    await house.startSender();
+    // It would watch a silence for longer than this test lasts.
+    await house.startSender({ heartbeats: { ...FAST_HEARTBEATS, deadAfterMs: 600_000 } });
     for (const { recipient } of mails) {
       await eventually(async () => expect(await statuses(recipient)).toEqual(['unknown', 'sent']), TAKE_OVER);
       expect(new Set(house.receivedBy(recipient).map(({ messageId }) => messageId)).size).toBe(1);
     }
-    // Those that run would watch for longer.
-    expect(performance.now() - startedAt).toBeLessThan(FAST_HEARTBEATS.deadAfterMs);
   });
 
   test('before its code was there, a mail has no attempt, and is sent once', async () => {

@@ -1,4 +1,5 @@
 import { eventually } from '@stoa/service/testing';
+import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { codeOf, tokenOf } from '../testing/fake-secrets.ts';
 import { sendingFixture } from '../testing/sending-fixture.ts';
@@ -47,16 +48,17 @@ describe('a mail', () => {
     const recipient = mail?.recipient ?? '';
     await finished(recipient, 'sent');
     const [attempt] = await house.attempts(recipient);
-    expect((attempt?.started_at.getTime() ?? 0) - (await house.mail(recipient)).created_at.getTime()).toBeLessThan(500);
+    const waitedMs = (attempt?.started_at.getTime() ?? Number.POSITIVE_INFINITY) - (await house.mail(recipient)).created_at.getTime();
+    // The next look is half a minute away.
+    expect(waitedMs).toBeLessThan(10_000);
   });
 
   test('superseded by the time it leaves is not sent, leaves no attempt and gives its turn away', async () => {
     const [first, second] = await house.queue(2);
     house.users.gone.add(first?.requestId ?? '');
-    const startedAt = performance.now();
-    await house.startSender({ ratePerSecond: 0.1 });
+    await house.startSender({ ratePerSecond: 0.01 });
+    // A turn comes every hundred seconds.
     await finished(second?.recipient ?? '', 'sent');
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
     expect(await statusOf(first?.recipient ?? '')).toBe('superseded');
     expect(await house.attempts(first?.recipient ?? '')).toEqual([]);
     expect(house.receivedBy(first?.recipient ?? '')).toEqual([]);
@@ -99,13 +101,15 @@ describe('a mail server that', () => {
 
   test('takes the mail and never answers leaves an unknown attempt; the copy that follows has the same Message-ID', async () => {
     house.smtp.behave('hang');
-    await house.startSender();
+    await house.startSender({ silenceMs: 300 });
     const [mail] = await house.queue(1);
     const recipient = mail?.recipient ?? '';
     await eventually(async () => expect(await house.mail(recipient)).toMatchObject({ status: 'queued', unknowns: 1 }));
     house.smtp.behave('accept');
     await finished(recipient, 'sent');
-    expect((await house.attempts(recipient)).map(({ status }) => status)).toEqual(['unknown', 'sent']);
+    const statuses = (await house.attempts(recipient)).map(({ status }) => status);
+    // On a busy machine a second try may find the silence too long as well.
+    expect([new Set(statuses.slice(0, -1)), statuses.at(-1)]).toEqual([new Set(['unknown']), 'sent']);
     expect(new Set(house.receivedBy(recipient).map(({ messageId }) => messageId)).size).toBe(1);
   });
 
@@ -133,11 +137,13 @@ describe('a mail server that', () => {
   test('is slow does not hold back the rate', async () => {
     house.smtp.behave({ acceptAfterMs: 250 });
     await house.startSender({ ratePerSecond: 40, connections: 20 });
-    const startedAt = performance.now();
     const mails = await house.queue(40);
     for (const { recipient } of mails) await finished(recipient, 'sent');
-    // One after the other they would take ten seconds.
-    expect(performance.now() - startedAt).toBeLessThan(4_000);
+    const attempts = (await Promise.all(mails.map(({ recipient }) => house.attempts(recipient)))).flat();
+    const begun = attempts.map(({ started_at }) => started_at.getTime()).toSorted((one, other) => one - other);
+    const ended = attempts.map(({ ended_at }) => ended_at?.getTime() ?? 0).toSorted((one, other) => one - other);
+    // Several are on their way at a time: while the first was, others began.
+    expect(begun.filter((at) => at < (ended[0] as number)).length).toBeGreaterThan(2);
   });
 });
 
@@ -156,11 +162,9 @@ describe('a delivery that breaks off', () => {
     const [next] = await house.queue(1);
     await finished(next?.recipient ?? '', 'sent');
     await eventually(async () => expect(await house.mail(recipient)).toMatchObject({ status: 'queued', deferrals: 1 }));
-    const { due_at } = await house.mail(recipient);
-    expect(due_at.getTime() - Date.now()).toBeGreaterThan(500);
-    await eventually(async () => expect(await house.mail(recipient)).toMatchObject({ status: 'queued', deferrals: 2 }), {
-      timeoutMs: 10_000,
-    });
+    const { due_at, created_at } = await house.mail(recipient);
+    expect(due_at.getTime() - created_at.getTime()).toBeGreaterThan(500);
+    await eventually(async () => expect(await house.mail(recipient)).toMatchObject({ status: 'queued', deferrals: 2 }));
     expect(await house.attempts(recipient)).toEqual([]);
   });
 
@@ -176,29 +180,30 @@ describe('a delivery that breaks off', () => {
 });
 
 describe('the pace', () => {
+  // The database notes each claim in the transaction that makes it: how late a sender goes on with it does not count.
+  beforeAll(async () => {
+    await sql`create table claims (position bigint, instance uuid, at timestamptz)`.execute(house.database.query);
+    await sql`
+      create function note_claim() returns trigger language plpgsql as
+      $$ begin insert into claims values (new.position, new.owner, clock_timestamp()); return null; end $$`.execute(house.database.query);
+    await sql`
+      create trigger note_claim after update on mails for each row
+      when (old.status = 'queued' and new.status = 'sending') execute function note_claim()`.execute(house.database.query);
+  });
+
   test('of two senders together is the rate, and the order is that of the queue', async () => {
     const mails = await house.queue(60);
     await Promise.all([house.startSender({ ratePerSecond: 20 }), house.startSender({ ratePerSecond: 20 })]);
     for (const { recipient } of mails) await finished(recipient, 'sent');
-    const attempts = await house.database.query
-      .selectFrom('attempts')
-      .innerJoin('mails', 'mails.id', 'attempts.mail_id')
-      .select(['instance_id', 'started_at', 'position'])
-      .where(
-        'recipient',
-        'in',
-        mails.map(({ recipient }) => recipient),
-      )
-      .orderBy('position')
-      .execute();
-    expect(new Set(attempts.map(({ instance_id }) => instance_id)).size).toBe(2);
-    const times = attempts.map(({ started_at }) => started_at.getTime());
+    const { rows: claims } = await sql<{ position: string; instance: string; at: Date }>`
+      select position, instance, at from claims order by at`.execute(house.database.query);
+    expect(claims).toHaveLength(mails.length);
+    expect(new Set(claims.map(({ instance }) => instance)).size).toBe(2);
+    const positions = claims.map(({ position }) => Number(position));
+    expect(positions).toEqual(positions.toSorted((one, other) => one - other));
+    const times = claims.map(({ at }) => at.getTime());
     const seconds = ((times.at(-1) as number) - (times[0] as number)) / 1_000;
-    const rate = (times.length - 1) / seconds;
-    expect(rate).toBeLessThan(20 * 1.05);
-    // On a busy machine one of the two may be a few turns late with what it has claimed.
-    const LATE_MS = 200;
-    expect(times.filter((time, index) => time > (times[index + 1] ?? Number.POSITIVE_INFINITY) + LATE_MS)).toEqual([]);
+    expect((times.length - 1) / seconds).toBeLessThan(20 * 1.05);
     // No second, wherever it begins, sees more than the rate allows.
     for (const [index, begin] of times.entries()) {
       expect(times.slice(index).filter((time) => time < begin + 1_000).length).toBeLessThanOrEqual(21);

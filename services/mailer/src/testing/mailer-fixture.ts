@@ -181,8 +181,8 @@ export async function mailerFixture(environment: Environment = {}) {
   };
 }
 
-/** The newest message to `to` once it is there. */
+/** The newest message to `to` once it is there. It is waited for longer than a test may last: what comes, came of itself. */
 export async function latest({ http }: Service, to: string, more = '') {
-  const answer = await http.inject(`/mailbox/messages/latest?to=${encodeURIComponent(to)}&wait=10s${more}`);
+  const answer = await http.inject(`/mailbox/messages/latest?to=${encodeURIComponent(to)}&wait=60s${more}`);
   return { status: answer.statusCode, message: answer.json() };
 }

@@ -5,6 +5,7 @@ import { createContext, createLog, createMetrics, uuidv7 } from '@stoa/service';
 import { createMailerMetrics } from '../metrics.ts';
 import { queueMail } from '../queue-mail.ts';
 import { createRenderer } from '../render.ts';
+import type { Heartbeats } from '../sending/instance.ts';
 import { type Sending, startSending } from '../sending/start-sending.ts';
 import type { MailerTables } from '../tables.ts';
 import { createSmtpTransport } from '../transports/smtp-transport.ts';
@@ -15,6 +16,15 @@ import { createScriptedSmtp } from './scripted-smtp.ts';
 
 const log = createLog({ level: 'silent' });
 const render = createRenderer('https://stoa.test');
+
+interface SenderSettings {
+  readonly ratePerSecond?: number;
+  readonly connections?: number;
+  readonly instanceId?: string;
+  readonly heartbeats?: Heartbeats;
+  /** How long the mail server may say nothing. */
+  readonly silenceMs?: number;
+}
 
 /** A mailer's database with a scripted mail server behind it, and as many senders as a test starts. */
 export async function sendingFixture() {
@@ -50,15 +60,15 @@ export async function sendingFixture() {
       return this.queue(1, null, instance);
     },
     /** One process of its own: its own connections, its own id. */
-    async startSender(settings: { ratePerSecond?: number; connections?: number; instanceId?: string } = {}): Promise<Sending> {
-      const { ratePerSecond = 1_000, connections = 10, instanceId = uuidv7() } = settings;
+    async startSender(settings: SenderSettings = {}): Promise<Sending> {
+      const { ratePerSecond = 1_000, connections = 10, instanceId = uuidv7(), heartbeats = FAST_HEARTBEATS, silenceMs = 30_000 } = settings;
       const metrics = createMetrics();
       const own = createDatabase<MailerTables>({ url, name: 'mailer', log, metrics });
       const transport = createSmtpTransport({
         url: smtp.url,
         from: 'Stoa <no-reply@stoa.test>',
         connections,
-        timeouts: { connectMs: 2_000, silenceMs: 300 },
+        timeouts: { connectMs: 10_000, silenceMs },
       });
       const options = {
         database: own,
@@ -69,7 +79,7 @@ export async function sendingFixture() {
         instanceId,
         ratePerSecond,
         connections,
-        heartbeats: FAST_HEARTBEATS,
+        heartbeats,
       };
       const sending = await startSending({ ...options, metrics: createMailerMetrics(metrics, own) });
       const stop = async () => {

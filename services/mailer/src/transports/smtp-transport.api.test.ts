@@ -5,7 +5,7 @@ import { createSmtpTransport } from './smtp-transport.ts';
 import type { Transport } from './transport.ts';
 import { mailTo, transportContract } from './transport-contract.ts';
 
-const settings = { from: 'Stoa <no-reply@stoa.test>', connections: 3, timeouts: { connectMs: 500, silenceMs: 250 } };
+const settings = { from: 'Stoa <no-reply@stoa.test>', connections: 3, timeouts: { connectMs: 5_000, silenceMs: 2_000 } };
 const never = new AbortController().signal;
 
 transportContract('smtp', async () => {
@@ -89,7 +89,7 @@ describe('what an SMTP server may do', () => {
 
   test('an aborted send after the message is unknown', async () => {
     server.behave('hang');
-    const slow = createSmtpTransport({ ...settings, url: server.url, timeouts: { connectMs: 500, silenceMs: 60_000 } });
+    const slow = createSmtpTransport({ ...settings, url: server.url, timeouts: { connectMs: 5_000, silenceMs: 60_000 } });
     await expect(slow.send(mailTo('ada@example.com'), AbortSignal.timeout(400))).rejects.toMatchObject({ failure: 'unknown' });
     await slow.close();
   });

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { createLog } from '@stoa/service';
+import { eventually } from '@stoa/service/testing';
 import { Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
 import type { Hasher } from '../../domain/imported-hash.ts';
@@ -170,8 +171,12 @@ describe('a wrong password costs the same', () => {
     // Until it has seen how fast this machine does each.
     await costs(passwords, hashes, 'difference engine', 3);
     for (const password of ['difference engine', 'x'.repeat(1_001)]) {
-      const [nobody, ...known] = await costs(passwords, [undefined, ...hashes, 'no hash at all'], password, 7);
-      for (const cost of known) expect(cost / nobody).toSatisfy((ratio: number) => ratio > 0.75 && ratio < 1.33, `${cost} of ${nobody} ms`);
+      // A difference shows however often it is measured; what a busy machine adds does not.
+      await eventually(async () => {
+        const [nobody, ...known] = await costs(passwords, [undefined, ...hashes, 'no hash at all'], password, 7);
+        for (const cost of known)
+          expect(cost / nobody).toSatisfy((ratio: number) => ratio > 0.75 && ratio < 1.33, `${cost} of ${nobody} ms`);
+      });
     }
   });
 });
