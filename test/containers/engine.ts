@@ -15,6 +15,23 @@ function engine(): Promise<string> {
   return found;
 }
 
+let composer: Promise<string> | undefined;
+/** What has a `compose`: the engine, or the command that `CONTAINERS_ENGINE` names. @throws with what is needed where it has none. */
+function composeEngine(): Promise<string> {
+  composer ??= (async () => {
+    const name = process.env['CONTAINERS_ENGINE'] ?? (await engine());
+    await execute(name, ['compose', 'version']).catch((cause) => {
+      throw new Error(
+        `\`${name} compose\` does not work on this machine. The tests in containers need Docker with its Compose plugin, or podman 4.7 or newer ` +
+          'with docker-compose or podman-compose. Another command that has a `compose` can be named by CONTAINERS_ENGINE.',
+        { cause },
+      );
+    });
+    return name;
+  })();
+  return composer;
+}
+
 /** Runs a command of the engine. @returns what it printed. @throws with what it said. */
 export async function runEngine(words: readonly string[]): Promise<string> {
   return (await execute(await engine(), [...words], { maxBuffer: 64 * 2 ** 20 })).stdout.trim();
@@ -24,13 +41,10 @@ export async function runEngine(words: readonly string[]): Promise<string> {
 export const followLogs = async (container: string): Promise<ChildProcess> =>
   spawn(await engine(), ['logs', '--follow', container], { stdio: ['ignore', 'pipe', 'pipe'] });
 
-/**
- * Runs a command of the engine's `compose` on `deploy/compose.yaml`, with what these tests change in it. `CONTAINERS_ENGINE` names another
- * command that has a `compose`.
- */
+/** Runs a command of the engine's `compose` on `deploy/compose.yaml`, with what these tests change in it. */
 export async function runCompose(project: string, words: readonly string[], variables: Variables): Promise<void> {
   const files = ['deploy/compose.yaml', 'test/containers/compose.e2e.yaml'].flatMap((file) => ['-f', file]);
-  await execute(process.env['CONTAINERS_ENGINE'] ?? (await engine()), ['compose', '-p', project, ...files, ...words], {
+  await execute(await composeEngine(), ['compose', '-p', project, ...files, ...words], {
     cwd: root,
     // Podman's own format of images has no health check.
     env: { ...process.env, BUILDAH_FORMAT: 'docker', ...variables },
