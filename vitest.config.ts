@@ -7,60 +7,76 @@ const files = (suffix: string) => [`{apps,contracts,packages,scripts,services,te
 const exclude = [...configDefaults.exclude, 'test/architecture/fixtures'];
 /** Vitest would leave a core idle; but most of these tests wait for a database or a process. */
 const maxWorkers = availableParallelism();
+/** Files leave nothing behind in a process, so that they share it instead of loading everything anew. */
+const shared = { isolate: false, maxWorkers };
 
 /** One Postgres for the run, in which each test file makes databases of its own. */
 const withDatabase = {
   exclude,
-  maxWorkers,
+  ...shared,
   globalSetup: ['test/support/database-server.ts'],
   setupFiles: ['test/support/leave-nothing-behind.ts', 'test/support/answers-as-declared.ts'],
-  testTimeout: 30_000,
+  testTimeout: 60_000,
   hookTimeout: 60_000,
 };
 /** They start processes and servers of their own, and wait for them. */
-const withProcesses = { exclude, maxWorkers, testTimeout: 120_000, hookTimeout: 60_000 };
-/** Whole Stoas: one file at a time, and none beside them, so that what is timed is not slowed by a neighbour. */
-const alone = (groupOrder: number) => ({ ...withProcesses, maxWorkers: 1, fileParallelism: false, sequence: { groupOrder } });
+const withProcesses = { exclude, ...shared, testTimeout: 120_000, hookTimeout: 120_000 };
+/** Whole Stoas, one of which is shared by the files that are only its clients. */
+const withStoa = { ...withProcesses, globalSetup: ['test/support/stoa-for-clients.ts'] };
+/** One file at a time, and none of another group beside it, so that what is timed is not slowed by a neighbour. */
+const alone = (groupOrder: number) => ({ maxWorkers: 1, fileParallelism: false, sequence: { groupOrder } });
+const timed = 'test/e2e/*.alone.*.test.ts';
 
 export default defineConfig({
   test: {
     allowOnly: false,
     projects: [
-      // Pure functions keep nothing between files, so that these need not load everything anew for each.
       {
         test: {
           name: 'unit',
           include: files('test'),
-          isolate: false,
-          maxWorkers,
+          ...shared,
+          testTimeout: 30_000,
           exclude: [...exclude, ...tiers.flatMap((tier) => files(`${tier}.test`))],
         },
       },
       { test: { name: 'db', include: files('db.test'), ...withDatabase } },
       { test: { name: 'api', include: files('api.test'), ...withDatabase } },
       { test: { name: 'machine', include: files('machine.test'), ...withProcesses, exclude: [...exclude, 'test/e2e'] } },
-      { test: { name: 'e2e', include: [...files('e2e.test'), 'test/e2e/*.machine.test.ts'], ...alone(1) } },
+      { test: { name: 'e2e', include: [...files('e2e.test'), 'test/e2e/*.machine.test.ts'], ...withStoa, exclude: [...exclude, timed] } },
+      { test: { name: 'alone', include: [timed], ...withProcesses, ...alone(1) } },
       // RabbitMQ and Redis at their standard ports: `.ci/services` brings them. Some files start, and break, servers of their own.
       { test: { name: 'services', include: files('services.test'), ...withDatabase, testTimeout: 120_000 } },
       // Minutes each, and no part of `npm test`.
-      { test: { name: 'chaos', include: files('chaos.test'), ...alone(3), testTimeout: 1_800_000, hookTimeout: 400_000 } },
+      {
+        test: {
+          name: 'chaos',
+          include: files('chaos.test'),
+          ...withProcesses,
+          isolate: true,
+          ...alone(3),
+          testTimeout: 1_800_000,
+          hookTimeout: 400_000,
+        },
+      },
       // The same Stoas as many processes, on RabbitMQ and Redis.
-      { test: { name: 'spread', include: files('e2e.test'), ...alone(3), env: { STOA_TEST_TOPOLOGY: 'spread' } } },
+      { test: { name: 'spread', include: files('e2e.test'), ...withStoa, ...alone(3), env: { STOA_TEST_TOPOLOGY: 'spread' } } },
       // The same Stoas as containers, by Docker or podman.
       {
         test: {
           name: 'containers',
           include: [...files('e2e.test'), ...files('containers.test')],
+          ...withStoa,
           ...alone(3),
           // Each copy of users prints a set-up address of its own; and a container does not reach a collector on this machine's loopback.
           exclude: [...exclude, 'test/e2e/{set-up,tracing}.e2e.test.ts'],
-          globalSetup: ['test/containers/build-images.ts'],
+          globalSetup: ['test/containers/build-images.ts', ...withStoa.globalSetup],
           env: { STOA_TEST_TOPOLOGY: 'containers' },
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },
       },
-      { test: { name: 'browser', include: files('browser.test'), ...alone(2) } },
+      { test: { name: 'browser', include: files('browser.test'), ...withProcesses, ...alone(2) } },
     ],
   },
 });

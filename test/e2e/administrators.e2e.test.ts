@@ -3,28 +3,23 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { logIn, post, register, somebody } from './client.ts';
-import { dataFolder, type StoaProcess, spawnStoa, startStoa } from './stoa-process.ts';
+import { type SharedStoa, sharedStoa } from './shared-stoa.ts';
+import { spawnStoa } from './stoa-process.ts';
 
 const main = resolve(import.meta.dirname, '../../apps/server/src/main.ts');
 
 describe('administrators by command line', () => {
-  let folder: Awaited<ReturnType<typeof dataFolder>>;
-  let running: StoaProcess;
+  let running: SharedStoa;
   beforeAll(async () => {
-    folder = await dataFolder();
-    running = await startStoa({ dataDirectory: folder.path });
-  });
-  afterAll(async () => {
-    await running.stop();
-    await folder[Symbol.asyncDispose]();
+    running = await sharedStoa();
   });
 
   async function stoa(words: readonly string[], { input = '', env = {} }: { input?: string; env?: Record<string, string> } = {}) {
     const child = spawn(process.execPath, [main, ...words], {
-      cwd: join(folder.path, '..'),
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], BCRYPT_COST: '10', DATA_DIR: folder.path, ...env },
+      cwd: join(running.dataDirectory, '..'),
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], BCRYPT_COST: '10', DATA_DIR: running.dataDirectory, ...env },
     });
     child.stdin.end(input);
     const exited = new Promise<number | null>((done) => child.once('close', done));
@@ -82,12 +77,12 @@ describe('administrators by command line', () => {
   });
 
   test('works on an external database, which has to be migrated', async () => {
-    const { databaseUrl } = JSON.parse(await readFile(join(folder.path, 'run.json'), 'utf8')) as { databaseUrl: string };
+    const { databaseUrl } = JSON.parse(await readFile(join(running.dataDirectory, 'run.json'), 'utf8')) as { databaseUrl: string };
     const env = { DATABASE_URL: databaseUrl, DATABASE_PREFIX: 'guest_', STOA_SECRET: randomBytes(32).toString('base64') };
     const { email } = somebody();
     const early = await stoa(['admin', 'create', '--email', email], { env });
     expect([early.code, early.stderr]).toEqual([69, expect.stringContaining('npx stoa migrate')]);
-    expect(await spawnStoa({ dataDirectory: folder.path, env, command: [process.execPath, main, 'migrate'] }).exited).toBe(0);
+    expect(await spawnStoa({ dataDirectory: running.dataDirectory, env, command: [process.execPath, main, 'migrate'] }).exited).toBe(0);
     const { stdout } = await stoa(['admin', 'create', '--email', email], { env: { ...env, PUBLIC_URL: 'https://api.example.com' } });
     expect(stdout).toContain('https://api.example.com/account/set-password#token=');
   });

@@ -1,22 +1,14 @@
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { dataFolder, type StoaProcess, spawnStoa, startStoa } from './stoa-process.ts';
+import { expect, test } from 'vitest';
+import { sharedStoa } from './shared-stoa.ts';
+import { spawnStoa } from './stoa-process.ts';
 
 const main = resolve(import.meta.dirname, '../../apps/server/src/main.ts');
-let folder: Awaited<ReturnType<typeof dataFolder>>;
-let stoa: StoaProcess | undefined;
-beforeAll(async () => {
-  folder = await dataFolder();
-  stoa = await startStoa({ dataDirectory: folder.path });
-});
-afterAll(async () => {
-  await stoa?.stop();
-  await folder[Symbol.asyncDispose]();
-});
 
 /** Where a house is many processes, its settings lie beside the folder. */
-async function examine(...args: string[]) {
-  const doctor = spawnStoa({ dataDirectory: folder.path, cwd: join(folder.path, '..'), command: [process.execPath, main, 'doctor'], args });
+async function examine() {
+  const { dataDirectory } = await sharedStoa();
+  const doctor = spawnStoa({ dataDirectory, cwd: join(dataDirectory, '..'), command: [process.execPath, main, 'doctor'] });
   const code = await doctor.exited;
   return { code, output: doctor.output() };
 }

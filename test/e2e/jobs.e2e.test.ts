@@ -2,35 +2,29 @@ import { execFile } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { eventually } from '@stoa/service/testing';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { ask } from './ask.ts';
 import { type LoggedIn, loggedIn } from './logged-in.ts';
-import { dataFolder, type StoaProcess, startStoa } from './stoa-process.ts';
+import { type SharedStoa, sharedStoa } from './shared-stoa.ts';
 
 const main = resolve(import.meta.dirname, '../../apps/server/src/main.ts');
 
 describe('jobs by command line', () => {
-  let folder: Awaited<ReturnType<typeof dataFolder>>;
-  let running: StoaProcess | undefined;
+  let running: SharedStoa;
   let ada: LoggedIn;
   beforeAll(async () => {
-    folder = await dataFolder();
-    running = await startStoa({ dataDirectory: folder.path });
+    running = await sharedStoa();
     ada = await loggedIn(running.url, { fullName: 'Ada Lovelace' });
-  });
-  afterAll(async () => {
-    await running?.stop();
-    await folder[Symbol.asyncDispose]();
   });
 
   const stoa = async (...words: string[]) => {
-    const { stdout } = await promisify(execFile)(process.execPath, [main, 'jobs', ...words, '--data', folder.path], {
-      cwd: join(folder.path, '..'),
+    const { stdout } = await promisify(execFile)(process.execPath, [main, 'jobs', ...words, '--data', running.dataDirectory], {
+      cwd: join(running.dataDirectory, '..'),
     });
     return stdout.trim().split('\n');
   };
   const nameOf = async (id: string) =>
-    (await ask<{ name: string | null }>(folder.path, 'posts', 'select name from authors where id = $1', [id]))[0]?.name;
+    (await ask<{ name: string | null }>(running.dataDirectory, 'posts', 'select name from authors where id = $1', [id]))[0]?.name;
 
   test('each service lists what runs by itself, and when next', async () => {
     const lines = await stoa('list');
@@ -46,7 +40,7 @@ describe('jobs by command line', () => {
   test('one is run as often as somebody wants: posts that lost their names get them again, twice', async () => {
     await eventually(async () => expect(await nameOf(ada.id)).toBe('Ada Lovelace'));
     for (const _ of [1, 2]) {
-      await ask(folder.path, 'posts', 'update authors set name = null, version = 0 where id = $1', [ada.id]);
+      await ask(running.dataDirectory, 'posts', 'update authors set name = null, version = 0 where id = $1', [ada.id]);
       expect(await stoa('run', 'posts.ask-for-profiles')).toEqual(['posts.ask-for-profiles: runs now']);
       await eventually(async () => expect(await nameOf(ada.id)).toBe('Ada Lovelace'), { timeoutMs: 15_000 });
     }

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { activate, latestMail, logIn, type Person, register, somebody } from './client.ts';
-import { type StoaProcess, spawnStoa } from './stoa-process.ts';
+import { spawnStoa } from './stoa-process.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../apps/server/src/main.ts');
 
@@ -26,7 +26,7 @@ export async function activePerson(url: string, more: { readonly fullName?: stri
 }
 
 /** An administrator, made as an operator makes one: by the command line. */
-export async function administrator({ url, dataDirectory }: StoaProcess): Promise<LoggedIn> {
+export async function administrator({ url, dataDirectory }: { readonly url: string; readonly dataDirectory: string }): Promise<LoggedIn> {
   const person = somebody();
   const command = spawnStoa({
     dataDirectory,

@@ -20,7 +20,7 @@ beforeAll(async () => {
       if (origin === undefined || !stoa.output().includes('Stop it with Ctrl-C')) throw new Error(stoa.output());
       return { origin, code };
     },
-    { timeoutMs: 30_000 },
+    { timeoutMs: 60_000 },
   );
   url = setUp.origin;
   const person = somebody();

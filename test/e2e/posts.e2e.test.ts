@@ -1,10 +1,9 @@
 import { eventually } from '@stoa/service/testing';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { ask } from './ask.ts';
 import { post } from './client.ts';
-import { activePerson, administrator, enter, type LoggedIn, loggedIn } from './logged-in.ts';
-import { startReaders } from './readers.ts';
-import { dataFolder, type StoaProcess, startStoa } from './stoa-process.ts';
+import { administrator, type LoggedIn, loggedIn } from './logged-in.ts';
+import { type SharedStoa, sharedStoa } from './shared-stoa.ts';
 
 interface Post {
   readonly id: string;
@@ -12,27 +11,14 @@ interface Post {
   readonly author: { readonly id: string; readonly name: string | null };
 }
 
-/** The promise of the product: nobody is shown for longer what is gone. */
-const LIMIT_MS = 1_000;
-const ROUNDS = 15;
-const READERS = 6;
-// Readers that ask without a pause are no people.
-const env = { RATE_LIMITS: 'off', MAIL_RATE_PER_SECOND: '50' };
-
 describe('posts', () => {
-  let folder: Awaited<ReturnType<typeof dataFolder>>;
-  let stoa: StoaProcess;
+  let stoa: SharedStoa;
   let ada: LoggedIn;
   let admin: LoggedIn;
   beforeAll(async () => {
-    folder = await dataFolder();
-    stoa = await startStoa({ dataDirectory: folder.path, env });
+    stoa = await sharedStoa();
     ada = await loggedIn(stoa.url, { fullName: 'Ada Lovelace' });
     admin = await administrator(stoa);
-  });
-  afterAll(async () => {
-    expect(await stoa.stop()).toBe(0);
-    await folder[Symbol.asyncDispose]();
   });
 
   const write = async (by: LoggedIn, title = 'Notes') => (await (await writing(by, title)).json()) as Post;
@@ -80,25 +66,6 @@ describe('posts', () => {
     expect((await change(ada, 'second', changed.headers.get('etag') as string)).status).toBe(200);
   });
 
-  const ways = [
-    ['deleted by its author', 204, (id: string) => send('DELETE', `/v1/posts/${id}`, ada)],
-    ['hidden by a moderator', 200, (id: string) => send('POST', `/v1/posts/${id}/hide`, admin)],
-  ] as const;
-  test.for(ways)('a post that was %s is shown to nobody a second after the answer, by itself or in the list', async ([, status, take]) => {
-    await using readers = startReaders(stoa.url, READERS);
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const { id } = await write(ada);
-      readers.watch(id);
-      await eventually(() => expect(Math.min(...Object.values(readers.lastSeen()))).toBeGreaterThan(0));
-      expect((await take(id)).status).toBe(status);
-      const answeredAt = performance.now();
-      // Each of them has looked once more, at both places, when the time was over.
-      await eventually(() => expect(Math.min(...Object.values(readers.askedUpTo()))).toBeGreaterThan(answeredAt + LIMIT_MS));
-      const lastSeen = Math.max(...Object.values(readers.lastSeen()));
-      expect(lastSeen - answeredAt, `round ${round}`).toBeLessThan(LIMIT_MS);
-    }
-  });
-
   test('what a moderator hid is his alone to see and to show again, and stands in the audit log with his name', async () => {
     const { id } = await write(ada, 'Advertisement');
     expect((await send('POST', `/v1/posts/${id}/hide`, ada)).status).toBe(403);
@@ -118,17 +85,6 @@ describe('posts', () => {
     });
   });
 
-  test('the posts of a person who is blocked stay, and he writes no more', async () => {
-    const troll = await loggedIn(stoa.url, { fullName: 'Tess Troll' });
-    const { id } = await write(troll);
-    await named(id, 'Tess Troll');
-    expect((await send('POST', `/v1/users/${troll.id}/block`, admin)).status).toBe(200);
-    await eventually(async () => expect((await writing(troll)).status).toBe(401), { timeoutMs: LIMIT_MS });
-    // Each process hears of it by itself, within a second.
-    await eventually(async () => expect((await send('PATCH', `/v1/posts/${id}`, troll, { text: 'more' })).status).toBe(401));
-    expect(await (await read(id)).json()).toMatchObject({ id, author: { name: 'Tess Troll' } });
-  });
-
   test('with an account go its posts and its name', async () => {
     const hedy = await loggedIn(stoa.url, { fullName: 'Hedy Lamarr' });
     const posts = [await write(hedy), await write(hedy), await write(hedy)];
@@ -136,27 +92,7 @@ describe('posts', () => {
     expect((await send('DELETE', '/v1/users/me', hedy)).status).toBe(204);
     for (const { id } of posts) await eventually(async () => expect((await read(id)).status).toBe(404));
     await eventually(async () => expect(await list(`?author=${hedy.id}`)).toEqual([]));
-    expect(await ask(folder.path, 'posts', 'select name from authors where id = $1', [hedy.id])).toEqual([{ name: null }]);
+    expect(await ask(stoa.dataDirectory, 'posts', 'select name from authors where id = $1', [hedy.id])).toEqual([{ name: null }]);
     expect((await writing(hedy)).status).toBe(401);
   });
-});
-
-test('who had an account before there were posts is named in them, although no event told of it', async () => {
-  await using folder = await dataFolder();
-  const before = await startStoa({ dataDirectory: folder.path, env, args: ['--services', 'gateway,users,mailer'] });
-  const person = await activePerson(before.url, { fullName: 'Joan Clarke' });
-  // As if the account were older than the event: with it, it would be told as soon as there is somebody to hear it.
-  const told = await ask(folder.path, 'users', "delete from outbox where type = 'user-profile-changed' returning id");
-  expect(told).toHaveLength(1);
-  expect(await before.stop()).toBe(0);
-
-  const whole = await startStoa({ dataDirectory: folder.path, env });
-  const { authorization } = await enter(whole.url, person);
-  const { id } = (await (
-    await post(`${whole.url}/v1/posts`, { title: 'Banburismus', text: 'Sheets of paper.' }, { authorization })
-  ).json()) as Post;
-  await eventually(async () =>
-    expect(await (await fetch(`${whole.url}/v1/posts/${id}`)).json()).toMatchObject({ author: { name: 'Joan Clarke' } }),
-  );
-  expect(await whole.stop()).toBe(0);
 });

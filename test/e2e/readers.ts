@@ -1,55 +1,73 @@
-/** Readers without an account who ask again and again, and note when they were last shown a post. */
-export interface Readers {
+/** Readers without an account who ask again and again, for posts that are watched and for the list. */
+export interface Readers extends AsyncDisposable {
   /** Asks for this post from now on, besides the list. */
-  watch(postId: string): void;
-  /** When, by `performance.now()`, somebody was last shown the post by itself, and in the list; 0 when nobody was. */
-  lastSeen(): Readonly<Record<Place, number>>;
-  /** When the question of the slowest of them began that was answered last. */
-  askedUpTo(): Readonly<Record<Place, number>>;
-  /** Sends them home. @throws what a reader was answered that is neither 200 nor 404. */
-  [Symbol.asyncDispose](): Promise<void>;
+  watch(postId: string): Watch;
+}
+
+/** What readers saw of a post. Times are those at which a question began, by `performance.now()`: an answer may be late. */
+export interface Watch {
+  /** Whether somebody was shown it at both places, by itself and in the list. */
+  isSeenEverywhere(): boolean;
+  /** The last question whose answer showed it, at either place. */
+  lastSeenAt(): number;
+  /** The last question of the slowest reader, at either place, that was answered. */
+  askedUpTo(): number;
+  /** Nobody asks for it any more. */
+  end(): void;
 }
 
 type Place = 'post' | 'list';
+const PLACES: readonly Place[] = ['post', 'list'];
+interface Seen {
+  readonly lastSeen: Record<Place, number>;
+  readonly asked: Record<Place, number[]>;
+}
 
-/** @param count so many at a time, each with one question after the other. */
+/**
+ * @param count so many at a time, each with one question after the other.
+ * Disposing sends them home, and throws what one of them was answered that is neither 200 nor 404.
+ */
 export function startReaders(url: string, count: number): Readers {
-  let watched = '';
+  const watched = new Map<string, Seen>();
   let isOver = false;
-  const seen = { post: 0, list: 0 };
-  const asked = { post: Array<number>(count).fill(0), list: Array<number>(count).fill(0) };
 
-  async function look(reader: number, place: Place): Promise<void> {
-    const postId = watched;
+  async function ask(path: string): Promise<{ begun: number; text: string }> {
     const begun = performance.now();
-    const answer = await fetch(`${url}/v1/posts${place === 'post' ? `/${postId}` : ''}`);
+    const answer = await fetch(`${url}/v1/posts${path}`);
     const text = await answer.text();
     if (answer.status !== 200 && answer.status !== 404) throw new Error(`a reader got ${answer.status}: ${text}`);
-    if (postId !== watched) return;
-    if (answer.status === 200 && text.includes(postId)) seen[place] = performance.now();
-    asked[place][reader] = begun;
+    return { begun, text: answer.status === 200 ? text : '' };
+  }
+
+  function note(reader: number, place: Place, [postId, seen]: [string, Seen], { begun, text }: { begun: number; text: string }): void {
+    if (text.includes(postId)) seen.lastSeen[place] = Math.max(seen.lastSeen[place], begun);
+    seen.asked[place][reader] = begun;
   }
 
   async function read(reader: number): Promise<void> {
     while (!isOver) {
-      if (watched !== '') await look(reader, 'post');
-      await look(reader, 'list');
+      for (const each of [...watched]) note(reader, 'post', each, await ask(`/${each[0]}`));
+      const those = [...watched];
+      const list = await ask('');
+      for (const each of those) note(reader, 'list', each, list);
     }
   }
 
   const reading = Promise.all(Array.from({ length: count }, (_, reader) => read(reader)));
   // Whoever stops them is told.
   reading.catch(() => {});
+  const none = () => Array<number>(count).fill(0);
   return {
     watch(postId) {
-      watched = postId;
-      for (const place of ['post', 'list'] as const) {
-        seen[place] = 0;
-        asked[place].fill(0);
-      }
+      const seen = { lastSeen: { post: 0, list: 0 }, asked: { post: none(), list: none() } };
+      watched.set(postId, seen);
+      return {
+        isSeenEverywhere: () => PLACES.every((place) => seen.lastSeen[place] > 0),
+        lastSeenAt: () => Math.max(...PLACES.map((place) => seen.lastSeen[place])),
+        askedUpTo: () => Math.min(...PLACES.flatMap((place) => seen.asked[place])),
+        end: () => watched.delete(postId),
+      };
     },
-    lastSeen: () => ({ ...seen }),
-    askedUpTo: () => ({ post: Math.min(...asked.post), list: Math.min(...asked.list) }),
     async [Symbol.asyncDispose]() {
       isOver = true;
       await reading;

@@ -1,22 +1,19 @@
+import { randomUUID } from 'node:crypto';
 import { eventually } from '@stoa/service/testing';
 import { expect, test } from 'vitest';
 import { latestMail, logIn, mailsTo, post, somebody } from './client.ts';
-import { dataFolder, startStoa } from './stoa-process.ts';
+import { administrator } from './logged-in.ts';
+import { sharedStoa } from './shared-stoa.ts';
 
 test('another back end registers a person, whose mail has a link that sets the password and activates, once', async () => {
-  await using folder = await dataFolder();
-  const stoa = await startStoa({ dataDirectory: folder.path });
-  const { url, output } = stoa;
-  const code = await eventually(() => output().match(/\/setup#code=([A-Za-z0-9_-]{43})/)?.[1] ?? Promise.reject(new Error('not yet')));
-  const administrator = somebody();
-  await post(`${url}/v1/setup`, { code, ...administrator });
-  const { accessToken } = (await (await logIn(url, administrator)).json()) as { accessToken: string };
-  const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
-  const made = await post(`${url}/v1/service-accounts`, { name: 'shop', permissions: ['users:create'] }, bearer(accessToken));
+  const stoa = await sharedStoa();
+  const { url } = stoa;
+  const { authorization } = await administrator(stoa);
+  const made = await post(`${url}/v1/service-accounts`, { name: 'shop', permissions: ['users:create'] }, { authorization });
   const { apiKey } = (await made.json()) as { apiKey: string };
 
   const { email, password } = somebody();
-  const key = { ...bearer(apiKey), 'idempotency-key': 'order 4711' };
+  const key = { authorization: `Bearer ${apiKey}`, 'idempotency-key': 'order 4711' };
   const answers = [await post(`${url}/v1/users`, { email }, key), await post(`${url}/v1/users`, { email }, key)];
   expect(answers.map(({ status, headers }) => [status, headers.get('idempotency-replayed')])).toEqual([
     [201, null],
@@ -34,6 +31,12 @@ test('another back end registers a person, whose mail has a link that sets the p
   expect([session.status, await session.json()]).toMatchObject([201, { user: { email, status: 'active', roles: ['user'] } }]);
   expect(await mailsTo(url, email)).toHaveLength(1);
 
-  await stoa.stop();
-  for (const secret of [token, apiKey, password]) expect(output()).not.toContain(secret);
+  const last = randomUUID();
+  await fetch(`${url}/v1/users/me`, { headers: { authorization, 'x-correlation-id': last } });
+  const output = await eventually(async () => {
+    const printed = await stoa.output();
+    expect(printed).toContain(last);
+    return printed;
+  });
+  for (const secret of [token, apiKey, password]) expect(output).not.toContain(secret);
 });

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { eventually, freePort } from '@stoa/service/testing';
 
@@ -31,22 +31,21 @@ export interface StartOptions {
   readonly detached?: boolean;
 }
 
-/** Whether a Stoa of these tests is many processes (`spread-house.ts`), containers (`../containers/container-house.ts`), or one process. */
-const isSpread = process.env['STOA_TEST_TOPOLOGY'] === 'spread';
-const isContainers = process.env['STOA_TEST_TOPOLOGY'] === 'containers';
+/** What a Stoa of these tests is: many processes (`spread-house.ts`), containers (`../containers/container-house.ts`), else one process. */
+const TOPOLOGY = process.env['STOA_TEST_TOPOLOGY'];
 
 /** Starts Stoa, in the topology of the run, and resolves as soon as `/health/ready` answers 200. */
-export async function startStoa(options: StartOptions): Promise<StoaProcess> {
+export async function startStoa(options: StartOptions, topology = TOPOLOGY): Promise<StoaProcess> {
   const port = options.port ?? (await freePort());
-  if (isSpread) return await (await import('./spread-house.ts')).startSpread({ ...options, port });
-  if (isContainers) return await (await import('../containers/container-house.ts')).startInContainers({ ...options, port });
+  if (topology === 'spread') return await (await import('./spread-house.ts')).startSpread({ ...options, port });
+  if (topology === 'containers') return await (await import('../containers/container-house.ts')).startInContainers({ ...options, port });
   const stoa = spawnStoa({ ...options, port });
   const ready = eventually(
     async () => {
       const answer = await fetch(`${stoa.url}/health/ready`);
       if (answer.status !== 200) throw new Error(`not ready: ${answer.status} ${await answer.text()}`);
     },
-    { timeoutMs: 30_000, intervalMs: 20 },
+    { timeoutMs: 60_000, intervalMs: 20 },
   );
   const gone = stoa.exited.then((code) => {
     throw new Error(`stoa ended with ${code}:\n${stoa.output()}`);
@@ -100,20 +99,21 @@ export function spawnStoa({ dataDirectory, port, env, args = [], command, cwd = 
   };
 }
 
-/**
- * A folder for one test file. As root the embedded Postgres is another user, who must be able to pass through.
- */
-export async function dataFolder(): Promise<{ path: string; [Symbol.asyncDispose](): Promise<void> }> {
+export interface DataFolder extends AsyncDisposable {
+  readonly path: string;
+}
+
+/** A folder for one Stoa. As root the embedded Postgres is another user, who must be able to pass through. */
+export async function dataFolder(topology = TOPOLOGY): Promise<DataFolder> {
   const path = await mkdtemp('/tmp/stoa-e2e-');
-  const { chmod } = await import('node:fs/promises');
   await chmod(path, 0o711);
   const data = join(path, 'data');
   return {
     path: data,
     async [Symbol.asyncDispose]() {
       killThoseOf(path);
-      if (isSpread) await (await import('./spread-house.ts')).closeGround(data);
-      if (isContainers) await (await import('../containers/container-house.ts')).closeContainers(data);
+      if (topology === 'spread') await (await import('./spread-house.ts')).closeGround(data);
+      if (topology === 'containers') await (await import('../containers/container-house.ts')).closeContainers(data);
       await rm(path, { recursive: true, force: true });
     },
   };

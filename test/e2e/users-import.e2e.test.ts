@@ -2,28 +2,24 @@ import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { logIn, somebody } from './client.ts';
-import { dataFolder, type StoaProcess, startStoa } from './stoa-process.ts';
+import { type SharedStoa, sharedStoa } from './shared-stoa.ts';
 
 const main = resolve(import.meta.dirname, '../../apps/server/src/main.ts');
 /** Of `U*U`, from the tests of crypt_blowfish. */
 const HASH = '$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW';
 
 describe('an import by command line', () => {
-  let folder: Awaited<ReturnType<typeof dataFolder>>;
-  let running: StoaProcess;
+  let running: SharedStoa;
   beforeAll(async () => {
-    folder = await dataFolder();
-    running = await startStoa({ dataDirectory: folder.path });
-  });
-  afterAll(async () => {
-    await running.stop();
-    await folder[Symbol.asyncDispose]();
+    running = await sharedStoa();
   });
 
   async function importUsers(path: string, input: string | Buffer = '') {
-    const child = spawn(process.execPath, [main, 'users', 'import', path, '--data', folder.path], { cwd: join(folder.path, '..') });
+    const child = spawn(process.execPath, [main, 'users', 'import', path, '--data', running.dataDirectory], {
+      cwd: join(running.dataDirectory, '..'),
+    });
     child.stdin.on('error', () => {}).end(input);
     const exited = new Promise<number | null>((done) => child.once('close', done));
     const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
@@ -33,7 +29,7 @@ describe('an import by command line', () => {
 
   test('of a file, while the service runs: its people log in with the passwords they have', async () => {
     const [ada, bob] = [somebody().email, somebody().email];
-    const path = join(folder.path, '..', `${ada}.ndjson`);
+    const path = join(running.dataDirectory, '..', `${ada}.ndjson`);
     // With the line ends of Windows, and none after the last line.
     await writeFile(path, `${line(ada, { fullName: 'Ада' })}\r\n\r\n${line(bob)}`);
     expect(await importUsers(path)).toEqual({
@@ -67,8 +63,8 @@ describe('an import by command line', () => {
 
   test('of what is no file of lines says what is wrong and what to do', async () => {
     for (const [path, cause, code] of [
-      [join(folder.path, 'absent'), 'cannot be read: ENOENT', 66],
-      [folder.path, 'is a folder', 66],
+      [join(running.dataDirectory, 'absent'), 'cannot be read: ENOENT', 66],
+      [running.dataDirectory, 'is a folder', 66],
       ['-', 'A line is longer than 1 MiB', 65],
     ] as const) {
       const refused = await importUsers(path, `[${'{},'.repeat(400_000)}]`);

@@ -1,11 +1,13 @@
 import { startTestServer } from '@stoa/postgres/testing';
 import pg from 'pg';
 
-/** Vitest's global set-up of the tiers with a database: one embedded Postgres for all files of the run. */
+/** Vitest's global set-up of the tiers with a database: one embedded Postgres for all files of the run, of whichever tier. */
 export default async function setup() {
+  if (process.env['STOA_TEST_DATABASE_URL'] !== undefined) return;
   const server = await startTestServer();
   process.env['STOA_TEST_DATABASE_URL'] = server.url;
   return async () => {
+    delete process.env['STOA_TEST_DATABASE_URL'];
     try {
       await expectNoneLeft(server.url);
     } finally {

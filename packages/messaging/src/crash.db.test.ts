@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { eventually } from '@stoa/service/testing';
 import { sql } from 'kysely';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { createInbox } from './inbox.ts';
 import { createLocalBroker } from './local-broker.ts';
 import { type Happening, happened, silent } from './testing/copies.ts';
@@ -12,8 +12,16 @@ import { openPipeline, type Pipeline } from './testing/pipeline.ts';
 const script = fileURLToPath(new URL('./testing/doomed-process.ts', import.meta.url));
 const happenings = (count: number): Happening[] => Array.from({ length: count }, (_, n) => ({ key: `key ${n % 20}`, n }));
 
+/** A test that fails leaves none of them running. */
+const running = new Set<ChildProcess>();
+afterEach(() => {
+  for (const child of running) child.kill('SIGKILL');
+  running.clear();
+});
+
 async function startDoomed(place: string, { sender, receiver }: Pipeline): Promise<ChildProcess> {
   const child = spawn(process.execPath, [script, place, sender.url, receiver.url], { stdio: ['ignore', 'pipe', 'inherit'] });
+  running.add(child);
   await Promise.race([
     once(child.stdout as NodeJS.ReadableStream, 'data'),
     once(child, 'exit').then(() => Promise.reject(new Error(`the process at ${place} ended by itself`))),

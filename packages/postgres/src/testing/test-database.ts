@@ -11,7 +11,7 @@ export interface TestDatabaseOptions {
   /** As for `migrate`; none gives an empty database. */
   readonly sources?: readonly MigrationSource[];
   readonly maxConnections?: number;
-  /** Why the checks of `beforeDrop` are left out: what the test means to leave behind. */
+  /** Why the check of `beforeDrop` is left out: what the test means to leave behind. */
   readonly leftoversExpected?: string;
 }
 
@@ -22,11 +22,14 @@ export interface TestDatabase<Schema> extends AsyncDisposable {
 
 const log = createLog({ level: 'silent' });
 type Check = (database: Database<unknown>) => Promise<void>;
-const checks: Check[] = [];
+let checkBeforeDrop: Check = async () => {};
 
-/** For Vitest's set-up: `check` looks at each test database before it is dropped, and its failure is the test's. */
+/**
+ * For Vitest's set-up: `check` looks at each test database before it is dropped, and its failure is the test's. A second one takes
+ * the place of the first: the set-up runs for each file, and files may share a process.
+ */
 export function beforeDrop(check: Check): void {
-  checks.push(check);
+  checkBeforeDrop = check;
 }
 
 /**
@@ -51,7 +54,7 @@ export async function testDatabase<Schema>({
     url,
     async [Symbol.asyncDispose]() {
       try {
-        if (leftoversExpected === undefined) for (const check of checks) await check(database as Database<unknown>);
+        if (leftoversExpected === undefined) await checkBeforeDrop(database as Database<unknown>);
       } finally {
         await database.close();
         await onServer(server, (admin) => admin.query(`drop database if exists ${name} with (force)`));

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { eventually } from '@stoa/service/testing';
@@ -12,13 +12,20 @@ let house: Awaited<ReturnType<typeof sendingFixture>>;
 beforeAll(async () => {
   house = await sendingFixture();
 });
-afterEach(() => house.stopAll());
+/** A test that fails leaves none of them running. */
+const running = new Set<ChildProcess>();
+afterEach(async () => {
+  for (const child of running) child.kill('SIGKILL');
+  running.clear();
+  await house.stopAll();
+});
 afterAll(() => house[Symbol.asyncDispose]());
 
 /** A sender in a process of its own. */
 async function spawnSender() {
   const script = new URL('../testing/killed-sender.ts', import.meta.url).pathname;
   const child = spawn(process.execPath, [script, house.url, house.smtp.url], { stdio: ['ignore', 'pipe', 'inherit'] });
+  running.add(child);
   const exited = once(child, 'exit');
   const [said] = await once(child.stdout, 'data');
   expect(String(said)).toBe('ready\n');

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ask } from './ask.ts';
 import { activate, latestMail, mailsTo, register, resend, somebody } from './client.ts';
 import { dataFolder, type StoaProcess, startStoa } from './stoa-process.ts';
 
@@ -16,11 +17,17 @@ describe('a person registers, gets the code by mail, activates', () => {
 
   test('at the default rate the mail of an idle system is there within 1.5 s of the registration', async () => {
     const ada = somebody();
-    const begun = performance.now();
     const registered = await register(stoa.url, { ...ada, fullName: 'Ada Lovelace' });
     expect(registered.status).toBe(201);
     const mail = await latestMail(stoa.url, ada.email);
-    expect(performance.now() - begun).toBeLessThan(1_500);
+    const [user] = await ask<{ created_at: Date }>(folder.path, 'users', 'select created_at from users where email = $1', [ada.email]);
+    const [attempt] = await ask<{ ended_at: Date }>(
+      folder.path,
+      'mailer',
+      'select ended_at from attempts join mails on mails.id = mail_id where recipient = $1',
+      [ada.email],
+    );
+    expect(Number(attempt?.ended_at) - Number(user?.created_at), 'milliseconds').toBeLessThan(1_500);
     expect(mail).toMatchObject({ to: ada.email, code: expect.stringMatching(/^\d{4}$/) });
     expect(mail.text.split(/\r?\n/)).toContain(mail.code);
 

@@ -1,0 +1,28 @@
+import { eventually } from '@stoa/service/testing';
+import { expect, test } from 'vitest';
+import { ask } from './ask.ts';
+import { post } from './client.ts';
+import { activePerson, enter } from './logged-in.ts';
+import { dataFolder, startStoa } from './stoa-process.ts';
+
+const env = { MAIL_RATE_PER_SECOND: '50' };
+
+test('who had an account before there were posts is named in them, although no event told of it', async () => {
+  await using folder = await dataFolder();
+  const before = await startStoa({ dataDirectory: folder.path, env, args: ['--services', 'gateway,users,mailer'] });
+  const person = await activePerson(before.url, { fullName: 'Joan Clarke' });
+  // As if the account were older than the event: with it, it would be told as soon as there is somebody to hear it.
+  const told = await ask(folder.path, 'users', "delete from outbox where type = 'user-profile-changed' returning id");
+  expect(told).toHaveLength(1);
+  expect(await before.stop()).toBe(0);
+
+  const whole = await startStoa({ dataDirectory: folder.path, env });
+  const { authorization } = await enter(whole.url, person);
+  const { id } = (await (
+    await post(`${whole.url}/v1/posts`, { title: 'Banburismus', text: 'Sheets of paper.' }, { authorization })
+  ).json()) as { id: string };
+  await eventually(async () =>
+    expect(await (await fetch(`${whole.url}/v1/posts/${id}`)).json()).toMatchObject({ author: { name: 'Joan Clarke' } }),
+  );
+  expect(await whole.stop()).toBe(0);
+});
