@@ -25,6 +25,8 @@ const faults = [...linted.flat(), ...compile(Object.fromEntries(types)), ...rele
 
 for (const fault of faults) console.error(fault);
 if (faults.length > 0) {
-  console.error('api: who is served already must go on working. A break that is meant stands with its reason in docs/released/meant-breaks.json.');
+  console.error(
+    'api: who is served already must go on working. A break that is meant stands with its reason in docs/released/meant-breaks.json.',
+  );
   process.exitCode = 1;
 } else console.log(`api: ${documents.length} documents without an error, and nothing that was released is broken`);
