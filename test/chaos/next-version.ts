@@ -1,23 +1,47 @@
 import { registerHooks } from 'node:module';
 
-/** Preloaded into a process it makes the version after this one of it: the same sources, but for these changes. */
-const CHANGES: readonly (readonly [file: string, from: string, to: string])[] = [
-  // An event has one more field, which its publisher fills.
-  ['contracts/src/activation-requested.ts', 'requestId: Type', 'locale: Type.Optional(Type.String()), requestId: Type'],
-  [
-    'services/users/src/application/open-activation-request.ts',
-    'append(activationRequested, {',
-    "append(activationRequested, { locale: 'de',",
-  ],
+/**
+ * Preloaded into a process it makes the version after this one of it: the same sources, but for the changes that `NEXT_VERSION` names. What
+ * it does to types nobody checks, as they are taken away when it runs.
+ */
+type Change = readonly [file: string, from: string, to: string];
+
+const event = 'contracts/src/activation-requested.ts';
+const publisher: Change = [
+  'services/users/src/application/open-activation-request.ts',
+  'append(activationRequested, {',
+  "append(activationRequested, { locale: 'de',",
 ];
+
+const VERSIONS: Readonly<Record<string, readonly Change[]>> = {
+  /** An event has one more optional field, which its publisher fills. */
+  'a field more': [publisher, [event, 'requestId: Type', 'locale: Type.Optional(Type.String()), requestId: Type']],
+  /** An event has a field that it must have, and so another version; its reader takes both. */
+  'another version of an event': [
+    publisher,
+    [event, 'version: 1', 'version: 2'],
+    [event, 'requestId: Type', 'locale: Type.String(), requestId: Type'],
+    [event, "requestId: '", "locale: 'de', requestId: '"],
+    [
+      'services/mailer/src/on-activation-requested.ts',
+      'event: activationRequested,',
+      `event: activationRequested, earlier: [{
+        event: { ...activationRequested, version: 1, schema: { type: 'object' } }, upcast: (data) => ({ ...data, locale: 'en' }),
+      }],`,
+    ],
+  ],
+};
+
+const changes = VERSIONS[process.env['NEXT_VERSION'] ?? ''];
+if (changes === undefined) throw new Error(`NEXT_VERSION is one of ${Object.keys(VERSIONS).join(', ')}`);
 
 registerHooks({
   load(url, context, nextLoad) {
     const loaded = nextLoad(url, context);
-    const changes = CHANGES.filter(([file]) => url.endsWith(`/${file}`));
-    if (changes.length === 0) return loaded;
+    const own = changes.filter(([file]) => url.endsWith(`/${file}`));
+    if (own.length === 0) return loaded;
     let source = String(loaded.source);
-    for (const [file, from, to] of changes) {
+    for (const [file, from, to] of own) {
       if (!source.includes(from)) throw new Error(`${file} has no "${from}" any more`);
       source = source.replace(from, to);
     }
