@@ -70,7 +70,7 @@ async function trace(dataDirectory: string, email: string): Promise<string> {
     'select * from users u left join activation_requests r on r.user_id = u.id where email = $1',
     [email],
   );
-  const outbox = await ask(dataDirectory, 'users', "select * from outbox where data->>'email' = $1", [email]);
+  const outbox = await ask(dataDirectory, 'users', "select * from outbox_events where data->>'email' = $1", [email]);
   const inbox = await ask(dataDirectory, 'mailer', "select * from inbox where data->>'email' = $1", [email]);
   const mails = await ask(
     dataDirectory,

@@ -2,9 +2,8 @@ import type { Metrics } from '@stoa/service';
 import { type Kysely, sql } from 'kysely';
 import { Gauge } from 'prom-client';
 import { delayed, fresh, type Marks } from './inbox-marks.ts';
+import { MOST_COUNTED, type Unsent } from './unsent.ts';
 
-/** Counting stops here: whether ten thousand wait or a million, the age tells how bad it is. */
-const MOST_COUNTED = 10_000;
 /** The gauges of one scrape share one look at the database. */
 const SAMPLE_MS = 500;
 
@@ -15,12 +14,15 @@ export interface Backlog {
   readonly inbox: readonly { readonly consumer: string; readonly pending: number; readonly dead: number }[];
 }
 
-export async function readBacklog<Schema>(db: Kysely<Schema>, consumers: readonly string[], marks: Marks): Promise<Backlog> {
+export async function readBacklog<Schema>(
+  db: Kysely<Schema>,
+  consumers: readonly string[],
+  marks: Marks,
+  readUnsent: () => Promise<Unsent>,
+): Promise<Backlog> {
   const from = consumers.map((name) => marks.of(name));
-  const { rows } = await sql<Backlog>`
+  const { rows } = await sql<Pick<Backlog, 'inbox'>>`
     select
-      (select count(*) from (select from outbox where sent_at is null and parked_at is null limit ${MOST_COUNTED}) as capped)::integer as unsent,
-      ${oldestUnsentSeconds} as "oldestUnsentSeconds",
       (select coalesce(json_agg(json_build_object('consumer', name,
           'pending', (select count(*) from (
             (select from inbox where consumer = name and inbox.id >= mark.id and ${fresh} limit ${MOST_COUNTED}) union all
@@ -29,14 +31,9 @@ export async function readBacklog<Schema>(db: Kysely<Schema>, consumers: readonl
         from unnest(${consumers}::text[], ${from.map(({ id }) => id)}::bigint[], ${from.map(({ at }) => at)}::float8[]) as mark (name, id, at)) as inbox`.execute(
     db,
   );
-  return rows[0] as Backlog;
+  const { count, oldestSeconds } = await readUnsent();
+  return { unsent: count, oldestUnsentSeconds: oldestSeconds, inbox: rows[0]?.inbox ?? [] };
 }
-
-/** How long the oldest row of the outbox waits to leave. */
-export const oldestUnsentSeconds = sql<number>`
-  coalesce(extract(epoch from now() - least(
-    (select occurred_at from outbox where sent_at is null and parked_at is null and retry_at is null order by id limit 1),
-    (select min(occurred_at) from outbox where sent_at is null and parked_at is null and retry_at is not null))), 0)::float8`;
 
 type Sample = () => Promise<Backlog | undefined>;
 const samples = new WeakMap<Metrics, Map<string, Sample>>();

@@ -1,16 +1,20 @@
 import type { Message } from './types.ts';
 
-/** A message on its way out, and the services that its contract promises it to. */
+/** A message on its way out, and the services that it is to reach. */
 export interface Outgoing {
   readonly message: Message;
+  /** Those of its contract, or those of them who have not had it yet; none for what is only observed. */
   readonly subscribers: readonly string[];
+  /** Set when it was published before: who observes has heard it. */
+  readonly isRepeat?: boolean;
 }
 
-/** Why a message was not carried. */
+/** Why a message was not carried to a subscriber. */
 export interface Rejection {
   /** The message's id. */
   readonly id: string;
-  /** `unroutable`: a declared subscriber cannot be reached; waits without counting. `refused`: counts towards parking. */
+  readonly subscriber: string;
+  /** `unroutable`: the subscriber cannot be reached or does not take it; waits without counting. `refused`: counts towards parking. */
   readonly reason: 'unroutable' | 'refused';
   readonly detail: string;
 }
@@ -32,15 +36,16 @@ export interface Observer {
 /** The bus. An adapter carries messages and does nothing else: no retry, delay or dead letters of its own. */
 export interface Broker {
   /**
-   * Resolves when each message is durable at all of its subscribers or has a rejection. No two messages of one call
-   * have the same key: the relay sends the next of a key when the one before was taken.
+   * Resolves when each message is durable at each of its subscribers or has a rejection for that one: a subscriber that does not take its
+   * messages takes nothing from the others. No two messages of one call have the same key at the same subscriber: the relay
+   * sends the next of a key when the one before was taken.
    * Settles in bounded time. @throws when the bus itself is away: the whole call is then made again.
    */
   publish(outgoing: readonly Outgoing[]): Promise<readonly Rejection[]>;
   /** Binds `subscriber` (a service's name) to message types. Several processes may bind the same one: each message goes to one of them. */
   subscribe(subscriber: string, types: readonly string[], accept: Accept): Promise<BrokerSubscription>;
   /**
-   * Every process that observes hears every message of these types that the bus took, some of them twice. Best effort, for caches: nothing
+   * Every process that observes hears every message of these types that was published, some of them twice, whether its subscribers took it or not. Best effort, for caches: nothing
    * is kept for who is away, and nothing comes from before.
    */
   observe(types: readonly string[], observer: Observer): Promise<BrokerSubscription>;

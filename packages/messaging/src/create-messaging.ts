@@ -17,8 +17,10 @@ import { createOutbox } from './outbox.ts';
 import { createPermits } from './permits.ts';
 import { prune } from './prune.ts';
 import { createRelay } from './relay.ts';
+import { keepSent } from './sent-rows.ts';
 import { checkSettings, defaultSettings, type MessagingSettings } from './settings.ts';
 import type { Consumer, Cron, Job, Jobs, Outbox } from './types.ts';
+import { createUnsent } from './unsent.ts';
 import { startWorker } from './worker.ts';
 
 export interface MessagingOptions<Schema> {
@@ -64,13 +66,14 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
   const handlers = createHandlers(consumers, jobs, crons, inbox);
   const names = handlers.map(({ name }) => name);
   const relay = createRelay({ service, database, broker, log, instanceId, settings, published: observe.published });
+  const readUnsent = createUnsent(database.query);
   const stops: (() => Promise<void>)[] = [];
 
   async function start(): Promise<void> {
     if (!works) return;
     const permits = { consumers: createPermits(settings.consumerWorkers), jobs: createPermits(settings.jobWorkers) };
     const workers = new Map<string, Loop>();
-    const hideBacklog = exposeBacklog(metrics, service, () => readBacklog(database.query, names, marks));
+    const hideBacklog = exposeBacklog(metrics, service, () => readBacklog(database.query, names, marks, readUnsent));
     stops.push(async () => hideBacklog());
     stops.push(
       await database.listen(INBOX_CHANNEL, (name) => {
@@ -98,7 +101,9 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
       log.warn({ err: error }, 'cron or pruning failed, will try again');
       return settings.pollMs;
     };
-    const loops = [startLoop({ step: async () => ((await prune(database.query, settings)) ? 1 : settings.pruneEveryMs), onFailure })];
+    const every = (keep: () => Promise<boolean>) =>
+      startLoop({ step: async () => ((await keep()) ? 1 : settings.pruneEveryMs), onFailure });
+    const loops = [every(() => prune(database.query, settings)), every(() => keepSent(database, settings.outboxRetentionHours, log))];
     if (crons.length > 0) {
       await declareCrons(database.query, crons);
       loops.push(startLoop({ step: async () => Math.min(await runCrons(database, service, crons), settings.pollMs), onFailure }));
@@ -113,7 +118,7 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
     async stop() {
       for (const stop of stops.splice(0).reverse()) await stop();
     },
-    health: () => checkHealth(database.query, names, marks, relay),
+    health: () => checkHealth(database.query, names, marks, relay, readUnsent),
     deadLetters: createDeadLetters({ database, log, longestReplayHours: settings.longestReplayHours }),
   };
 }

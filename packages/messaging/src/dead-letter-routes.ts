@@ -30,6 +30,9 @@ export const DeadLetterItem = named(
       id: Type.String(),
       box: Type.Enum(['inbox', 'outbox']),
       consumer: Nullable,
+      subscriber: Type.Optional(
+        Type.String({ description: 'Whom it could not be published to; absent of one that could not be handled.' }),
+      ),
       messageId: Type.String(),
       type: Type.String(),
       version: Type.Integer(),

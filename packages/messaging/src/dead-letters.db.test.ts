@@ -8,6 +8,7 @@ import { createDeadLetters, type DeadLetters } from './dead-letters.ts';
 import { BEGINNING } from './inbox-marks.ts';
 import { takeOrdered } from './inbox-rows.ts';
 import { createOutboxRows } from './outbox-rows.ts';
+import { createWaitingRows } from './waiting-rows.ts';
 
 let fixture: Awaited<ReturnType<typeof testDatabase<unknown>>>;
 let letters: DeadLetters;
@@ -16,10 +17,10 @@ beforeAll(async () => {
   fixture = await testDatabase<unknown>({ sources, leftoversExpected: 'nothing takes up what is replayed' });
   letters = createDeadLetters({ database: fixture.database, log: createLog({ level: 'silent' }) });
 });
-beforeEach(() => sql`truncate inbox, outbox, dead_letter_replays`.execute(fixture.database.query));
+beforeEach(() => sql`truncate inbox, outbox, outbox_waiting, dead_letter_replays`.execute(fixture.database.query));
 afterAll(() => fixture[Symbol.asyncDispose]());
 
-const limit = { rows: 100, bytes: 1_000_000, hours: 24 };
+const limit = { rows: 100, bytes: 1_000_000, hours: 24, ofKey: 20 };
 const query = async <T>(statement: ReturnType<typeof sql<T>>) => (await statement.execute(fixture.database.query)).rows;
 
 /** So many that were given up, the first one first. */
@@ -109,11 +110,19 @@ describe('a replay by filter', () => {
   });
 });
 
-test('a refusal that is counted late leaves a row alone that another relay has sent', async () => {
+test('a refusal that is counted late leaves a delivery alone that another relay has parked, and brings back none that it has sent', async () => {
   const [row] = await park('a');
-  await query(sql`update outbox set parked_at = null, attempts = 0, reason = null, sent_at = now()`);
-  await createOutboxRows('service', fixture.database.query).countRefusal(row?.id as number, 'too late', 0, true);
-  expect(await query(sql`select attempts, reason, parked_at from outbox`)).toEqual([{ attempts: 0, reason: null, parked_at: null }]);
+  await letters.replayAll({});
+  const [delivery] = await query<{ id: number }>(sql`select id from outbox_waiting`);
+  const rows = createWaitingRows('service', fixture.database, limit);
+  await rows.park([delivery?.id as number], 'refused', 10);
+  await rows.countRefusal(delivery?.id as number, 'too late', 0);
+  expect(await query(sql`select attempts, reason from outbox_waiting`)).toEqual([{ attempts: 10, reason: 'refused' }]);
+  expect(await query(sql`select id from outbox where parked_at is not null`)).toEqual([row]);
+  await rows.settle([delivery?.id as number]);
+  await rows.countRefusal(delivery?.id as number, 'too late', 0);
+  await rows.setAside([{ outboxId: row?.id as number, subscriber: 'sky', attempts: 1, waitMs: 0, reason: 'too late', isParked: false }]);
+  expect(await query(sql`select from outbox_waiting`)).toEqual([]);
   expect((await letters.list()).items).toEqual([]);
 });
 
@@ -148,20 +157,22 @@ describe('what is kept of a replay', () => {
 describe('what waits for its turn in a replay', () => {
   test('holds up no newer message of its key: not in an ordered inbox, not in the outbox', async () => {
     await bury(20, { key: 'same' });
-    const [parked] = await park('same');
+    await park('same');
     await letters.replayAll({ box: 'inbox' }, { ratePerSecond: 1 });
-    await query(sql`update outbox set parked_at = null, attempts = 0, replays = 1, retry_at = now() + interval '1 h'`);
+    await letters.replayAll({ box: 'outbox' });
+    await query(sql`update outbox_waiting set retry_at = now() + interval '1 h'`);
     await bury(1, { key: 'same', status: 'pending', type: 'newer' });
     const newer = await park('same');
     await query(sql`update outbox set parked_at = null, attempts = 0 where id = ${newer[0]?.id}`);
     const taken = await fixture.database.transaction((tx) => takeOrdered(tx, 'on-rain', limit, BEGINNING));
     expect(taken?.map(({ message }) => message.type)).toEqual(expect.arrayContaining(['newer']));
-    const rows = createOutboxRows('service', fixture.database.query);
-    expect((await rows.fresh(limit, [])).map(({ id }) => id)).toEqual([newer[0]?.id]);
+    const outbox = createOutboxRows('service', fixture.database.query, limit);
+    const blocked = async () => (await outbox.next(0, 10, [], [])).rows.map(({ id, blocked: subscribers }) => ({ id, subscribers }));
+    expect(await blocked()).toEqual([{ id: newer[0]?.id, subscribers: [] }]);
     // Once it was tried and failed, it does.
-    await query(sql`update outbox set attempts = 1 where id = ${parked?.id}`);
+    await query(sql`update outbox_waiting set attempts = 1`);
     await query(sql`update inbox set attempts = 1 where status = 'pending' and run_at > now()`);
-    expect(await rows.fresh(limit, [])).toEqual([]);
+    expect(await blocked()).toEqual([{ id: newer[0]?.id, subscribers: ['sky'] }]);
     expect(await fixture.database.transaction((tx) => takeOrdered(tx, 'on-rain', limit, BEGINNING))).toEqual([]);
   });
 });

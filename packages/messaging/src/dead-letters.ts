@@ -4,8 +4,9 @@ import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import { type Static, Type } from 'typebox';
 import { findFault } from './check.ts';
 import { INBOX_CHANNEL } from './inbox.ts';
-import { OUTBOX_CHANNEL } from './outbox.ts';
+import { OUTBOX_CHANNEL, REPLAYED } from './outbox.ts';
 import { defaultSettings } from './settings.ts';
+import { adoptAside } from './waiting-rows.ts';
 
 /** A message that could not be published (`outbox`, parked) or handled (`inbox`, dead). */
 export interface DeadLetter {
@@ -14,6 +15,8 @@ export interface DeadLetter {
   readonly box: 'inbox' | 'outbox';
   /** Who could not handle it; a job is `job:<name>`, absent in the outbox. */
   readonly consumer?: string;
+  /** Whom it could not be published to; absent in the inbox. */
+  readonly subscriber?: string;
   readonly messageId: string;
   readonly type: string;
   readonly version: number;
@@ -91,6 +94,7 @@ interface Row {
   readonly box: 'inbox' | 'outbox';
   readonly id: number;
   readonly consumer: string | null;
+  readonly subscriber: string | null;
   readonly message_id: string;
   readonly type: string;
   readonly version: number;
@@ -106,7 +110,7 @@ interface Row {
   readonly replayed_at: Date | null;
 }
 
-const columns = sql`box, id, consumer, message_id, type, version, key, occurred_at, correlation_id, attempts, reason, failed_at,
+const columns = sql`box, id, consumer, subscriber, message_id, type, version, key, occurred_at, correlation_id, attempts, reason, failed_at,
   failed_at::text as failed_at_text, replays, replayed_at`;
 
 interface OpenReplay {
@@ -156,6 +160,7 @@ export function createDeadLetters<Schema>({
    * before. The same row runs again, so its own dedupe is untouched.
    */
   const move = async (tx: Transaction<Schema>, replay: OpenReplay, where: RawBuilder<unknown>): Promise<Moved> => {
+    await adoptAside(tx);
     const { rows } = await sql<Moved>`
       with chosen as (
         select box, id, (row_number() over (order by occurred_at, box, id) - 1) / ${replay.per_second}::float8 as seconds
@@ -168,9 +173,12 @@ export function createDeadLetters<Schema>({
         from due where due.box = 'inbox' and inbox.id = due.id and inbox.status = 'dead'
         returning 1
       ), published as (
-        update outbox set parked_at = null, attempts = 0, retry_at = due.at, replays = replays + 1, replayed_at = now(), replay_id = ${replay.id}
-        from due where due.box = 'outbox' and outbox.id = due.id and outbox.parked_at is not null
-        returning 1
+        update outbox_waiting set parked_at = null, is_first = true, attempts = 0, retry_at = due.at, replays = replays + 1, replayed_at = now(),
+          replay_id = ${replay.id}
+        from due where due.box = 'outbox' and outbox_waiting.id = due.id and outbox_waiting.parked_at is not null
+        returning outbox_id
+      ), waiting as (
+        update outbox set parked_at = null where id in (select outbox_id from published)
       )
       select (select count(*) from chosen)::int as chosen, ((select count(*) from handled) + (select count(*) from published))::int as moved`.execute(
       tx,
@@ -178,7 +186,8 @@ export function createDeadLetters<Schema>({
     const [result = { chosen: 0, moved: 0 }] = rows;
     if (result.moved > 0) {
       database.afterCommit(tx, () => {
-        for (const channel of [INBOX_CHANNEL, OUTBOX_CHANNEL]) database.notify(channel);
+        database.notify(INBOX_CHANNEL);
+        database.notify(OUTBOX_CHANNEL, REPLAYED);
       });
     }
     return result;
@@ -281,6 +290,7 @@ const toDeadLetter = (row: Row): DeadLetter => ({
   id: `${row.box}-${row.id}`,
   box: row.box,
   ...(row.consumer === null ? {} : { consumer: row.consumer }),
+  ...(row.subscriber === null ? {} : { subscriber: row.subscriber }),
   messageId: row.message_id,
   type: row.type,
   version: row.version,

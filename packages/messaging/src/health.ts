@@ -1,8 +1,8 @@
 import type { HealthPart } from '@stoa/service';
 import { type Kysely, sql } from 'kysely';
-import { oldestUnsentSeconds } from './backlog.ts';
 import type { Marks } from './inbox-marks.ts';
 import type { Relay } from './relay.ts';
+import type { Unsent } from './unsent.ts';
 
 /** Idle, a row leaves within milliseconds; a minute means that somebody has to look. */
 const LATE_SECONDS = 60;
@@ -15,11 +15,12 @@ export async function checkHealth<Schema>(
   consumers: readonly string[],
   marks: Marks,
   relay: Relay,
+  readUnsent: () => Promise<Unsent>,
 ): Promise<HealthPart[]> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_WITHIN_MS} ms`)), ANSWER_WITHIN_MS);
   try {
-    return await Promise.race([inspect(db, consumers, marks, relay), late]);
+    return await Promise.race([inspect(db, consumers, marks, relay, readUnsent), late]);
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     return ['relay', 'inbox'].map((name) => ({ name, ok: false, detail, background: true }));
@@ -28,13 +29,19 @@ export async function checkHealth<Schema>(
   }
 }
 
-async function inspect<Schema>(db: Kysely<Schema>, consumers: readonly string[], marks: Marks, relay: Relay): Promise<HealthPart[]> {
-  const { rows } = await sql<{ unsent: number; dead: boolean }>`
-    select ${oldestUnsentSeconds} as unsent, exists (select from dead_letters) as dead`.execute(db);
-  const { unsent = 0, dead = false } = rows[0] ?? {};
+async function inspect<Schema>(
+  db: Kysely<Schema>,
+  consumers: readonly string[],
+  marks: Marks,
+  relay: Relay,
+  readUnsent: () => Promise<Unsent>,
+): Promise<HealthPart[]> {
+  const { rows } = await sql<{ dead: boolean }>`select exists (select from dead_letters) as dead`.execute(db);
+  const dead = rows[0]?.dead ?? false;
+  const { oldestSeconds } = await readUnsent();
   const due = Math.max(0, ...[...(await marks.look(consumers)).values()].map(({ overdueSeconds }) => overdueSeconds));
   return [
-    part('relay', unsent, 'the oldest unsent message is', relay.trouble()),
+    part('relay', oldestSeconds, 'the oldest unsent message is', relay.trouble()),
     part('inbox', due, 'the longest overdue message is', dead ? 'there are dead letters' : undefined),
   ];
 }

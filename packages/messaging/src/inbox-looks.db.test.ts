@@ -6,6 +6,7 @@ import { readBacklog } from './backlog.ts';
 import { messagingMigrations } from './create-messaging.ts';
 import { createMarks, type Marks } from './inbox-marks.ts';
 import { remove, takeAny, takeOrdered } from './inbox-rows.ts';
+import { createUnsent } from './unsent.ts';
 
 /** Three or four for each index that is looked into, and some for the catalogue. */
 const MOST_PAGES = 25;
@@ -51,7 +52,7 @@ async function pagesPerLook({ pagesOf }: ReturnType<typeof measured>, marks: Mar
     any: await pagesOf((db) => takeAny(db, 'c', LIMIT, marks.of('c'))),
     ordered: await pagesOf((db) => takeOrdered(db, 'c', LIMIT, marks.of('c'))),
     look: await pagesOf(() => marks.look(['c'])),
-    backlog: await pagesOf((db) => readBacklog(db, ['c'], marks)),
+    backlog: await pagesOf((db) => readBacklog(db, ['c'], marks, createUnsent(db))),
   };
 }
 

@@ -15,7 +15,7 @@ const message = (id: string): Message => ({
   data: {},
 });
 
-test('a house without one of the subscribers: those who are there have the message, and who sent it hears of the one who is not', async () => {
+test('a house without one of the subscribers: those who are there have the message, and who sent it hears of the one who is not; who observes hears all', async () => {
   const broker = createLocalBroker({ log: silent });
   const [received, heard]: [unknown[], string[]] = [[], []];
   await broker.subscribe('receiver', ['happened'], async (messages) => void received.push(...messages));
@@ -27,10 +27,12 @@ test('a house without one of the subscribers: those who are there have the messa
     { message: toNone, subscribers: ['absent'] },
   ]);
   expect(rejections).toEqual([
-    { id: 'both', reason: 'unroutable', detail: 'absent does not listen to happened' },
-    { id: 'none', reason: 'unroutable', detail: 'absent does not listen to happened' },
+    { id: 'both', subscriber: 'absent', reason: 'unroutable', detail: 'absent does not listen to happened' },
+    { id: 'none', subscriber: 'absent', reason: 'unroutable', detail: 'absent does not listen to happened' },
   ]);
   expect(received).toEqual([toBoth, toOne]);
-  expect(heard).toEqual(['one']);
+  expect(heard).toEqual(['both', 'one', 'none']);
+  await broker.publish([{ message: toBoth, subscribers: ['absent'], isRepeat: true }]);
+  expect(heard).toHaveLength(3);
   await broker.close();
 });

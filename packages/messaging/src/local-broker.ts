@@ -2,6 +2,9 @@ import type { Logger } from '@stoa/service';
 import type { Accept, Broker, BrokerSubscription, Outgoing, Rejection } from './broker.ts';
 import { createObservers } from './observers.ts';
 
+/** An inbox that does not answer for so long holds up the messages of the others no longer. */
+const ANSWER_WITHIN_MS = 5_000;
+
 interface Binding {
   readonly types: ReadonlySet<string>;
   readonly accept: Accept;
@@ -19,19 +22,18 @@ export function createLocalBroker({ log }: { readonly log: Logger }): Broker {
     const binding = bindings.get(subscriber)?.[0];
     if (binding === undefined) return `${subscriber} is not running`;
     const delivery = binding.accept(messages);
-    const settled = delivery.then(
-      () => {},
-      () => {},
-    );
+    const settled = delivery.catch(() => {}).finally(() => binding.inHand.delete(settled));
     binding.inHand.add(settled);
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_WITHIN_MS} ms`)), ANSWER_WITHIN_MS);
     try {
-      await delivery;
+      await Promise.race([delivery, late]);
       return undefined;
     } catch (error) {
       log.debug({ err: error, subscriber }, 'inbox did not accept');
       return `the inbox of ${subscriber} cannot be reached: ${error instanceof Error ? error.message : String(error)}`;
     } finally {
-      binding.inHand.delete(settled);
+      clearTimeout(timer);
     }
   }
 
@@ -40,25 +42,24 @@ export function createLocalBroker({ log }: { readonly log: Logger }): Broker {
   return {
     async publish(outgoing) {
       if (closed) throw new Error('the local broker is closed');
-      const rejections = new Map<string, Rejection>();
-      const reject = (id: string, detail: string) => rejections.set(id, { id, reason: 'unroutable', detail });
+      for (const { message, isRepeat } of outgoing) if (!isRepeat) observers.tell(message);
+      const rejections: Rejection[] = [];
+      const reject = (id: string, subscriber: string, detail: string) => rejections.push({ id, subscriber, reason: 'unroutable', detail });
       const deliveries: { subscriber: string; message: Outgoing['message'] }[] = [];
       for (const { message, subscribers } of outgoing) {
-        // A house may go on for ever without one of its services: the others have the message all the same, and pass over it when it comes again.
         for (const subscriber of subscribers) {
           if (takes(subscriber, message.type)) deliveries.push({ subscriber, message });
-          else reject(message.id, `${subscriber} does not listen to ${message.type}`);
+          else reject(message.id, subscriber, `${subscriber} does not listen to ${message.type}`);
         }
       }
       await Promise.all(
         [...Map.groupBy(deliveries, ({ subscriber }) => subscriber)].map(async ([subscriber, items]) => {
           const messages = items.map(({ message }) => message);
           const problem = await deliver(subscriber, messages);
-          if (problem !== undefined) for (const { id } of messages) reject(id, problem);
+          if (problem !== undefined) for (const { id } of messages) reject(id, subscriber, problem);
         }),
       );
-      for (const { message } of outgoing) if (!rejections.has(message.id)) observers.tell(message);
-      return [...rejections.values()];
+      return rejections;
     },
 
     async subscribe(subscriber, types, accept): Promise<BrokerSubscription> {

@@ -31,14 +31,13 @@ export async function publishInSpans(
   outgoing: readonly Outgoing[],
   publish: (outgoing: readonly Outgoing[]) => Promise<readonly Rejection[]>,
 ): Promise<readonly Rejection[]> {
-  const begun = outgoing.map(({ message, subscribers }) => ({ message, subscribers, span: startPublishing(message) }));
+  const begun = outgoing.map((item) => ({ ...item, span: startPublishing(item.message) }));
   const failures = new Map<string, string>();
   try {
     const rejections = await publish(
-      begun.map(({ message, subscribers, span }) => ({
-        message: span === undefined ? message : { ...message, traceparent: span.traceparent },
-        subscribers,
-      })),
+      begun.map(({ span, ...item }) =>
+        span === undefined ? item : { ...item, message: { ...item.message, traceparent: span.traceparent } },
+      ),
     );
     for (const { id, reason } of rejections) failures.set(id, reason);
     return rejections;

@@ -1,11 +1,12 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Message } from './types.ts';
 
-/** One row of the outbox as the relay needs it. */
+/** One row of the outbox as the relay needs it, that nobody has tried yet. */
 export interface OutboxRow {
   readonly id: number;
-  readonly attempts: number;
   readonly subscribers: readonly string[];
+  /** Those of them for whom an earlier row of the key still waits. */
+  readonly blocked: readonly string[];
   /** Too old to be sent. */
   readonly isLate: boolean;
   readonly message: Message;
@@ -17,10 +18,22 @@ export interface Limit {
   readonly bytes: number;
   /** Beyond this age a row is late. */
   readonly hours: number;
+  /** Of one key. */
+  readonly ofKey: number;
 }
 
-interface Columns extends Omit<OutboxRow, 'message' | 'isLate'> {
-  readonly is_late: boolean;
+/** What one look at the outbox brought. */
+export interface Look {
+  readonly rows: readonly OutboxRow[];
+  /** Of each key of which rows were left behind, the first of these. */
+  readonly left: ReadonlyMap<string, number>;
+  /** The id up to which it looked; undefined when nothing is behind it. */
+  readonly upTo: number | undefined;
+  /** There was more data than fits. */
+  readonly isFull: boolean;
+}
+
+export interface MessageColumns {
   readonly message_id: string;
   readonly type: string;
   readonly version: number;
@@ -32,101 +45,116 @@ interface Columns extends Omit<OutboxRow, 'message' | 'isLate'> {
   readonly data: unknown;
 }
 
-const columns = sql`id, attempts, subscribers, message_id, type, version, key, occurred_at, correlation_id, traceparent, tracestate, data`;
+interface Columns extends MessageColumns {
+  readonly id: number;
+  readonly subscribers: readonly string[];
+  readonly blocked: readonly string[];
+  readonly is_late: boolean;
+}
 
-/** An earlier row of the same key that is still to be sent holds this one up; a parked one does not, nor one that waits for its turn in a replay. */
-const firstOfKey = sql`not exists (
-  select from outbox earlier
-  where earlier.key = outbox.key and earlier.id < outbox.id
-    and earlier.sent_at is null and earlier.parked_at is null and earlier.retry_at is not null
-    and (earlier.attempts > 0 or earlier.replays = 0 or earlier.retry_at <= now()))`;
+type Looked = { readonly id: number; readonly key: string; readonly looked: number } & (
+  | ({ readonly taken: true } & Columns)
+  | { readonly taken: false }
+);
 
-/** Those of `rows`, in the order of their ids, that have `bytes` before them at most. */
-const within = ({ bytes, hours }: Limit, rows: RawBuilder<unknown>) => sql<Columns>`
-  select ${columns}, occurred_at < now() - ${hours} * interval '1 h' as is_late from (
-    select *, coalesce(sum(octet_length(data::text)) over (order by id rows between unbounded preceding and 1 preceding), 0) as bytes_before
-    from (${rows}) as rows) as counted
-  where bytes_before < ${bytes} order by id`;
+export const messageColumns = sql`message_id, version, occurred_at, correlation_id, traceparent, tracestate, data`;
 
-/** The name of a row's route, as `nameOfRoute` makes it. */
-const route = sql`type || ' to ' || array_to_string(subscribers, ', ')`;
+export const sentColumns = sql`
+  id, message_id, type, version, key, subscribers, occurred_at, correlation_id, traceparent, tracestate, data`;
 
-/** The statements of the relay. `Db` may be any database that has the messaging tables. */
-export function createOutboxRows<Schema>(source: string, db: Kysely<Schema>) {
-  const toRow = ({ id, attempts, subscribers, is_late, message_id, occurred_at, correlation_id, ...rest }: Columns): OutboxRow => ({
-    id,
-    attempts,
-    subscribers,
-    isLate: is_late,
-    message: {
-      id: message_id,
-      type: rest.type,
-      version: rest.version,
-      source,
-      key: rest.key,
-      occurredAt: occurred_at.toISOString(),
-      correlationId: correlation_id,
-      traceparent: rest.traceparent,
-      ...(rest.tracestate === null ? {} : { tracestate: rest.tracestate }),
-      data: rest.data,
-    },
+/** A row waits for its first try. */
+const isFresh = sql`sent_at is null and parked_at is null and retry_at is null`;
+
+/** What waits holds up later rows of its key, but for what is replayed and has not had its turn. */
+export const holdsUp = sql`parked_at is null and (attempts > 0 or replays = 0 or retry_at <= now())`;
+
+/** The subscribers of a row for whom an earlier one of its key waits. */
+const blocked = sql`array(
+  select subscriber from unnest(subscribers) as subscriber
+  where exists (
+    select from outbox_waiting waiting
+    where waiting.subscriber = subscriber.subscriber and waiting.key = measured.key and waiting.outbox_id < measured.id and ${holdsUp}))`;
+
+/** How much data is before a row, in the order of ids. */
+export const bytesBefore = (id: RawBuilder<unknown>) => sql`
+  coalesce(sum(octet_length(data::text)) over (order by ${id} rows between unbounded preceding and 1 preceding), 0) as bytes_before`;
+
+export const toMessage = (source: string, columns: MessageColumns): Message => ({
+  id: columns.message_id,
+  type: columns.type,
+  version: columns.version,
+  source,
+  key: columns.key,
+  occurredAt: columns.occurred_at.toISOString(),
+  correlationId: columns.correlation_id,
+  traceparent: columns.traceparent,
+  ...(columns.tracestate === null ? {} : { tracestate: columns.tracestate }),
+  data: columns.data,
+});
+
+/** The relay's statements on what was not tried yet. `Db` may be any database that has the messaging tables. */
+export function createOutboxRows<Schema>(source: string, db: Kysely<Schema>, { bytes, hours, ofKey }: Omit<Limit, 'rows'>) {
+  const toRow = (columns: Columns): OutboxRow => ({
+    id: columns.id,
+    subscribers: [...new Set(columns.subscribers)],
+    blocked: columns.blocked,
+    isLate: columns.is_late,
+    message: toMessage(source, columns),
   });
+  const shown = sql`
+    select *, occurred_at < now() - ${hours} * interval '1 h' as is_late, ${blocked} as blocked`;
 
   return {
-    /** Rows that were not tried yet and that nobody has in hand, oldest first. */
-    async fresh(limit: Limit, inHand: readonly number[]): Promise<OutboxRow[]> {
-      const next = sql`
-        select ${columns} from outbox
-        where sent_at is null and parked_at is null and retry_at is null and id <> all(${inHand}::bigint[]) and ${firstOfKey}
-        order by id limit ${limit.rows}`;
-      const { rows } = await within(limit, next).execute(db);
-      return rows.map(toRow);
+    /** The next rows behind `after`, oldest first: of each key a few, and none of those that are `crowded`. */
+    async next(after: number, most: number, crowded: readonly string[], inHand: readonly number[]): Promise<Look> {
+      const { rows } = await sql<Looked>`
+        with next as (
+          select id, key from outbox where id > ${after} and ${isFresh} and id <> all(${inHand}::bigint[]) order by id limit ${most}
+        ), counted as (
+          select id, key, key <> all(${crowded}::text[]) and row_number() over (partition by key order by id) <= ${ofKey} as taken from next
+        )
+        ${shown} from (
+          select counted.id, counted.key, taken, type, subscribers, ${messageColumns}, ${bytesBefore(sql`counted.id`)}, count(*) over ()::int as looked
+          from counted left join outbox on taken and outbox.id = counted.id) as measured
+        where bytes_before < ${bytes} order by id`.execute(db);
+      const left = new Map<string, number>();
+      for (const { key, id, taken } of rows) if (!taken && !left.has(key)) left.set(key, id);
+      const looked = rows[0]?.looked ?? 0;
+      return {
+        rows: rows.flatMap((row) => (row.taken ? [toRow(row)] : [])),
+        left,
+        upTo: looked < most && rows.length === looked ? undefined : rows.at(-1)?.id,
+        isFull: rows.length < looked,
+      };
     },
 
-    /** Rows whose next try is due, at most one of each key, without those of routes that wait for a subscriber. */
-    async due(limit: Limit, waitingRoutes: readonly string[], inHand: readonly number[]): Promise<OutboxRow[]> {
-      const next = sql`
-        select ${columns} from outbox
-        where sent_at is null and parked_at is null and retry_at <= now() and ${route} <> all(${waitingRoutes}::text[])
-          and id <> all(${inHand}::bigint[]) and ${firstOfKey}
-        order by id limit ${limit.rows}`;
-      const { rows } = await within(limit, next).execute(db);
-      return rows.map(toRow);
+    /** The next rows of keys with many, each behind the id it is given with. */
+    async ofKeys(keys: ReadonlyMap<string, number>, inHand: readonly number[]): Promise<Pick<Look, 'rows' | 'isFull'>> {
+      const { rows } = await sql<Columns & { looked: number }>`
+        with next as (
+          select next.id from unnest(${[...keys.keys()]}::text[], ${[...keys.values()]}::bigint[]) as crowded (key, after)
+          cross join lateral (
+            select id from outbox where outbox.key = crowded.key and id > after and ${isFresh} and id <> all(${inHand}::bigint[])
+            order by id limit ${ofKey}) as next
+        )
+        ${shown} from (
+          select id, key, type, subscribers, ${messageColumns}, ${bytesBefore(sql`id`)}, count(*) over ()::int as looked
+          from next join outbox using (id)) as measured
+        where bytes_before < ${bytes} order by id`.execute(db);
+      return { rows: rows.map(toRow), isFull: rows.length < (rows[0]?.looked ?? 0) };
     },
 
-    async markSent(ids: readonly number[]): Promise<void> {
-      if (ids.length > 0) await sql`update outbox set sent_at = now(), reason = null where id = any(${ids}::bigint[])`.execute(db);
-    },
-
-    /** Sets rows aside that nobody takes yet; not counted. */
-    async setAside(ids: readonly number[]): Promise<void> {
-      if (ids.length > 0)
-        await sql`update outbox set retry_at = now() where id = any(${ids}::bigint[]) and retry_at is null and sent_at is null`.execute(db);
-    },
-
-    /** Gives rows up. */
-    async park(ids: readonly number[], reason: string): Promise<void> {
-      if (ids.length === 0) return;
-      await sql`
-        update outbox set parked_at = now(), reason = ${reason}
-        where id = any(${ids}::bigint[]) and sent_at is null and parked_at is null`.execute(db);
-    },
-
-    /** Counts a refusal; at the last one the row is parked. */
-    async countRefusal(id: number, reason: string, waitMs: number, last: boolean): Promise<void> {
-      await sql`
-        update outbox set attempts = attempts + 1, reason = ${reason}, retry_at = now() + ${waitMs} * interval '1 ms',
-          parked_at = case when ${last} then now() end
-        where id = ${id} and sent_at is null and parked_at is null`.execute(db);
-    },
-
-    /** Milliseconds until the next row that waits is due, if any does. */
-    async nextDueMs(waitingRoutes: readonly string[]): Promise<number | undefined> {
-      const { rows } = await sql<{ ms: number | null }>`
-        select extract(epoch from min(retry_at) - now())::float8 * 1000 as ms from outbox
-        where sent_at is null and parked_at is null and retry_at is not null and ${route} <> all(${waitingRoutes}::text[])
-          and ${firstOfKey}`.execute(db);
-      return rows[0]?.ms ?? undefined;
+    /** Moves rows that all subscribers have to `outbox_sent`. */
+    async moveSent(ids: readonly number[]): Promise<void> {
+      if (ids.length > 0) await moveSent(db, sql`id = any(${ids}::bigint[])`);
     },
   };
+}
+
+/** @returns how many rows it moved. */
+export async function moveSent<Schema>(db: Kysely<Schema>, which: RawBuilder<unknown>): Promise<number> {
+  const { numAffectedRows = 0n } = await sql`
+    with gone as (delete from outbox where ${which} returning ${sentColumns})
+    insert into outbox_sent (${sentColumns}, sent_at) select ${sentColumns}, now() from gone`.execute(db);
+  return Number(numAffectedRows);
 }

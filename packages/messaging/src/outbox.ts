@@ -10,6 +10,8 @@ const MOST_BYTES = 1024 * 1024;
 
 /** Told when something was appended. */
 export const OUTBOX_CHANNEL = 'outbox';
+/** Told there when dead letters are to be tried again: what waits is to be looked at. */
+export const REPLAYED = 'replayed';
 
 interface NewRow {
   readonly id: string;

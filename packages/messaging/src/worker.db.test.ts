@@ -140,7 +140,7 @@ test('what an earlier version handled goes, sent rows go after their time, dead 
     from generate_series(1, 2500) as n`.execute(query);
   await sql`
     insert into outbox (message_id, type, version, key, subscribers, correlation_id, traceparent, data, sent_at, parked_at)
-    select gen_random_uuid(), 't', 1, '', '{}', '', '', 'null', case when n > 1 then now() - n * interval '4 days' end, case when n = 1 then now() end
+    select gen_random_uuid(), 't', 1, '', '{gone}', '', '', 'null', case when n > 1 then now() - n * interval '4 days' end, case when n = 1 then now() end
     from generate_series(1, 2500) as n`.execute(query);
   await service.messaging.start();
   const left = () =>

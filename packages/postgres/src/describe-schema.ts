@@ -37,12 +37,12 @@ const RELATIONS = `
     (select coalesce(json_agg(json_build_object('name', t.tgname, 'definition', pg_get_triggerdef(t.oid)) order by t.tgname), '[]')
       from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal) as triggers
   from pg_class c
-  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm')
+  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm') and not c.relispartition
   order by c.relname collate "C"`;
 
 /**
  * The tables and views of schema `public` as Markdown, to be committed, so that a diff shows what a migration changes.
- * It depends on the migrations alone, not on the server, its version or its data.
+ * It depends on the migrations alone, not on the server, its version or its data: partitions, which come and go, are left out.
  */
 export async function describeSchema(url: string): Promise<string> {
   const client = new pg.Client({ connectionString: url, application_name: 'stoa describe schema', connectionTimeoutMillis: 5_000 });

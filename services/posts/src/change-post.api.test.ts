@@ -222,7 +222,7 @@ test('a commit that fails leaves neither the change nor its events, whatever the
   const { query } = stoa.database;
   const kept = async () => [
     (await sql`select * from posts order by id`.execute(query)).rows,
-    (await sql`select message_id from outbox order by id`.execute(query)).rows,
+    (await sql`select message_id from outbox_events order by id`.execute(query)).rows,
     (await sql`select * from words order by word`.execute(query)).rows,
   ];
   const before = await kept();

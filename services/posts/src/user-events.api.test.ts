@@ -68,7 +68,7 @@ describe('a post names its author', () => {
 });
 
 test('all profiles are asked for when the service is new', async () => {
-  const { rows } = await sql<{ data: object }>`select data from outbox where type = 'user-profiles-requested'`.execute(
+  const { rows } = await sql<{ data: object }>`select data from outbox_events where type = 'user-profiles-requested'`.execute(
     deleting.database.query,
   );
   expect(rows).toEqual([{ data: { requestId: expect.any(String) } }]);
@@ -152,7 +152,7 @@ describe('an account that is deleted', () => {
       await drained(stoa.database);
       const ids = all.map(({ id }) => id);
       const { rows: told } = await sql<{ key: string }>`
-        select key from outbox where type = ${type} and key = any(${ids}::text[]) order by key`.execute(query);
+        select key from outbox_events where type = ${type} and key = any(${ids}::text[]) order by key`.execute(query);
       expect(told.map(({ key }) => key)).toEqual(ids);
       const { rows: left } = await sql<{ author_id: string | null; posts: number }>`
         select author_id, count(*)::int as posts from posts where id = any(${ids}::uuid[]) group by 1`.execute(query);

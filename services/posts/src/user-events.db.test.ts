@@ -76,7 +76,7 @@ async function live(onUserDeleted: 'delete' | 'anonymise', order: readonly Happe
     .orderBy('version')
     .execute();
   const { rows: told } = await sql<{ type: string; key: string; hidden: string | null }>`
-    select type, key, data->>'hidden' as hidden from outbox where key = any(${posts}::text[])`.execute(query);
+    select type, key, data->>'hidden' as hidden from outbox_events where key = any(${posts}::text[])`.execute(query);
   const events = told.map(({ type, key, hidden }) => `${type} ${posts.indexOf(key)}${hidden === 'true' ? ' hidden' : ''}`).sort();
   const shown = left.map(({ author_id, version, hidden_at }) => {
     const of = author_id === null ? 'nobody' : author_id === userId ? 'him' : 'another';

@@ -108,13 +108,13 @@ test('nothing that lets anybody in is in the log or the database, in any spellin
 
   const places = await placesOf(users);
   // The search finds what is there: an address in its table and on its way, and the path in the log.
-  expect(findIn(places, email)).toEqual(expect.arrayContaining(['users.email', 'outbox.data', 'messages']));
+  expect(findIn(places, email)).toEqual(expect.arrayContaining(['users.email', 'outbox_sent.data', 'messages']));
   expect(findIn(places, '/v1/users/activation')).toContain('log');
   expect(places.map(({ name }) => name)).toEqual(
     expect.arrayContaining([
       'account_links.digest',
       'sessions.digest',
-      'inbox.data',
+      'outbox_sent.data',
       'audit.details',
       'idempotency_keys.answer',
       'service_accounts.digest',

@@ -5,11 +5,24 @@ import { discard, type RabbitConnection } from './connection.ts';
 import { digests, type Sendable } from './digests.ts';
 import { declareExchange, JSON_TEXT, type Topology } from './topology.ts';
 
+/** Of the time that a call may take: for a queue that does not confirm while the server does. */
+const PATIENCE = 0.3;
+const NOTHING = Buffer.from('[]');
+
+/** A message for one subscriber. */
+interface Delivery {
+  /** The message's. */
+  readonly id: string;
+  readonly type: string;
+  readonly subscriber: string;
+  readonly routingKey: string;
+}
+
 /** A channel with confirms, on which the publishes of a call travel together. */
 export interface Lane {
   readonly channel: Channel;
-  /** Keys under which a message came back, by its id. */
-  readonly returned: Map<string, string[]>;
+  /** What came back. */
+  readonly returned: Set<string>;
   /** Are told when the channel is closed. */
   readonly waiting: Set<(error: Error) => void>;
   /** Why the server closed it. */
@@ -34,7 +47,7 @@ interface LanesOptions {
 export function createLanes({ connection, topology }: LanesOptions) {
   async function open(): Promise<Lane> {
     const channel = await connection.channel();
-    const lane: Lane = { channel, returned: new Map(), waiting: new Set() };
+    const lane: Lane = { channel, returned: new Set(), waiting: new Set() };
     const close = (error: Error) => {
       for (const tell of lane.waiting) tell(error);
     };
@@ -44,60 +57,69 @@ export function createLanes({ connection, topology }: LanesOptions) {
     });
     channel.once('close', () => close(new ChannelClosed(undefined)));
     channel.on('basic.return', ({ messageId = '', routingKey }: ReturnedMessage) => {
-      lane.returned.set(messageId, [...(lane.returned.get(messageId) ?? []), routingKey]);
+      lane.returned.add(placeOf({ id: messageId, routingKey }));
     });
     await declareExchange(channel, topology);
     await channel.confirmSelect();
     return lane;
   }
 
-  /** @returns why the server did not take a message, by its id. */
-  async function publish(lane: Lane, sendable: readonly Sendable[]): Promise<Map<string, string>> {
+  /**
+   * @returns what a queue did not take: returned, refused, or not confirmed `patienceMs` after the server has shown that it answers.
+   */
+  async function publish(lane: Lane, sendable: readonly Sendable[], patienceMs: number): Promise<Rejection[]> {
     const { channel, returned } = lane;
-    const problems = new Map<string, string>();
-    const publishOne = async ({ message, body }: Sendable, routingKey: string): Promise<void> => {
-      const options = { exchange: topology.exchange, routingKey, messageId: message.id, mandatory: true, durable: true, ...JSON_TEXT };
+    const rejections: Rejection[] = [];
+    const unconfirmed = new Set<Delivery>();
+    const reject = ({ id, subscriber }: Delivery, detail: string) => rejections.push({ id, subscriber, reason: 'unroutable', detail });
+    const send = async (routingKey: string, body: Buffer, options: object = {}): Promise<void> => {
       try {
-        await channel.basicPublish(options, body);
-      } catch (error) {
-        noteReason(lane, error);
-        if (!isNack(error)) throw error;
-        problems.set(message.id, `RabbitMQ did not take it as ${routingKey}`);
-      }
-    };
-    const publishDigest = async (type: string, body: Buffer): Promise<void> => {
-      try {
-        await channel.basicPublish({ exchange: topology.exchange, routingKey: topology.observersKeyOf(type), ...JSON_TEXT }, body);
+        await channel.basicPublish({ exchange: topology.exchange, routingKey, ...options, ...JSON_TEXT }, body);
       } catch (error) {
         noteReason(lane, error);
         throw error;
       }
     };
-    const under = connection.together((bytes) => {
+    const deliver = async (delivery: Delivery, body: Buffer): Promise<void> => {
+      unconfirmed.add(delivery);
+      try {
+        await send(delivery.routingKey, body, { messageId: delivery.id, mandatory: true, durable: true });
+      } catch (error) {
+        if (!isNack(error)) throw error;
+        reject(delivery, `RabbitMQ did not take it as ${delivery.routingKey}`);
+      }
+      unconfirmed.delete(delivery);
+    };
+    const [deliveries, answers] = connection.together((bytes) => {
       const begun: Promise<void>[] = [];
-      for (const item of sendable) {
-        for (const subscriber of item.subscribers) {
-          bytes(item.body.length);
-          begun.push(publishOne(item, topology.keyOf(subscriber, item.message.type)));
+      const told: Promise<void>[] = [];
+      for (const { message, subscribers, body } of sendable) {
+        for (const subscriber of subscribers) {
+          bytes(body.length);
+          const routingKey = topology.keyOf(subscriber, message.type);
+          begun.push(deliver({ id: message.id, type: message.type, subscriber, routingKey }, body));
         }
       }
-      for (const { type, body } of digests(sendable)) {
+      // What no queue has to take is confirmed at once by a server that is well.
+      for (const { type, body } of digests(sendable.filter(({ isRepeat }) => !isRepeat))) {
         bytes(body.length);
-        begun.push(publishDigest(type, body));
+        told.push(send(topology.observersKeyOf(type), body));
       }
-      return begun;
+      if (told.length === 0) told.push(send(topology.aliveKey, NOTHING));
+      return [begun, told];
     });
-    await Promise.all(under);
+    await allWithin(deliveries, answers, patienceMs);
     // The client tells of a return a turn after it was read; its confirm, which came later, has resolved by then.
     await nextTurn();
+    for (const delivery of unconfirmed)
+      reject(delivery, `the queue of ${delivery.subscriber} did not confirm within ${Math.round(patienceMs)} ms`);
     for (const { message, subscribers } of sendable) {
-      const keys = returned.get(message.id);
-      if (keys === undefined) continue;
-      returned.delete(message.id);
-      const missing = subscribers.filter((subscriber) => keys.includes(topology.keyOf(subscriber, message.type)));
-      problems.set(message.id, `${missing.join(' and ')} has no queue for ${message.type}`);
+      for (const subscriber of subscribers) {
+        const delivery = { id: message.id, type: message.type, subscriber, routingKey: topology.keyOf(subscriber, message.type) };
+        if (returned.delete(placeOf(delivery))) reject(delivery, `${subscriber} has no queue for ${message.type}`);
+      }
     }
-    return problems;
+    return rejections;
   }
 
   return {
@@ -109,7 +131,7 @@ export function createLanes({ connection, topology }: LanesOptions) {
     },
 
     /**
-     * Publishes all of `sendable` at once. @returns what cannot be routed.
+     * Publishes all of `sendable` at once. @returns what queues did not take.
      * @throws ChannelClosed, or what else ailed the lane: it is then to be dropped. Settles within `timeoutMs`.
      */
     async send(opening: Promise<Lane>, sendable: readonly Sendable[], timeoutMs: number): Promise<Rejection[]> {
@@ -121,8 +143,7 @@ export function createLanes({ connection, topology }: LanesOptions) {
         lane = await Promise.race([opening, broken]);
         if (!lane.channel.active) throw new ChannelClosed(lane.reason);
         lane.waiting.add(giveUp);
-        const problems = await Promise.race([publish(lane, sendable), broken]);
-        return [...problems].map(([id, detail]) => ({ id, reason: 'unroutable' as const, detail }));
+        return await Promise.race([publish(lane, sendable, timeoutMs * PATIENCE), broken]);
       } catch (error) {
         // Of all that fail with the channel, the client tells the reason to one.
         await nextTurn();
@@ -135,6 +156,23 @@ export function createLanes({ connection, topology }: LanesOptions) {
       }
     },
   };
+}
+
+const placeOf = ({ id, routingKey }: Pick<Delivery, 'id' | 'routingKey'>): string => `${id} ${routingKey}`;
+
+/** Waits for `deliveries`, but once `answers` are there no longer than `patienceMs`. @throws what one of them threw meanwhile. */
+async function allWithin(deliveries: readonly Promise<void>[], answers: readonly Promise<void>[], patienceMs: number): Promise<void> {
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  const all = Promise.race([Promise.all(deliveries), over]);
+  let timer: NodeJS.Timeout | undefined;
+  const answered = Promise.all(answers).then(() => {
+    timer = setTimeout(resolve, patienceMs);
+  });
+  try {
+    await Promise.all([all, answered]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function noteReason(lane: Lane, error: unknown): void {

@@ -8,6 +8,9 @@ import type { Topology } from './topology.ts';
 const MOST_BYTES = 8 * 1024 * 1024;
 const MOST_KEY_BYTES = 255;
 
+const rejectAll = (items: readonly Outgoing[], reason: Rejection['reason'], detail: string): Rejection[] =>
+  items.flatMap(({ message: { id }, subscribers }) => subscribers.map((subscriber) => ({ id, subscriber, reason, detail })));
+
 interface PublisherOptions {
   readonly connection: RabbitConnection;
   readonly topology: Topology;
@@ -22,11 +25,15 @@ export function createPublisher({ connection, topology, sendTimeoutMs }: Publish
   const lanes = createLanes({ connection, topology });
   let current: Promise<Lane> | undefined;
 
-  /** Finds by halves what the server closes the channel for, each time on another one, so that it is refused and the others leave. */
+  /**
+   * Finds by halves what the server closes the channel for, each time on another one, so that it is refused and the others leave. What only
+   * observers were to hear is then let go.
+   */
   async function sift(sendable: readonly Sendable[]): Promise<Rejection[]> {
     const found: Rejection[] = [];
     const end = performance.now() + sendTimeoutMs;
-    const parts: (readonly Sendable[])[] = [sendable];
+    const parts: (readonly Sendable[])[] = [sendable.flatMap(bySubscriber)];
+    let isRefused = false;
     let lane = lanes.open();
     try {
       for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
@@ -34,15 +41,16 @@ export function createPublisher({ connection, topology, sendTimeoutMs }: Publish
           found.push(...(await lanes.send(lane, part, end - performance.now())));
         } catch (error) {
           const isFault = error instanceof ChannelClosed && error.isAboutMessage;
-          const rejections = (items: readonly Sendable[], reason: Rejection['reason']): Rejection[] =>
-            items.map(({ message }) => ({ id: message.id, reason, detail: error instanceof Error ? error.message : String(error) }));
-          if (!isFault && !found.some(({ reason }) => reason === 'refused')) throw error;
+          const detail = error instanceof Error ? error.message : String(error);
+          if (!isFault && !isRefused) throw error;
           // What was found is kept, or the next call would end at the same place.
-          if (!isFault) return [...found, ...rejections([part, ...parts].flat(), 'unroutable')];
+          if (!isFault) return [...found, ...rejectAll([part, ...parts].flat(), 'unroutable', detail)];
           lanes.drop(lane);
           lane = lanes.open();
-          if (part.length === 1) found.push(...rejections(part, 'refused'));
-          else parts.push(...halves(part));
+          if (part.length === 1) {
+            isRefused = true;
+            found.push(...rejectAll(part, 'refused', detail));
+          } else parts.push(...halves(part));
         }
       }
       return found;
@@ -78,6 +86,12 @@ export function createPublisher({ connection, topology, sendTimeoutMs }: Publish
   };
 }
 
+/** Each delivery by itself, and what observers are to hear. */
+function bySubscriber({ subscribers, isRepeat = false, ...item }: Sendable): Sendable[] {
+  const deliveries = subscribers.map((subscriber) => ({ ...item, subscribers: [subscriber], isRepeat: true }));
+  return isRepeat ? deliveries : [...deliveries, { ...item, subscribers: [] }];
+}
+
 function halves<T>(items: readonly T[]): [readonly T[], readonly T[]] {
   const middle = Math.ceil(items.length / 2);
   return [items.slice(0, middle), items.slice(middle)];
@@ -87,13 +101,20 @@ function halves<T>(items: readonly T[]): [readonly T[], readonly T[]] {
 function prepare(outgoing: readonly Outgoing[], topology: Topology): { sendable: Sendable[]; refused: Rejection[] } {
   const sendable: Sendable[] = [];
   const refused: Rejection[] = [];
-  for (const { message, subscribers } of outgoing) {
-    const body = Buffer.from(JSON.stringify(message));
-    const longest = [topology.observersKeyOf(message.type), ...subscribers.map((subscriber) => topology.keyOf(subscriber, message.type))];
-    const refuse = (detail: string) => refused.push({ id: message.id, reason: 'refused', detail });
-    if (body.length > MOST_BYTES) refuse(`${body.length} bytes are more than the ${MOST_BYTES} that RabbitMQ is given`);
-    else if (longest.some((key) => Buffer.byteLength(key) > MOST_KEY_BYTES)) refuse(`a routing key is longer than ${MOST_KEY_BYTES} bytes`);
-    else sendable.push({ message, subscribers, body });
+  const isTooLong = (key: string): boolean => Buffer.byteLength(key) > MOST_KEY_BYTES;
+  for (const item of outgoing) {
+    const { type } = item.message;
+    const body = Buffer.from(JSON.stringify(item.message));
+    if (body.length > MOST_BYTES) {
+      refused.push(...rejectAll([item], 'refused', `${body.length} bytes are more than the ${MOST_BYTES} that RabbitMQ is given`));
+    } else {
+      const { fits = [], isTooLong: others = [] } = Object.groupBy(item.subscribers, (subscriber) =>
+        isTooLong(topology.keyOf(subscriber, type)) ? 'isTooLong' : 'fits',
+      );
+      refused.push(...rejectAll([{ ...item, subscribers: others }], 'refused', `a routing key is longer than ${MOST_KEY_BYTES} bytes`));
+      const isRepeat = item.isRepeat || isTooLong(topology.observersKeyOf(type));
+      if (fits.length > 0 || !isRepeat) sendable.push({ ...item, subscribers: fits, isRepeat, body });
+    }
   }
   return { sendable, refused };
 }

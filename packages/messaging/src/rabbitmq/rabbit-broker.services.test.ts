@@ -23,8 +23,8 @@ test('each subscriber must have the message: one that is bound does not hide one
   await broker.subscribe('receiver', ['happened'], async () => {});
   const [toBoth, toOne, toNone] = [outgoing('receiver', 'absent'), outgoing('receiver'), outgoing('absent')] as const;
   expect(await broker.publish([toBoth, toOne, toNone])).toEqual([
-    { id: toBoth.message.id, reason: 'unroutable', detail: 'absent has no queue for happened' },
-    { id: toNone.message.id, reason: 'unroutable', detail: 'absent has no queue for happened' },
+    { id: toBoth.message.id, subscriber: 'absent', reason: 'unroutable', detail: 'absent has no queue for happened' },
+    { id: toNone.message.id, subscriber: 'absent', reason: 'unroutable', detail: 'absent has no queue for happened' },
   ]);
 });
 

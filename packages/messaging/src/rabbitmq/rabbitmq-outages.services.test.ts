@@ -65,7 +65,7 @@ describe('a server that closes the channel', () => {
     await server.takeAtMost(100_000);
     try {
       const detail = expect.stringMatching(/RabbitMQ closed the channel: BasicPublish: PRECONDITION_FAILED - message size \d+ is larger/);
-      const refused = batch.filter(isLarge).map(({ message: { id } }) => ({ id, reason: 'refused', detail }));
+      const refused = batch.filter(isLarge).map(({ message: { id } }) => ({ id, subscriber: 'receiver', reason: 'refused', detail }));
       const found = await broker.publish(batch);
       expect(found.toSorted((a, b) => (a.id < b.id ? -1 : 1))).toEqual(refused);
       const ids = () => new Set(received.map((message) => (message as Outgoing['message']).id));
@@ -84,7 +84,9 @@ describe('a server that closes the channel', () => {
     await server.allowKeys(`${bus.prefix}.events`, '^(receiver|@observers)[.]');
     const [allowed, forbidden] = [outgoing(1), { ...outgoing(2), subscribers: ['mailer'] }];
     const detail = expect.stringMatching(/ACCESS_REFUSED .*topic 'mailer.happened'/);
-    expect(await broker.publish([allowed, forbidden])).toEqual([{ id: forbidden.message.id, reason: 'refused', detail }]);
+    expect(await broker.publish([allowed, forbidden])).toEqual([
+      { id: forbidden.message.id, subscriber: 'mailer', reason: 'refused', detail },
+    ]);
     await bus.close?.();
   });
 

@@ -19,6 +19,8 @@ export interface Topology {
   keyOf(subscriber: string, type: string): string;
   /** No service can have this name, so that no observer makes a message look as if a subscriber had it. */
   observersKeyOf(type: string): string;
+  /** No queue has it: what is sent under it tells that the server answers. */
+  readonly aliveKey: string;
 }
 
 export const createTopology = (prefix: string): Topology => ({
@@ -27,6 +29,7 @@ export const createTopology = (prefix: string): Topology => ({
   queueOf: (subscriber) => `${prefix}.${subscriber}`,
   keyOf: (subscriber, type) => `${subscriber}.${type}`,
   observersKeyOf: (type) => `@observers.${type}`,
+  aliveKey: '@observers.@alive',
 });
 
 export const declareExchange = (channel: Channel, { exchange }: Topology): Promise<void> =>

@@ -31,7 +31,8 @@ export async function drained(...databases: readonly Queryable[]): Promise<void>
 
 async function findLeft({ query }: Queryable): Promise<Left[]> {
   const { rows } = await sql<Left>`
-    select 'outbox' as box, type as who, case when parked_at is null then 'unsent' else 'parked' end as state, count(*)::integer as count, max(reason) as reason
+    select 'outbox' as box, type as who, case when outbox.parked_at is null then 'unsent' else 'parked' end as state, count(*)::integer as count,
+      (select max(reason) from outbox_waiting where outbox_id = min(outbox.id)) as reason
     from outbox where sent_at is null group by 1, 2, 3
     union all
     select 'inbox', consumer, status, count(*)::integer, max(reason)

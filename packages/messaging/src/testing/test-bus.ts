@@ -109,16 +109,17 @@ export function createTestBus({ seed = 1, repeats = 0.2, refuse = () => undefine
         await Promise.resolve();
         if (away || closed) throw new Error('the test bus is away');
         const rejections: Rejection[] = [];
-        for (const { message, subscribers } of outgoing) {
+        for (const { message, subscribers, isRepeat } of outgoing) {
           const { id, type, key } = message;
+          const json = JSON.stringify(message);
           const refusal = refuse(message);
-          const missing = subscribers.find((subscriber) => !queues.get(subscriber)?.types.has(type));
-          if (refusal !== undefined) rejections.push({ id, reason: 'refused', detail: refusal });
-          else if (missing !== undefined) rejections.push({ id, reason: 'unroutable', detail: `${missing} has no queue for ${type}` });
-          else {
-            const json = JSON.stringify(message);
-            for (const subscriber of subscribers) queues.get(subscriber)?.items.push({ key, json });
-            observers.tell(JSON.parse(json));
+          if (!isRepeat && refusal === undefined) observers.tell(JSON.parse(json));
+          for (const subscriber of subscribers) {
+            const queue = queues.get(subscriber);
+            if (refusal !== undefined) rejections.push({ id, subscriber, reason: 'refused', detail: refusal });
+            else if (!queue?.types.has(type))
+              rejections.push({ id, subscriber, reason: 'unroutable', detail: `${subscriber} has no queue for ${type}` });
+            else queue.items.push({ key, json });
           }
         }
         deliverAll();

@@ -103,7 +103,7 @@ async function createService(name: string) {
     statusOf: async (id: string) =>
       (await sql<{ status: string }>`select status from inbox where id = ${id.split('-')[1]}::bigint`.execute(database.query)).rows[0]
         ?.status,
-    clear: () => sql`truncate inbox, outbox`.execute(database.query),
+    clear: () => sql`truncate inbox, outbox, outbox_waiting`.execute(database.query),
     async dispose() {
       await http.close();
       await disposeDatabase.call(rest);

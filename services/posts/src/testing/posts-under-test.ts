@@ -133,7 +133,7 @@ export async function postsUnderTest(environment: Environment = {}) {
     /** What was told of a post, in the order of telling. */
     async eventsOf(postId: string): Promise<readonly { type: string; data: Record<string, unknown> }[]> {
       const { rows } = await sql<{ type: string; data: Record<string, unknown> }>`
-        select type, data from outbox where key = ${postId} order by id`.execute(database.query);
+        select type, data from outbox_events where key = ${postId} order by id`.execute(database.query);
       return rows;
     },
     /** Publishes an event as users would, and resolves when posts has handled it; it comes again as often as the bus likes. */

@@ -34,8 +34,8 @@ const stored = (email: string) => users.database.query.selectFrom('users').selec
 const eventsSince = async (id = '0') =>
   await users.database.query
     // The outbox belongs to the messaging package, whose tables this schema does not name.
-    .withTables<{ outbox: { id: string; type: string; data: { profiles: unknown[] } } }>()
-    .selectFrom('outbox')
+    .withTables<{ outbox_events: { id: string; type: string; data: { profiles: unknown[] } } }>()
+    .selectFrom('outbox_events')
     .select(['id', 'type', 'data'])
     .where('id', '>', id)
     .orderBy('id')

@@ -28,8 +28,10 @@ const read = (id: string) => users.database.query.selectFrom('users').selectAll(
 const notices = async (id: string) => {
   const rows = await users.database.query
     // The outbox belongs to the messaging package, whose tables this schema does not name.
-    .withTables<{ outbox: { id: string; type: string; data: { userId: string; notice: string; email: string; newEmail: string } } }>()
-    .selectFrom('outbox')
+    .withTables<{
+      outbox_events: { id: string; type: string; data: { userId: string; notice: string; email: string; newEmail: string } };
+    }>()
+    .selectFrom('outbox_events')
     .select('data')
     .where('type', '=', 'account-notice-requested')
     .orderBy('id')

@@ -13,7 +13,7 @@ export const linksOf = (users: UsersUnderTest) => ({
       if (rows.length > 0) throw new Error('a job is still to be done');
     });
     const { rows } = await sql<{ data: AccountLinkRequested }>`
-      select data from outbox where type = ${accountLinkRequested.name} and data->>'email' = ${email} order by outbox.id`.execute(
+      select data from outbox_events where type = ${accountLinkRequested.name} and data->>'email' = ${email} order by outbox_events.id`.execute(
       users.database.query,
     );
     return rows.map(({ data }) => data);

@@ -28,8 +28,8 @@ export function namesAfter(messages: readonly Told[]): Readonly<Record<string, s
 export async function toldOf({ query }: Pick<Database<UsersSchema>, 'query'>, id: string): Promise<readonly UserProfile[]> {
   const rows = await query
     // The outbox belongs to the messaging package, whose tables this schema does not name.
-    .withTables<{ outbox: { id: string; type: string; data: unknown } }>()
-    .selectFrom('outbox')
+    .withTables<{ outbox_events: { id: string; type: string; data: unknown } }>()
+    .selectFrom('outbox_events')
     .select(['type', 'data'])
     .where('type', 'in', [userProfileChanged.name, userProfilesTold.name])
     .orderBy('id')

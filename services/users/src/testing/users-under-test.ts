@@ -86,7 +86,7 @@ export async function usersUnderTest(environment: Environment = {}, { bcryptCost
     post('/internal/activation-codes', { requestId }, { authorization: serviceCredential(derive, 'mailer') });
   const requestsOf = async ({ email }: Person): Promise<string[]> => {
     const { rows } = await sql<{ id: string }>`
-      select data->>'requestId' as id from outbox where type = 'activation-requested' and data->>'email' = ${email} order by outbox.id`.execute(
+      select data->>'requestId' as id from outbox_events where type = 'activation-requested' and data->>'email' = ${email} order by outbox_events.id`.execute(
       database.query,
     );
     return rows.map(({ id }) => id);

@@ -1,0 +1,140 @@
+import { testDatabase } from '@stoa/postgres/testing';
+import { CompiledQuery, type KyselyPlugin, sql } from 'kysely';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { messagingMigrations } from './create-messaging.ts';
+import { createHorizon } from './horizon.ts';
+import { createOutboxReader } from './outbox-reader.ts';
+import { createOutboxRows } from './outbox-rows.ts';
+import { createUnsent } from './unsent.ts';
+import { createWaitingRows } from './waiting-rows.ts';
+
+const LIMIT = { bytes: 64 * 1024 * 1024, hours: 1_000, ofKey: 20 };
+const MOST = 5_000;
+/** What a look may read: the roots of the indexes it uses, and a leaf of each. */
+const A_HANDFUL = 15;
+
+interface Plan {
+  readonly 'Shared Hit Blocks': number;
+  readonly 'Shared Read Blocks': number;
+}
+
+let fixture: Awaited<ReturnType<typeof testDatabase<unknown>>>;
+beforeAll(async () => {
+  const sources = [{ name: 'messaging', directory: messagingMigrations }];
+  fixture = await testDatabase<unknown>({ sources, leftoversExpected: 'what waits is only looked at' });
+});
+afterAll(() => fixture[Symbol.asyncDispose]());
+
+/** The product's looks, on a database that notes what they send, and a clock that a test turns. */
+function createLooks() {
+  const { database } = fixture;
+  let sent: CompiledQuery[] = [];
+  let time = 0;
+  const spy: KyselyPlugin = {
+    transformQuery({ node, queryId }) {
+      sent.push(database.query.getExecutor().compileQuery(node, queryId));
+      return node;
+    },
+    transformResult: async ({ result }) => result,
+  };
+  const query = database.query.withPlugin(spy);
+  const clock = (): number => time;
+  const rows = createOutboxRows('sender', query, LIMIT);
+  return {
+    rows,
+    reader: createOutboxReader({ rows, horizon: createHorizon(query, clock), most: MOST, ofKey: LIMIT.ofKey }),
+    unsent: createUnsent(query, clock),
+    waiting: createWaitingRows('sender', { ...database, query }, LIMIT),
+    turnClock: () => void (time += 10_000),
+    /** The pages that the statements of `work` read. */
+    async pages(work: () => Promise<unknown>): Promise<number> {
+      sent = [];
+      await work();
+      const noted = sent;
+      let pages = 0;
+      for (const { sql: text, parameters } of noted) {
+        const { rows } = await database.query.executeQuery<{ 'QUERY PLAN': [{ Plan: Plan }] }>(
+          CompiledQuery.raw(`explain (analyze, buffers, format json) ${text}`, [...parameters]),
+        );
+        const { Plan: plan } = (rows[0] as (typeof rows)[0])['QUERY PLAN'][0];
+        pages += plan['Shared Hit Blocks'] + plan['Shared Read Blocks'];
+      }
+      return pages;
+    },
+  };
+}
+
+/** Holds a snapshot, as a dump or a report does, until the returned function is called. */
+async function holdSnapshot(): Promise<() => Promise<void>> {
+  const { promise: over, resolve: release } = Promise.withResolvers<void>();
+  const { promise: held, resolve: tell } = Promise.withResolvers<void>();
+  const holding = fixture.database.query
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .execute(async (tx) => {
+      await sql`select count(*) from outbox`.execute(tx);
+      tell();
+      await over;
+    });
+  await held;
+  return async () => {
+    release();
+    await holding;
+  };
+}
+
+const append = (count: number) =>
+  sql`
+    insert into outbox (message_id, type, version, key, subscribers, correlation_id, traceparent, data)
+    select gen_random_uuid(), 'happened', 1, gen_random_uuid()::text, '{receiver}', '', '', '{}' from generate_series(1, ${count}::int)`.execute(
+    fixture.database.query,
+  );
+
+test('a look at the outbox reads a handful of pages when 100,000 messages have gone through it, also while somebody holds a snapshot', async () => {
+  const looks = createLooks();
+  const release = await holdSnapshot();
+  for (let n = 0; n < 100_000; n += MOST) {
+    await append(MOST);
+    const found = await looks.reader.read([]);
+    expect(found).toHaveLength(MOST);
+    await looks.rows.moveSent(found.map(({ id }) => id));
+    await looks.unsent();
+    looks.turnClock();
+  }
+  // The horizon comes after.
+  for (const _ of [1, 2, 3, 4, 5]) {
+    await looks.reader.read([]);
+    await looks.unsent();
+    looks.turnClock();
+  }
+  const pages = { relay: await looks.pages(() => looks.reader.read([])), health: await looks.pages(looks.unsent) };
+  expect(Math.max(...Object.values(pages))).toBeLessThan(A_HANDFUL);
+  // What a look from the beginning would cost: the test measures something.
+  looks.reader.startOver();
+  expect(await looks.pages(() => looks.reader.read([]))).toBeGreaterThan(100);
+  await append(1);
+  expect(await looks.reader.read([])).toHaveLength(1);
+  expect(await looks.unsent()).toMatchObject({ count: 1 });
+  await release();
+  await sql`delete from outbox`.execute(fixture.database.query);
+}, 180_000);
+
+test('100,000 deliveries that wait for a subscriber who is not there cost a step a handful of pages', async () => {
+  const looks = createLooks();
+  await append(100_000);
+  await sql`
+    with split as (update outbox set is_split = true, retry_at = now() returning id, key)
+    insert into outbox_waiting (outbox_id, subscriber, type, key, is_first) select id, 'absent', 'happened', key, true from split`.execute(
+    fixture.database.query,
+  );
+  await sql`vacuum analyze outbox, outbox_waiting`.execute(fixture.database.query);
+  const route = { subscriber: 'absent', type: 'happened' };
+  for (const _ of [1, 2, 3, 4, 5]) {
+    await looks.reader.read([]);
+    looks.turnClock();
+  }
+  expect(await looks.pages(() => looks.reader.read([]))).toBeLessThan(A_HANDFUL);
+  expect(await looks.pages(() => looks.waiting.due(route, new Date(0), 1, []))).toBeLessThan(A_HANDFUL);
+  expect(await looks.pages(() => looks.waiting.nextDueMs(route, new Date(0)))).toBeLessThan(A_HANDFUL);
+  expect(await looks.pages(looks.waiting.routes)).toBeLessThan(A_HANDFUL);
+}, 180_000);
