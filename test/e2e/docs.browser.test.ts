@@ -53,6 +53,19 @@ describe('the documents of a whole Stoa', () => {
     expect([...new Set(used)].filter((name) => !described.includes(name))).toEqual([]);
   });
 
+  test('the page shows the names of what goes in and out, and the errors of an operation', async () => {
+    await using visited = await visit(browser, `${stoa.url}/docs`);
+    const { page } = visited;
+    const models = page.locator('section.models');
+    for (const name of ['User', 'NewUser', 'PostPage', 'Problem']) await models.getByText(name, { exact: true }).first().waitFor();
+    const register = page.locator('#operations-users-registerUser');
+    await register.getByRole('button').first().click();
+    await register.getByText('email_taken').first().waitFor();
+    await register.getByText('Idempotency-Replayed').first().waitFor();
+    await picture(page, 'docs-names-light');
+    expect([...visited.complaints, ...visited.strangers]).toEqual([]);
+  });
+
   test.each([
     ['an access token', 'light', accessToken],
     ['an API key', 'dark', apiKey],

@@ -9,7 +9,7 @@ SwaggerUIBundle({
   dom_id: '#swagger-ui',
   deepLinking: true,
   docExpansion: 'list',
-  defaultModelsExpandDepth: -1,
+  defaultModelsExpandDepth: 1,
   displayOperationId: false,
   displayRequestDuration: true,
   filter: true,
