@@ -134,7 +134,7 @@ async function ready(stoa: StoaProcess): Promise<void> {
       const answer = await fetch(`${stoa.url}/health/ready`);
       if (answer.status !== 200) throw new Error(`not ready: ${answer.status} ${await answer.text()}`);
     },
-    { timeoutMs: 60_000, intervalMs: 50 },
+    { timeoutMs: 120_000, intervalMs: 50 },
   );
   const gone = stoa.exited.then((code) => {
     throw new Error(`a process ended with ${code}`);
