@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { afterAll, expect } from 'vitest';
 
 /**
- * Every answer that a service of the product gives in a test is as its OpenAPI document says: status, code, headers, media type and body. What is
+ * Every answer that a service gives in a test is as its OpenAPI document says: status, code, headers, media type, body. What is
  * not declared fails the file that has met it.
  */
 const reference = join(import.meta.dirname, '../../docs/reference/openapi');
