@@ -60,7 +60,16 @@ export default defineConfig({
         },
       },
       // The same Stoas as many processes, on RabbitMQ and Redis.
-      { test: { name: 'spread', include: files('e2e.test'), ...withStoa, ...alone(3), hookTimeout: 300_000, env: { STOA_TEST_TOPOLOGY: 'spread' } } },
+      {
+        test: {
+          name: 'spread',
+          include: files('e2e.test'),
+          ...withStoa,
+          ...alone(3),
+          hookTimeout: 300_000,
+          env: { STOA_TEST_TOPOLOGY: 'spread' },
+        },
+      },
       // The same Stoas as containers, by Docker or podman.
       {
         test: {
