@@ -53,6 +53,14 @@ const commands: Readonly<Record<string, Command>> = {
     words: ['list|run', 'SERVICE.JOB'],
     run: async (environment, words) => (await import('./commands/jobs.ts')).jobs(environment, words),
   },
+  outbox: {
+    usage: 'stoa outbox resend --since TIME [--service NAME] [--subscriber NAME] [--rate N] [--data DIR]',
+    summary: 'send the events since a time once more, N a second (500): for what a broker or a database has lost (docs/operations.md)',
+    flags: { ...dataFlag, service: 'SERVICES' },
+    words: ['resend'],
+    options: { since: { type: 'string' }, subscriber: { type: 'string' }, rate: { type: 'string' } },
+    run: async (environment, words, options) => (await import('./commands/outbox.ts')).outbox(environment, words, options),
+  },
   admin: {
     usage: 'stoa admin create|unprotect --email ADDRESS [--password-stdin] [--data DIR]',
     summary: 'make a protected administrator, with the password in STOA_ADMIN_PASSWORD or a link to set one; or take the protection away',

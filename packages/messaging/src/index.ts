@@ -16,6 +16,7 @@ export { createDeadLetters, type DeadLetter, type DeadLetterFilter, type DeadLet
 export { createLocalBroker } from './local-broker.ts';
 export { findIdleQueues, findLeftOverQueues, type QueuesOptions, type SubscriberQueue } from './rabbitmq/examined-queues.ts';
 export { createRabbitBroker, type RabbitBrokerOptions } from './rabbitmq/rabbit-broker.ts';
+export { NotKeptError, type ResendOptions, resendSince } from './resend.ts';
 export { defaultSettings, type MessagingSettings } from './settings.ts';
 export {
   type Consumer,
