@@ -78,7 +78,7 @@ export function asyncApi(described: readonly DescribedEvent[] = events): object 
       title: 'Stoa events',
       version: '1.0.0',
       description:
-        'What the services of Stoa tell each other. Delivery is at least once; each subscriber recognises a repeat by the id of the message.',
+        'What the services of Stoa tell each other. Delivery is at least once; each subscriber recognises a repeat by the id of the message. Readers pass over properties that they do not know.',
     },
     defaultContentType: 'application/json',
     channels: each((event) => [
@@ -106,5 +106,6 @@ export function asyncApi(described: readonly DescribedEvent[] = events): object 
   };
 }
 
-/** A schema as plain JSON. */
-const plain = (schema: TSchema): unknown => JSON.parse(JSON.stringify(schema));
+/** A schema as plain JSON, and as a reader is to take it: a newer publisher may add properties. */
+const plain = (schema: TSchema): unknown =>
+  JSON.parse(JSON.stringify(schema, (key, value) => (key === 'additionalProperties' && value === false ? undefined : value)));

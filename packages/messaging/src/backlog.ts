@@ -2,6 +2,7 @@ import type { Metrics } from '@stoa/service';
 import { type Kysely, sql } from 'kysely';
 import { Gauge } from 'prom-client';
 import { delayed, fresh, type Marks } from './inbox-marks.ts';
+import type { Unclaimed } from './live-copies.ts';
 import { MOST_COUNTED, type Unsent } from './unsent.ts';
 
 /** The gauges of one scrape share one look at the database. */
@@ -12,6 +13,8 @@ export interface Backlog {
   readonly unsent: number;
   readonly oldestUnsentSeconds: number;
   readonly inbox: readonly { readonly consumer: string; readonly pending: number; readonly dead: number }[];
+  /** Of consumers that no live copy has; looked for once a minute. */
+  readonly unclaimed: readonly Unclaimed[];
 }
 
 export async function readBacklog<Schema>(
@@ -19,7 +22,7 @@ export async function readBacklog<Schema>(
   consumers: readonly string[],
   marks: Marks,
   readUnsent: () => Promise<Unsent>,
-): Promise<Backlog> {
+): Promise<Omit<Backlog, 'unclaimed'>> {
   const from = consumers.map((name) => marks.of(name));
   const { rows } = await sql<Pick<Backlog, 'inbox'>>`
     select
@@ -84,6 +87,14 @@ function createGauges(metrics: Metrics): Map<string, Sample> {
     'Age of the oldest message that waits to leave.',
     ['service'],
     (to, service, { oldestUnsentSeconds: age }) => to.set({ service }, age),
+  );
+  gauge(
+    'stoa_inbox_unclaimed',
+    `Messages and jobs of a consumer that no live copy has; counted up to ${MOST_COUNTED}.`,
+    ['service', 'consumer'],
+    (to, service, { unclaimed }) => {
+      for (const { consumer, count } of unclaimed) to.set({ service, consumer }, count);
+    },
   );
   for (const state of ['pending', 'dead'] as const) {
     gauge(

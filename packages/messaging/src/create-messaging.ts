@@ -11,6 +11,7 @@ import { checkHealth } from './health.ts';
 import { createInbox, INBOX_CHANNEL } from './inbox.ts';
 import { createMarks } from './inbox-marks.ts';
 import { createJobs, isJob } from './jobs.ts';
+import { createLiveCopies, findUnclaimed, type Unclaimed } from './live-copies.ts';
 import { type Loop, startLoop } from './loop.ts';
 import { createObserve } from './metrics.ts';
 import { createOutbox } from './outbox.ts';
@@ -19,7 +20,7 @@ import { prune } from './prune.ts';
 import { createRelay } from './relay.ts';
 import { keepSent } from './sent-rows.ts';
 import { checkSettings, defaultSettings, type MessagingSettings } from './settings.ts';
-import type { Consumer, Cron, Job, Jobs, Outbox } from './types.ts';
+import { type Consumer, type Cron, type Job, type Jobs, MisfitError, type Outbox } from './types.ts';
 import { createUnsent } from './unsent.ts';
 import { startWorker } from './worker.ts';
 
@@ -65,6 +66,12 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
   const inbox = createInbox(database, consumers, log);
   const handlers = createHandlers(consumers, jobs, crons, inbox);
   const names = handlers.map(({ name }) => name);
+  const copies = createLiveCopies(
+    database.query,
+    instanceId,
+    handlers.flatMap(({ takes }) => takes),
+  );
+  let unclaimed: readonly Unclaimed[] = [];
   const relay = createRelay({ service, database, broker, log, instanceId, settings, published: observe.published });
   const readUnsent = createUnsent(database.query);
   const stops: (() => Promise<void>)[] = [];
@@ -73,7 +80,8 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
     if (!works) return;
     const permits = { consumers: createPermits(settings.consumerWorkers), jobs: createPermits(settings.jobWorkers) };
     const workers = new Map<string, Loop>();
-    const hideBacklog = exposeBacklog(metrics, service, () => readBacklog(database.query, names, marks, readUnsent));
+    const readAll = async () => ({ ...(await readBacklog(database.query, names, marks, readUnsent)), unclaimed });
+    const hideBacklog = exposeBacklog(metrics, service, readAll);
     stops.push(async () => hideBacklog());
     stops.push(
       await database.listen(INBOX_CHANNEL, (name) => {
@@ -81,10 +89,22 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
         for (const worker of name === '' ? workers.values() : [workers.get(name)]) worker?.wake();
       }),
     );
+    await copies.announce();
+    stops.push(copies.leave);
+    await copies.pullForward(new MisfitError().name);
     for (const handler of handlers)
       workers.set(
         handler.name,
-        startWorker({ handler, database, permits: isJob(handler.name) ? permits.jobs : permits.consumers, marks, log, settings, observe }),
+        startWorker({
+          handler,
+          database,
+          permits: isJob(handler.name) ? permits.jobs : permits.consumers,
+          marks,
+          copies,
+          log,
+          settings,
+          observe,
+        }),
       );
     stops.push(() => stopAll([...workers.values()]));
     stops.push(await startChores());
@@ -98,12 +118,19 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
 
   async function startChores(): Promise<() => Promise<void>> {
     const onFailure = (error: unknown): number => {
-      log.warn({ err: error }, 'cron or pruning failed, will try again');
+      log.warn({ err: error }, 'a chore failed, will try again');
       return settings.pollMs;
     };
-    const every = (keep: () => Promise<boolean>) =>
-      startLoop({ step: async () => ((await keep()) ? 1 : settings.pruneEveryMs), onFailure });
-    const loops = [every(() => prune(database.query, settings)), every(() => keepSent(database, settings.outboxRetentionHours, log))];
+    const every = (milliseconds: number, work: () => Promise<unknown>) =>
+      startLoop({ step: async () => ((await work()) === true ? 1 : milliseconds), onFailure });
+    const loops = [
+      every(settings.pruneEveryMs, () => prune(database.query, settings)),
+      every(settings.pruneEveryMs, () => keepSent(database, settings.outboxRetentionHours, log)),
+      every(settings.announceMs, copies.announce),
+      every(settings.pruneEveryMs, async () => {
+        unclaimed = await findUnclaimed(database.query);
+      }),
+    ];
     if (crons.length > 0) {
       await declareCrons(database.query, crons);
       loops.push(startLoop({ step: async () => Math.min(await runCrons(database, service, crons), settings.pollMs), onFailure }));
@@ -118,7 +145,7 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
     async stop() {
       for (const stop of stops.splice(0).reverse()) await stop();
     },
-    health: () => checkHealth(database.query, names, marks, relay, readUnsent),
+    health: () => checkHealth(database.query, names, marks, relay, readUnsent, unclaimed),
     deadLetters: createDeadLetters({ database, log, longestReplayHours: settings.longestReplayHours }),
   };
 }

@@ -1,9 +1,11 @@
 import type { Kysely } from 'kysely';
-import { findFault } from './check.ts';
 import type { Handler } from './handling.ts';
-import { findMisfit, type Inbox, UNROUTED } from './inbox.ts';
+import type { Inbox } from './inbox.ts';
 import { jobConsumer } from './jobs.ts';
-import { type Consumer, type Cron, type Job, PermanentError } from './types.ts';
+import type { Taken } from './live-copies.ts';
+import { type Consumer, type Cron, type Job, type Message, MisfitError, PermanentError } from './types.ts';
+import { UNROUTED } from './unrouted.ts';
+import { findMisfit, findVersion, type Version, versionsOfConsumer, versionsOfJob } from './versions.ts';
 
 /** All that the workers of a service serve. Data is checked once more: a replayed row may be one that was refused. */
 export function createHandlers<Schema>(
@@ -15,33 +17,43 @@ export function createHandlers<Schema>(
   const handlers: Handler<Schema>[] = [
     ...consumers.map((consumer) => ({
       name: consumer.name,
+      takes: takenOf(consumer.name, versionsOfConsumer(consumer)),
       ordered: consumer.ordered ?? false,
       batch: consumer.batch,
       async handle(tx: Parameters<typeof consumer.handle>[0], message: Parameters<typeof consumer.handle>[2]) {
-        const misfit = findMisfit(consumer, message);
-        if (misfit !== undefined) throw new PermanentError(misfit);
-        await consumer.handle(tx, message.data, message);
+        const version = versionFor(versionsOfConsumer(consumer), message);
+        const misfit = findMisfit(version, message);
+        if (misfit !== undefined) throw new PermanentError(`data does not fit the contract: ${misfit}`);
+        await consumer.handle(tx, version.upcast(message.data), message);
       },
     })),
     ...jobs.map(
       (job): Handler<Schema> => ({
         name: jobConsumer(job.name),
+        takes: takenOf(jobConsumer(job.name), versionsOfJob(job)),
         ordered: false,
         batch: job.batch,
         everySeconds: crons.find((cron) => cron.job === job.name)?.everySeconds,
-        async handle(tx, { data }) {
-          const fault = findFault(job.data, data);
-          if (fault !== undefined) throw new PermanentError(`data does not fit the job's schema: ${fault}`);
-          await job.handle(tx, data);
+        async handle(tx, message) {
+          const version = versionFor(versionsOfJob(job), message);
+          const misfit = findMisfit(version, message);
+          // What another copy of this service enqueued, it can handle: unlike an event, which is as its contract says, or broken.
+          if (misfit !== undefined) throw new MisfitError(`data does not fit the job's schema: ${misfit}`);
+          await job.handle(tx, version.upcast(message.data));
         },
       }),
     ),
     {
       name: UNROUTED,
+      takes: [],
       ordered: false,
       async handle(tx, message) {
-        const rows = inbox.route(message.source === 'unknown' ? message.data : message);
-        for (const { consumer, reason } of rows) if (consumer === UNROUTED) throw new PermanentError(reason);
+        const rows = await inbox.route(tx as Kysely<Schema>, [message.source === 'unknown' ? message.data : message]);
+        for (const { consumer, reason } of rows) {
+          if (consumer !== UNROUTED) continue;
+          if (reason !== undefined) throw new PermanentError(reason);
+          throw new MisfitError(`no consumer takes ${message.type}, here or in a live copy`);
+        }
         await inbox.insert(tx as Kysely<Schema>, rows);
       },
     },
@@ -51,4 +63,13 @@ export function createHandlers<Schema>(
   for (const { name, batch = 1 } of handlers)
     if (!Number.isInteger(batch) || batch < 1) throw new RangeError(`the batch of ${name} must be a whole number from 1, not ${batch}`);
   return handlers;
+}
+
+const takenOf = (consumer: string, versions: readonly Version[]): Taken[] =>
+  versions.map(({ type, version }) => ({ consumer, type, version }));
+
+function versionFor(versions: readonly Version[], message: Message): Version {
+  const version = findVersion(versions, message);
+  if (version === undefined) throw new MisfitError(`no live copy takes version ${message.version} of ${message.type}`);
+  return version;
 }

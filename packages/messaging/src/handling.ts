@@ -1,5 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { InboxRow } from './inbox-rows.ts';
+import type { Taken } from './live-copies.ts';
 import { inHandlingSpan } from './message-spans.ts';
 import type { Message } from './types.ts';
 
@@ -12,6 +13,8 @@ export interface Handler<Schema> {
   readonly batch?: number | undefined;
   /** A job that is enqueued every so many seconds. */
   readonly everySeconds?: number | undefined;
+  /** The versions of messages that it takes. */
+  readonly takes: readonly Taken[];
   handle(tx: Transaction<Schema>, message: Message): Promise<void>;
 }
 

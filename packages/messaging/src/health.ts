@@ -1,6 +1,7 @@
 import type { HealthPart } from '@stoa/service';
 import { type Kysely, sql } from 'kysely';
 import type { Marks } from './inbox-marks.ts';
+import type { Unclaimed } from './live-copies.ts';
 import type { Relay } from './relay.ts';
 import type { Unsent } from './unsent.ts';
 
@@ -16,11 +17,12 @@ export async function checkHealth<Schema>(
   marks: Marks,
   relay: Relay,
   readUnsent: () => Promise<Unsent>,
+  unclaimed: readonly Unclaimed[],
 ): Promise<HealthPart[]> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_WITHIN_MS} ms`)), ANSWER_WITHIN_MS);
   try {
-    return await Promise.race([inspect(db, consumers, marks, relay, readUnsent), late]);
+    return await Promise.race([inspect(db, consumers, marks, relay, readUnsent, unclaimed), late]);
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     return ['relay', 'inbox'].map((name) => ({ name, ok: false, detail, background: true }));
@@ -35,6 +37,7 @@ async function inspect<Schema>(
   marks: Marks,
   relay: Relay,
   readUnsent: () => Promise<Unsent>,
+  unclaimed: readonly Unclaimed[],
 ): Promise<HealthPart[]> {
   const { rows } = await sql<{ dead: boolean }>`select exists (select from dead_letters) as dead`.execute(db);
   const dead = rows[0]?.dead ?? false;
@@ -42,8 +45,15 @@ async function inspect<Schema>(
   const due = Math.max(0, ...[...(await marks.look(consumers)).values()].map(({ overdueSeconds }) => overdueSeconds));
   return [
     part('relay', oldestSeconds, 'the oldest unsent message is', relay.trouble()),
-    part('inbox', due, 'the longest overdue message is', dead ? 'there are dead letters' : undefined),
+    withUnclaimed(part('inbox', due, 'the longest overdue message is', dead ? 'there are dead letters' : undefined), unclaimed),
   ];
+}
+
+/** They wait for ever, unless somebody brings the consumer back or deletes them. */
+function withUnclaimed(inbox: HealthPart, unclaimed: readonly Unclaimed[]): HealthPart {
+  if (unclaimed.length === 0) return inbox;
+  const told = unclaimed.map(({ consumer, count }) => `${count} wait for ${consumer}, which no live copy has`);
+  return { ...inbox, ok: false, detail: [...(inbox.detail ? [inbox.detail] : []), ...told].join('; ') };
 }
 
 function part(name: string, seconds: number, what: string, remark: string | undefined): HealthPart {

@@ -20,6 +20,8 @@ export interface InboxRow {
 export interface Limit {
   readonly rows: number;
   readonly bytes: number;
+  /** Versions (`type version`) that are left to other copies. */
+  readonly left?: readonly string[];
 }
 
 interface Columns {
@@ -89,6 +91,9 @@ const toRow = ({
   },
 });
 
+const isLeft = (left: readonly string[]) => sql`type || ' ' || version = any(${left}::text[])`;
+const without = ({ left = [] }: Limit) => (left.length > 0 ? sql`and not (${isLeft(left)})` : sql``);
+
 const freshOf = (consumer: string, { id }: Mark) => sql`consumer = ${consumer} and id >= ${id} and ${fresh}`;
 const delayedOf = (consumer: string, { at }: Mark) => sql`consumer = ${consumer} and run_at >= to_timestamp(${at}) and ${delayed}`;
 
@@ -101,8 +106,8 @@ export async function takeAny<Schema>(
   delayedFirst = true,
 ): Promise<InboxRow[]> {
   const queues = [
-    sql`select ${columns} from inbox where ${delayedOf(consumer, mark)} and run_at <= now() order by run_at, id`,
-    sql`select ${columns} from inbox where ${freshOf(consumer, mark)} order by id`,
+    sql`select ${columns} from inbox where ${delayedOf(consumer, mark)} and run_at <= now() ${without(limit)} order by run_at, id`,
+    sql`select ${columns} from inbox where ${freshOf(consumer, mark)} ${without(limit)} order by id`,
   ];
   const [first, second] = delayedFirst ? queues : queues.toReversed();
   const rows = sql`
@@ -115,6 +120,14 @@ export async function takeAny<Schema>(
 /** The keys of which a row waits for its next try; one that waits for its turn in a replay holds nothing up. */
 const waitingKeys = (consumer: string, mark: Mark) =>
   sql`select key from inbox where ${delayedOf(consumer, mark)} and run_at > now() and (attempts > 0 or replays = 0)`;
+
+/** Neither rows that are left to other copies nor, of their keys, those behind them. Reads all that waits, and only while versions differ. */
+const behindLeft = (consumer: string, limit: Limit) =>
+  (limit.left ?? []).length === 0
+    ? sql``
+    : sql`${without(limit)} and not exists (
+      select from inbox earlier where earlier.consumer = ${consumer} and earlier.status = 'pending' and earlier.key = inbox.key
+        and earlier.id < inbox.id and earlier.type || ' ' || earlier.version = any(${limit.left ?? []}::text[]))`;
 
 /** Who has this, until the transaction ends, has the rows of an ordered consumer. */
 const orderLock = (consumer: string) => sql`hashtextextended('stoa inbox ' || ${consumer}::text, 0)`;
@@ -130,12 +143,13 @@ export async function takeOrdered<Schema>(tx: Kysely<Schema>, consumer: string, 
   if (lock.rows[0]?.locked !== true) return undefined;
   const order = sql`id`;
   // `id + 0` below: sorted, as the planner would walk `inbox_order` from its beginning for the order of the ids.
-  const isDue = sql`${delayedOf(consumer, mark)} and run_at <= now() and key not in (${waitingKeys(consumer, mark)})`;
+  const isFirst = sql`key not in (${waitingKeys(consumer, mark)}) ${behindLeft(consumer, limit)}`;
+  const isDue = sql`${delayedOf(consumer, mark)} and run_at <= now() and ${isFirst}`;
   const rows = sql`
     with first as (
       select ${columns} from inbox where ${isDue} order by id + 0 limit ${limit.rows} for update
     ), second as (
-      select ${columns} from inbox where ${freshOf(consumer, mark)} and key not in (${waitingKeys(consumer, mark)})
+      select ${columns} from inbox where ${freshOf(consumer, mark)} and ${isFirst}
         and key not in (select key from inbox where ${isDue} and id not in (select id from first))
       order by ${order} limit ${limit.rows} - (select count(*) from first) for update
     )

@@ -53,7 +53,11 @@ async function openReceiver(consumers: readonly Consumer[] = [onHappened]) {
       crons: [],
       instanceId: uuidv7(),
     };
-    const messaging = createMessaging({ ...common, consumers: declared, settings: { pollMs: 250 } });
+    const messaging = createMessaging({
+      ...common,
+      consumers: declared,
+      settings: { pollMs: 50, handleAttempts: 2, backoff: { firstMs: 10, longestMs: 20 } },
+    });
     await messaging.start();
     return messaging;
   };
@@ -79,9 +83,9 @@ test.for<[string, unknown, RegExp]>([
   ['text that is no JSON', 'no \0 JSON', /^not a message/],
   ['an envelope without an id', message({ id: undefined }), /^not a message: .*id/],
   ['a NUL in the key', message({ key: 'a\0' }), /^not a message: \/key/],
-  ['a type that nobody takes', message({ type: 'unheard-of' }), /^no consumer takes unheard-of$/],
+  ['a type that nobody takes', message({ type: 'unheard-of' }), /no consumer takes unheard-of/],
   ['data that does not fit', message({ data: { key: 'a', n: 'one' } }), /^data does not fit the contract: \/n must be integer/],
-  ['a version that is not known', message({ version: 2 }), /^version 2 of happened is not known here, version 1 is/],
+  ['a version that is not known', message({ version: 2 }), /no live copy takes version 2 of happened/],
 ])('%s is kept as a dead letter, once, and what comes with it is handled', async ([, received, reason]) => {
   await using receiver = await openReceiver();
   const before = handled.length;
@@ -194,7 +198,11 @@ test('a replay of an unheard-of type reaches the consumer that has come since', 
   ]);
   const { id, ...rest } = message({ data: { key: 'a', n: 42 } });
   await receiver.accept({ id, ...rest });
-  const [dead] = (await receiver.deadLetters().list()).items;
+  const dead = await eventually(async () => {
+    const [letter] = (await receiver.deadLetters().list()).items;
+    expect(letter).toBeDefined();
+    return letter;
+  });
   await receiver.restart([onHappened]);
   expect(await receiver.deadLetters().replay(dead?.id ?? '')).toBe(true);
   await eventually(() => expect(handled).toContainEqual({ key: 'a', n: 42 }));
@@ -211,7 +219,7 @@ test('a dead letter that is replayed unchanged is dead again, with its replays c
 
 test('dead letters are listed newest first, page by page, by filter, and without their data', async () => {
   await using receiver = await openReceiver();
-  for (let n = 0; n < 5; n++) await receiver.accept(message({ key: `key ${n}`, version: 2 }));
+  for (let n = 0; n < 5; n++) await receiver.accept(message({ key: `key ${n}`, data: { key: 'a', n: 'one' } }));
   await receiver.accept(message({ type: 'unheard-of' }));
   const letters = receiver.deadLetters();
   const first = await letters.list({ type: 'happened' }, { limit: 3 });
@@ -219,7 +227,7 @@ test('dead letters are listed newest first, page by page, by filter, and without
   expect([...first.items, ...second.items].map(({ key }) => key)).toEqual(['key 4', 'key 3', 'key 2', 'key 1', 'key 0']);
   expect(second.nextCursor).toBeNull();
   expect(first.items[0]).not.toHaveProperty('data');
-  expect(await letters.get(first.items[0]?.id ?? '')).toMatchObject({ key: 'key 4', data: { key: 'a', n: 1 } });
+  expect(await letters.get(first.items[0]?.id ?? '')).toMatchObject({ key: 'key 4', data: { key: 'a', n: 'one' } });
   expect(await letters.get('inbox-999999')).toBeUndefined();
   expect(await letters.replay('nonsense')).toBe(false);
   await expect(letters.list({}, { cursor: 'nonsense' })).rejects.toMatchObject({ code: 'invalid_cursor' });

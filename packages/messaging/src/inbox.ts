@@ -2,13 +2,12 @@ import type { Database } from '@stoa/postgres';
 import type { Logger } from '@stoa/service';
 import { type Kysely, sql } from 'kysely';
 import type { Accept } from './broker.ts';
-import { findFault } from './check.ts';
 import { readEnvelope, toUnreadable } from './envelope.ts';
 import { jsonText } from './json-text.ts';
+import { readTaken, type Taken, versionOf } from './live-copies.ts';
 import type { Consumer, Message } from './types.ts';
-
-/** Keeps what no consumer of the service takes, dead from the start; a replay routes it again. */
-export const UNROUTED = 'unrouted';
+import { UNROUTED } from './unrouted.ts';
+import { findMisfit, findVersion, versionsOfConsumer } from './versions.ts';
 
 /** Told, with the consumer's name, when it got something. */
 export const INBOX_CHANNEL = 'inbox';
@@ -25,8 +24,8 @@ interface NewRow {
 
 export interface Inbox<Schema> {
   readonly accept: Accept;
-  /** The rows of one message: one for each of its consumers. */
-  route(received: unknown): NewRow[];
+  /** The rows of messages: one for each consumer of a message. */
+  route(db: Kysely<Schema>, received: readonly unknown[]): Promise<NewRow[]>;
   insert(db: Kysely<Schema>, rows: readonly NewRow[]): Promise<void>;
 }
 
@@ -34,15 +33,42 @@ export function createInbox<Schema>(database: Database<Schema>, consumers: reado
   const db = database.query;
   const byType = Map.groupBy(consumers, ({ event }) => event.name);
 
-  function route(received: unknown): NewRow[] {
-    const { message, fault } = readEnvelope(received);
-    if (fault !== undefined) return [{ consumer: UNROUTED, message, reason: fault }];
-    const takers = byType.get(message.type);
-    if (takers === undefined) return [{ consumer: UNROUTED, message, reason: `no consumer takes ${message.type}` }];
-    return takers.map((consumer) => {
-      const reason = findMisfit(consumer, message);
-      return { consumer: consumer.name, message, ...(reason === undefined ? {} : { reason }) };
+  /** @returns undefined for a message of a type or version that no consumer takes here. */
+  function routeHere(message: Message): NewRow[] | undefined {
+    const rows = (byType.get(message.type) ?? []).flatMap((consumer) => {
+      const version = findVersion(versionsOfConsumer(consumer), message);
+      if (version === undefined) return [];
+      const misfit = findMisfit(version, message);
+      return { consumer: consumer.name, message, ...(misfit && { reason: `data does not fit the contract: ${misfit}` }) };
     });
+    return rows.length > 0 ? rows : undefined;
+  }
+
+  /**
+   * Where a message waits that no consumer takes here: with those of another live copy that do, or with the consumers of its type, so that it
+   * keeps its place among the others of its key until one is there.
+   */
+  function routeElsewhere(message: Message, taken: readonly Taken[]): NewRow[] {
+    const there = new Set(taken.filter((other) => versionOf(other) === versionOf(message)).map(({ consumer }) => consumer));
+    const here = (byType.get(message.type) ?? []).map(({ name }) => name);
+    const names = there.size > 0 ? [...there] : here;
+    return (names.length > 0 ? names : [UNROUTED]).map((consumer) => ({ consumer, message }));
+  }
+
+  async function route(tx: Kysely<Schema>, received: readonly unknown[]): Promise<NewRow[]> {
+    let taken: readonly Taken[] | undefined;
+    const rows: NewRow[] = [];
+    for (const item of received) {
+      const { message, fault } = readEnvelope(item);
+      if (fault !== undefined) {
+        rows.push({ consumer: UNROUTED, message, reason: fault });
+        continue;
+      }
+      const here = routeHere(message);
+      if (here === undefined) taken ??= await readTaken(tx);
+      rows.push(...(here ?? routeElsewhere(message, taken ?? [])));
+    }
+    return rows;
   }
 
   /** One row that Postgres does not take must neither keep the others out nor be lost. */
@@ -66,7 +92,7 @@ export function createInbox<Schema>(database: Database<Schema>, consumers: reado
     route,
     insert: insertRows,
     async accept(received) {
-      const rows = received.flatMap(route);
+      const rows = await route(db, received);
       for (const { consumer, message, reason } of rows) {
         if (reason !== undefined)
           log.error({ consumer, messageId: message.id, type: message.type, reason }, 'message is dead: it cannot be handled');
@@ -80,13 +106,6 @@ export function createInbox<Schema>(database: Database<Schema>, consumers: reado
       for (const consumer of new Set(rows.map((row) => row.consumer))) database.notify(INBOX_CHANNEL, consumer);
     },
   };
-}
-
-/** Why `consumer` cannot take `message`, or `undefined`. */
-export function findMisfit<Schema>({ event }: Consumer<Schema>, { version, data }: Message): string | undefined {
-  if (version !== event.version) return `version ${version} of ${event.name} is not known here, version ${event.version} is`;
-  const fault = findFault(event.schema, data);
-  return fault && `data does not fit the contract: ${fault}`;
 }
 
 /**

@@ -13,6 +13,7 @@ export {
   ReplayProgress,
 } from './dead-letter-routes.ts';
 export { createDeadLetters, type DeadLetter, type DeadLetterFilter, type DeadLetters } from './dead-letters.ts';
+export { findUnclaimed, type Unclaimed } from './live-copies.ts';
 export { createLocalBroker } from './local-broker.ts';
 export { findIdleQueues, findLeftOverQueues, type QueuesOptions, type SubscriberQueue } from './rabbitmq/examined-queues.ts';
 export { createRabbitBroker, type RabbitBrokerOptions } from './rabbitmq/rabbit-broker.ts';

@@ -30,7 +30,7 @@ export function createJobs<Schema>(service: string, database: Database<Schema>, 
         with unknown as (${unknown})
         insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate, data,
           run_at, delayed, registered)
-        select ${consumer}, message_id, ${job.name}, 1, ${service}, message_id::text, now(), ${correlationId}, ${traceparent},
+        select ${consumer}, message_id, ${job.name}, ${job.version ?? 1}, ${service}, message_id::text, now(), ${correlationId}, ${traceparent},
           ${tracestate ?? null}, ${JSON.stringify(data)}::json,
           greatest(clock_timestamp(), ${at}), coalesce(${at} > clock_timestamp(), false), true
         from unknown

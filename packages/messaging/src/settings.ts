@@ -22,6 +22,8 @@ export interface MessagingSettings {
   readonly handlerTimeoutMs: number;
   readonly backoff: Backoff;
   readonly pruneEveryMs: number;
+  /** How often a copy tells what it takes; without a sign for a minute it counts as gone. */
+  readonly announceMs: number;
   /** How long sent rows of the outbox are kept. */
   readonly outboxRetentionHours: number;
   /** How old a message may be when it is replayed. */
@@ -48,6 +50,7 @@ export const defaultSettings: MessagingSettings = {
   handlerTimeoutMs: 30_000,
   backoff: { firstMs: 1_000, longestMs: 600_000 },
   pruneEveryMs: 60_000,
+  announceMs: 10_000,
   outboxRetentionHours: 7 * 24,
   longestReplayHours: 14 * 24,
   sendWithinHours: 29 * 24,

@@ -37,11 +37,29 @@ export interface Message {
   readonly data: unknown;
 }
 
+/** An earlier version of an event, for a consumer that handles the present one. */
+export interface EarlierEvent {
+  readonly event: EventContract;
+  upcast(data: never): unknown;
+}
+
+/** An earlier version of a job's data. */
+export interface EarlierJob {
+  readonly version: number;
+  readonly data: TSchema;
+  upcast(data: never): unknown;
+}
+
 /** Takes one event. The effect and the mark that it was handled commit together on `tx`. */
 export interface Consumer<Schema = unknown> {
   /** Unique in the service, stable for ever: `on-activation-requested`. */
   readonly name: string;
   readonly event: EventContract;
+  /**
+   * Versions of the event that are still under way, each with what makes the data of `event` of theirs. An update begins with a version that takes
+   * the new one beside the old; a message of a version that this copy does not take waits for a copy that does.
+   */
+  readonly earlier?: readonly EarlierEvent[];
   /** Events with the same key one after the other, in the order they were appended. A dead one no longer holds up its key. */
   readonly ordered?: boolean;
   /**
@@ -56,7 +74,11 @@ export interface Consumer<Schema = unknown> {
 /** Work of the service's own, enqueued on a transaction and run later; the same table, retries and dead letters as events. */
 export interface Job<Schema = unknown, Data extends TSchema = TSchema> {
   readonly name: string;
+  /** From 1, and one more with each change of `data` that a copy of the version before could not handle. */
+  readonly version?: number;
   readonly data: Data;
+  /** As for a consumer. */
+  readonly earlier?: readonly EarlierJob[];
   /** As for a consumer. */
   readonly batch?: number;
   handle(tx: Transaction<Schema>, data: Static<Data>): Promise<void>;
@@ -77,7 +99,7 @@ export interface Outbox {
 export interface Jobs {
   /** `id` makes the enqueueing idempotent (UUID); `runAt` defaults to now. @throws TypeError when `data` does not fit the job's schema. */
   enqueue<D extends TSchema>(
-    job: { readonly name: string; readonly data: D },
+    job: { readonly name: string; readonly version?: number; readonly data: D },
     data: Static<D>,
     options?: { runAt?: Date; id?: string },
   ): Promise<void>;
@@ -88,10 +110,16 @@ export class PermanentError extends Error {
   override readonly name = 'PermanentError';
 }
 
+/** Thrown for a message that this copy cannot take and another might: it waits, and is dead when its tries are over. */
+export class MisfitError extends Error {
+  override readonly name = 'MisfitError';
+}
+
 /** Declares a consumer; the type of `data` comes from the event's schema. */
 export function consumer<Schema, S extends TSchema>(definition: {
   readonly name: string;
   readonly event: EventContract<S>;
+  readonly earlier?: readonly EarlierEvent[];
   readonly ordered?: boolean;
   readonly batch?: number;
   handle(tx: Transaction<Schema>, data: Static<S>, message: Message): Promise<void>;

@@ -6,6 +6,7 @@ import { CRON_KEY } from './cron.ts';
 import { type Handler, limitTransaction, runHandler } from './handling.ts';
 import type { Look, Marks } from './inbox-marks.ts';
 import { countFailure, forgetDead, giveBack, type InboxRow, lockOrder, remove, retake, takeAny, takeOrdered } from './inbox-rows.ts';
+import type { LiveCopies } from './live-copies.ts';
 import { type Loop, startLoop } from './loop.ts';
 import type { Observe } from './metrics.ts';
 import type { Permits } from './permits.ts';
@@ -21,6 +22,7 @@ export interface WorkerOptions<Schema> {
   readonly database: Database<Schema>;
   readonly permits: Permits;
   readonly marks: Marks;
+  readonly copies: LiveCopies;
   readonly log: Logger;
   readonly settings: MessagingSettings;
   readonly observe: Observe;
@@ -31,7 +33,7 @@ export interface WorkerOptions<Schema> {
  * transaction as long as none fails; if one does, all are rolled back and as many are taken one by one, so that a bad row hurts no other.
  * What a process had in hand when it died may have killed it: each such row is tried by itself, and as failed until it has not.
  */
-export function startWorker<Schema>({ handler, database, permits, marks, log, settings, observe }: WorkerOptions<Schema>): Loop {
+export function startWorker<Schema>({ handler, database, permits, marks, copies, log, settings, observe }: WorkerOptions<Schema>): Loop {
   const { name, ordered, everySeconds = Number.POSITIVE_INFINITY, batch = settings.inboxBatch } = handler;
   /** Rows that are still to be taken one by one. */
   let alone = 0;
@@ -47,7 +49,7 @@ export function startWorker<Schema>({ handler, database, permits, marks, log, se
       const timings: number[] = [];
       await transaction(async (tx) => {
         delayedFirst = !delayedFirst;
-        const limit = { rows: alone > 0 ? 1 : batch, bytes: settings.batchBytes };
+        const limit = { rows: alone > 0 ? 1 : batch, bytes: settings.batchBytes, left: copies.leftTo(name) };
         taken = await (ordered ? takeOrdered : takeAny)(tx, name, limit, marks.of(name), delayedFirst);
         const rows = taken ?? [];
         if (rows.length > 1 && rows.some(({ isSuspect }) => isSuspect)) throw new SuspectsAmongOthers();

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readAnswer, type Upstream } from '@stoa/http';
-import { createDeadLetters } from '@stoa/messaging';
+import { createDeadLetters, findUnclaimed } from '@stoa/messaging';
 import { createDatabase } from '@stoa/postgres';
 import { createLog, createMetrics, type Environment, type Logger, type ServiceDefinition } from '@stoa/service';
 import { type DatabasePlace, databaseUrl, pendingOf } from '../databases.ts';
@@ -66,6 +66,15 @@ async function examineDeadLetters(service: string, place: DatabasePlace, log: Lo
   const what = `database of ${service}`;
   const database = createDatabase({ url: databaseUrl(service, place), name: service, log, metrics: createMetrics(), maxConnections: 1 });
   try {
+    const unclaimed = await findUnclaimed(database.query);
+    if (unclaimed.length > 0) {
+      return {
+        what,
+        state: 'wrong',
+        detail: unclaimed.map(({ consumer, count }) => `${count} messages wait for ${consumer}, which no running copy has`).join('; '),
+        fix: 'Start the version that has it until they are handled, or give the consumer its name back.',
+      };
+    }
     const { items, nextCursor } = await createDeadLetters({ database, log }).list({}, { limit: 100 });
     if (items.length === 0) return { what, state: 'good', detail: 'up to date, no dead letters' };
     return {

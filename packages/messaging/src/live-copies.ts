@@ -1,0 +1,82 @@
+import { type Kysely, sql } from 'kysely';
+import { UNROUTED } from './unrouted.ts';
+
+/** A version of a message that a consumer, or a job, takes. */
+export interface Taken {
+  readonly consumer: string;
+  readonly type: string;
+  readonly version: number;
+}
+
+/** Rows that wait for a consumer that no live copy has: it was renamed or removed. */
+export interface Unclaimed {
+  readonly consumer: string;
+  /** Counted up to 10,000. */
+  readonly count: number;
+}
+
+/** Without a sign for so long a copy is taken for gone; signs come every 10 s (`announceMs`). */
+const LIVE = sql`interval '1 minute'`;
+const MOST_COUNTED = 10_000;
+
+/** As rows are compared with it: a type and its version. */
+export const versionOf = ({ type, version }: { readonly type: string; readonly version: number }): string => `${type} ${version}`;
+
+const isTheSame = (one: Taken) => (other: Taken) => one.consumer === other.consumer && versionOf(one) === versionOf(other);
+
+/** What the live copies of the service take together. */
+export async function readTaken<Schema>(db: Kysely<Schema>, exceptInstance = ''): Promise<readonly Taken[]> {
+  const { rows } = await sql<{ takes: readonly Taken[] }>`
+    select takes from inbox_copies
+    where seen_at > clock_timestamp() - ${LIVE} and instance_id <> ${exceptInstance} order by instance_id`.execute(db);
+  return rows.flatMap(({ takes }) => takes);
+}
+
+/** The rows that no live copy will ever take; none where no copy is live. Reads the index of what waits from its beginning. */
+export async function findUnclaimed<Schema>(db: Kysely<Schema>): Promise<readonly Unclaimed[]> {
+  const claimed = [...new Set((await readTaken(db)).map(({ consumer }) => consumer))];
+  if (claimed.length === 0) return [];
+  const { rows } = await sql<Unclaimed>`
+    with recursive names as (
+      (select consumer from inbox where status = 'pending' order by consumer limit 1)
+      union all
+      select (select consumer from inbox where status = 'pending' and consumer > names.consumer order by consumer limit 1) from names
+      where names.consumer is not null
+    )
+    select consumer, (
+        select count(*) from (select from inbox where inbox.consumer = names.consumer and status = 'pending' limit ${MOST_COUNTED}) as capped)::integer as count
+    from names where consumer <> all(${[...claimed, UNROUTED]}::text[]) order by consumer`.execute(db);
+  return rows;
+}
+
+export type LiveCopies = ReturnType<typeof createLiveCopies>;
+
+/** Tells the other copies of the service what this one takes, and knows what they take. */
+export function createLiveCopies<Schema>(db: Kysely<Schema>, instanceId: string, mine: readonly Taken[]) {
+  let others: readonly Taken[] = [];
+
+  return {
+    /** Gives a sign of life, and reads those of the others. */
+    async announce(): Promise<void> {
+      await sql`
+        insert into inbox_copies (instance_id, takes) values (${instanceId}, ${JSON.stringify(mine)})
+        on conflict (instance_id) do update set takes = excluded.takes, seen_at = clock_timestamp()`.execute(db);
+      await sql`delete from inbox_copies where seen_at < clock_timestamp() - interval '1 day'`.execute(db);
+      others = await readTaken(db, instanceId);
+    },
+    async leave(): Promise<void> {
+      await sql`delete from inbox_copies where instance_id = ${instanceId}`.execute(db);
+    },
+    /** Has rows tried now that waited because no copy could take them. */
+    async pullForward(misfit: string): Promise<void> {
+      await sql`
+        update inbox set run_at = clock_timestamp()
+        where status = 'pending' and delayed and run_at > now() and starts_with(reason, ${misfit})
+          and (consumer = ${UNROUTED} or consumer = any(${mine.map(({ consumer }) => consumer)}::text[]))
+          and type || ' ' || version = any(${mine.map(versionOf)}::text[])`.execute(db);
+    },
+    /** The versions of a consumer that only others take. */
+    leftTo: (consumer: string): string[] =>
+      others.filter((taken) => taken.consumer === consumer && !mine.some(isTheSame(taken))).map(versionOf),
+  };
+}

@@ -1,0 +1,2 @@
+/** The consumer of what no consumer of the service takes. */
+export const UNROUTED = 'unrouted';

@@ -1,0 +1,241 @@
+import { createDatabase } from '@stoa/postgres';
+import { testDatabase } from '@stoa/postgres/testing';
+import { uuidv7 } from '@stoa/service';
+import { eventually } from '@stoa/service/testing';
+import { sql } from 'kysely';
+import { Registry } from 'prom-client';
+import { type TSchema, Type } from 'typebox';
+import { expect, test } from 'vitest';
+import type { Accept } from './broker.ts';
+import { createMessaging, messagingMigrations } from './create-messaging.ts';
+import { silent } from './testing/copies.ts';
+import { type Consumer, consumer, type EventContract, type Job, job } from './types.ts';
+
+const contract = <S extends TSchema>(version: number, schema: S) =>
+  ({
+    name: 'paid',
+    version,
+    source: 'orders',
+    description: '',
+    schema,
+    example: {} as never,
+    key: () => '',
+    subscribers: ['products'],
+  }) satisfies EventContract<S>;
+const First = Type.Object({ n: Type.Integer() }, { additionalProperties: false });
+const Second = Type.Object({ number: Type.Integer() }, { additionalProperties: false });
+const first = contract(1, First);
+const second = contract(2, Second);
+
+const KEYS = 5;
+const message = (n: number, version: number, data: object = version === 1 ? { n } : { number: n }) => ({
+  ...{ id: uuidv7(), type: 'paid', version, source: 'orders', key: `key ${n % KEYS}`, occurredAt: new Date().toISOString() },
+  ...{ correlationId: 'c', traceparent: '', data },
+});
+
+async function openService(leftoversExpected = '') {
+  const sources = [{ name: 'messaging', directory: messagingMigrations }];
+  const fixture = await testDatabase<unknown>({ sources, ...(leftoversExpected && { leftoversExpected }) });
+  const { query } = fixture.database;
+  await sql`create table effects (id bigint generated always as identity, consumer text, build text, n integer)`.execute(query);
+  const stops: (() => Promise<void>)[] = [];
+  const write = (build: string, name: string) => async (tx: Parameters<Job['handle']>[0], n: number) => {
+    await sql`insert into effects (consumer, build, n) values (${name}, ${build}, ${n})`.execute(tx);
+  };
+  const old = (build = 'old'): Consumer[] =>
+    [true, false].map((ordered) => {
+      const name = ordered ? 'in-order' : 'any-order';
+      return consumer<unknown, typeof First>({ name, event: first, ordered, handle: (tx, { n }) => write(build, name)(tx, n) });
+    });
+  const renewed = (build = 'new'): Consumer[] =>
+    [true, false].map((ordered) => {
+      const name = ordered ? 'in-order' : 'any-order';
+      const earlier = [{ event: first, upcast: ({ n }: { n: number }) => ({ number: n }) }];
+      return consumer<unknown, typeof Second>({
+        name,
+        event: second,
+        earlier,
+        ordered,
+        handle: (tx, { number }) => write(build, name)(tx, number),
+      });
+    });
+  return {
+    query,
+    write,
+    old,
+    renewed,
+    /** One more copy, of a build with these consumers and jobs. @returns how the bus brings it messages. */
+    async start(consumers: readonly Consumer[], jobs: readonly Job[] = [], handleAttempts = 12) {
+      const database = createDatabase<unknown>({
+        url: fixture.url,
+        name: 'products',
+        log: silent,
+        metrics: new Registry(),
+        maxConnections: 4,
+      });
+      let accept: Accept = async () => {};
+      const broker = {
+        publish: async () => [],
+        subscribe: async (_subscriber: string, _types: readonly string[], given: Accept) => {
+          accept = given;
+          return { stop: async () => {} };
+        },
+        observe: async () => ({ stop: async () => {} }),
+        health: async () => ({ ok: true }),
+        close: async () => {},
+      };
+      const messaging = createMessaging<unknown>({
+        ...{
+          service: 'products',
+          database,
+          broker,
+          log: silent,
+          metrics: new Registry(),
+          consumers,
+          jobs,
+          crons: [],
+          instanceId: uuidv7(),
+        },
+        settings: { pollMs: 50, backoff: { firstMs: 20, longestMs: 100 }, announceMs: 50, pruneEveryMs: 50, handleAttempts },
+      });
+      await messaging.start();
+      const stop = async () => {
+        await messaging.stop();
+        await database.close();
+      };
+      stops.push(stop);
+      return {
+        messaging,
+        database,
+        accept: (...received: unknown[]) => accept(received),
+        async stop() {
+          stops.splice(stops.indexOf(stop), 1);
+          await stop();
+        },
+      };
+    },
+    effects: async (name: string) =>
+      (await sql<{ n: number }>`select n from effects where consumer = ${name} order by id`.execute(query)).rows.map(({ n }) => n),
+    rows: async () =>
+      (
+        await sql<{ status: string; reason: string | null }>`select consumer, status, reason, attempts from inbox order by id`.execute(
+          query,
+        )
+      ).rows,
+    async [Symbol.asyncDispose]() {
+      await Promise.all(stops.map((stop) => stop()));
+      await fixture[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const expectOrder = (effects: readonly number[]) => {
+  for (const [, ofKey = []] of Map.groupBy(effects, (n) => n % KEYS)) expect(ofKey).toEqual(ofKey.toSorted((a, b) => a - b));
+};
+
+test('two builds side by side, two versions of an event: none is dead, lost or handled twice, and keys keep their order', async () => {
+  await using service = await openService();
+  const builds = [await service.start(service.old()), await service.start(service.renewed())];
+  const sent = Array.from({ length: 200 }, (_, n) => message(n, n % 3 === 0 ? 2 : 1));
+  for (const [index, one] of sent.entries()) await builds[index % 2]?.accept(one);
+  await builds[0]?.accept(...sent.slice(0, 50));
+  for (const name of ['in-order', 'any-order']) {
+    await eventually(async () => expect((await service.effects(name)).toSorted((a, b) => a - b)).toEqual(sent.map((_, n) => n)), {
+      timeoutMs: 20_000,
+    });
+  }
+  expectOrder(await service.effects('in-order'));
+  expect(await service.rows()).toEqual([]);
+  const { rows } = await sql`select build from effects group by build order by build`.execute(service.query);
+  expect(rows).toEqual([{ build: 'new' }, { build: 'old' }]);
+}, 60_000);
+
+test('what no copy takes yet waits, with those behind it of its key, and is handled when a copy comes that does', async () => {
+  await using service = await openService();
+  const old = await service.start(service.old());
+  await old.accept(message(0, 2), message(5, 1), message(1, 1));
+  await eventually(async () => expect(await service.effects('in-order')).toEqual([1]));
+  expect((await old.messaging.health())[1]?.detail ?? '').not.toMatch(/no live copy has/);
+  await service.start(service.renewed());
+  await eventually(async () => expect(await service.effects('in-order')).toEqual([1, 0, 5]));
+  await eventually(async () => expect(await service.rows()).toEqual([]));
+});
+
+test('a type that no copy takes yet waits, and one that nobody comes for is dead when its tries are over', async () => {
+  await using service = await openService('the dead letters');
+  const other = { ...first, name: 'other' };
+  const old = await service.start([consumer({ name: 'on-other', event: other, handle: async () => {} })], [], 3);
+  await old.accept(message(1, 1), { ...message(2, 1), type: 'unheard-of' });
+  await eventually(async () =>
+    expect((await service.rows()).map(({ status, reason }) => [status, reason])).toEqual([
+      ['dead', expect.stringMatching(/^MisfitError: no consumer takes paid/)],
+      ['dead', expect.stringMatching(/^MisfitError: no consumer takes unheard-of/)],
+    ]),
+  );
+  await old.accept(message(3, 1));
+  await service.start(service.old());
+  await eventually(async () => expect(await service.effects('any-order')).toEqual([3]));
+});
+
+test('a new field of an event does not disturb an old reader, and a broken message is dead', async () => {
+  await using service = await openService('the dead letter');
+  const old = await service.start([service.old()[1] as Consumer]);
+  await old.accept(message(1, 1, { n: 1, reasonCode: 'x' }), message(2, 1, { n: 'two' }));
+  await eventually(async () => expect(await service.effects('any-order')).toEqual([1]));
+  expect(await service.rows()).toMatchObject([{ status: 'dead', reason: expect.stringMatching(/^data does not fit the contract: \/n/) }]);
+});
+
+test('two consumers of two versions get what is theirs, one row a message', async () => {
+  await using service = await openService();
+  const taker = <S extends TSchema>(name: string, event: EventContract<S>) =>
+    consumer<unknown, S>({ name, event, handle: (tx) => service.write('both', name)(tx, 1) });
+  const copy = await service.start([taker('on-first', first), taker('on-second', second)]);
+  await copy.accept(message(1, 1), message(2, 2));
+  for (const name of ['on-first', 'on-second']) await eventually(async () => expect(await service.effects(name)).toEqual([1]));
+  expect(await service.rows()).toEqual([]);
+});
+
+test('a job of a version that only a newer copy knows is left to it, and the newer copy does those of the old one', async () => {
+  await using service = await openService();
+  const { write } = service;
+  const Old = Type.Object({ a: Type.Integer() }, { additionalProperties: false });
+  const New = Type.Object({ b: Type.Integer() }, { additionalProperties: false });
+  const oldJob = job<unknown, typeof Old>({ name: 'work', data: Old, handle: (tx, { a }) => write('old', 'work')(tx, a) }) as Job;
+  const newJob = job<unknown, typeof New>({
+    ...{ name: 'work', version: 2, data: New, earlier: [{ version: 1, data: Old, upcast: ({ a }: { a: number }) => ({ b: a }) }] },
+    handle: (tx, { b }) => write('new', 'work')(tx, b),
+  }) as Job;
+  const old = await service.start([], [oldJob]);
+  const enqueue = (which: Job, data: object) => old.database.transaction((tx) => old.messaging.jobs(tx).enqueue(which, data));
+  await enqueue(newJob, { b: 2 });
+  await enqueue(oldJob, { a: 1 });
+  await eventually(async () => expect(await service.effects('work')).toEqual([1]));
+  const renewed = await service.start([], [newJob]);
+  await eventually(async () => expect(await service.effects('work')).toEqual([1, 2]));
+  await old.stop();
+  await renewed.database.transaction((tx) => renewed.messaging.jobs(tx).enqueue(oldJob, { a: 3 }));
+  await eventually(async () => expect(await service.effects('work')).toEqual([1, 2, 3]));
+});
+
+test('rows of a consumer that no live copy has are named, by health and metrics, until a copy has it', async () => {
+  await using service = await openService();
+  const [inOrder, anyOrder] = service.old() as [Consumer, Consumer];
+  const renamed = { ...anyOrder, name: 'old-name' };
+  const before = await service.start([renamed]);
+  await before.stop();
+  await sql`
+    insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data)
+    values ('old-name', gen_random_uuid(), 'paid', 1, 'orders', 'k', now(), '', '', '{"n":1}')`.execute(service.query);
+  const after = await service.start([inOrder]);
+  const inbox = async () => (await after.messaging.health())[1];
+  await eventually(async () =>
+    expect(await inbox()).toMatchObject({
+      ok: false,
+      background: true,
+      detail: expect.stringContaining('1 wait for old-name, which no live copy has'),
+    }),
+  );
+  // A copy that has it, as in a rolling update.
+  await service.start([renamed]);
+  await eventually(async () => expect(await inbox()).toEqual({ name: 'inbox', ok: true, background: true }));
+});
