@@ -34,7 +34,7 @@ test('two copies that work on a backlog suspect nothing, and handle it in batche
   );
   await sql`
     insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data)
-    select 'job:slow-' || n % 6, gen_random_uuid(), 'slow', 1, 'service', n::text, now(), '', '', json_build_object('n', n)
+    select 'job:slow-' || n % 6, gen_random_uuid(), 'slow-' || n % 6, 1, 'service', n::text, now(), '', '', json_build_object('n', n)
     from generate_series(1, ${ROWS}::integer) as n`.execute(query);
   await Promise.all([service.messaging.start(), service.startCopy()]);
   await eventually(async () => expect(await service.effects()).toHaveLength(ROWS), { timeoutMs: 60_000 });
