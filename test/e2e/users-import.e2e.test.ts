@@ -56,7 +56,7 @@ describe('an import by command line', () => {
       'line 1: email must be an e-mail address like name@example.com',
       'line 3: is not JSON in UTF-8',
       'line 4: is not JSON in UTF-8',
-      'line 5: fullName must have 1 to 200 characters',
+      'line 5: fullName must have at most 200 characters',
     ]);
     expect((await logIn(running.url, { email, password: 'U*U' })).status).toBe(201);
   });

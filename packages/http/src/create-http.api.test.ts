@@ -112,8 +112,13 @@ describe('bodies', () => {
   test('are not coerced, queries are', async () => {
     expect((await post({ name: 'a', count: '1' })).statusCode).toBe(400);
     expect((await http.inject('/v1/things/1?limit=5')).json()).toEqual({ limit: 5 });
-    expect((await http.inject('/v1/things/1?limit=0')).json()).toMatchObject({ code: 'validation_failed', errors: [{ path: 'limit' }] });
-    expect((await http.inject('/v1/things/1?other=1')).json()).toMatchObject({ errors: [{ path: 'other', message: 'is not known here' }] });
+    expect((await http.inject('/v1/things/1?limit=0')).json()).toMatchObject({
+      code: 'validation_failed',
+      errors: [{ path: '/query/limit' }],
+    });
+    expect((await http.inject('/v1/things/1?other=1')).json()).toMatchObject({
+      errors: [{ path: '/query/other', message: 'is not known here' }],
+    });
   });
 
   test.for([
@@ -198,11 +203,11 @@ test('parameters keep the rules of texts, and are given once', async () => {
   expect(nul.json()).toMatchObject({
     status: 400,
     code: 'validation_failed',
-    errors: [{ path: 'limit', message: 'must not contain control characters' }],
+    errors: [{ path: '/query/limit', message: 'must not contain control characters' }],
   });
   expect((await http.inject('/v1/things/1?limit=1&limit=2')).json()).toMatchObject({
     code: 'validation_failed',
-    errors: [{ path: 'limit' }],
+    errors: [{ path: '/query/limit' }],
   });
   expect((await http.inject('/v1/things/1?__proto__=1')).statusCode).toBe(400);
 });

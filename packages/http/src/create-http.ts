@@ -9,6 +9,7 @@ import {
   type RawServerDefault,
 } from 'fastify';
 import { installCacheRules } from './cache-rule.ts';
+import { idNamesIn } from './canonical-ids.ts';
 import { edgeOf, installEdge, NO_ROUTE } from './edge.ts';
 import { installEnding } from './ending.ts';
 import { installNotModified } from './entity-tags.ts';
@@ -22,7 +23,7 @@ import { createClientErrorHandler, installRefusals, sendProblem } from './refusa
 import { createRequestLog } from './request-log.ts';
 import { buildSerializer } from './serialization.ts';
 import { toAppError } from './to-app-error.ts';
-import { createValidatorCompiler, refuseOpenSchemas, type TypeBoxProvider } from './validation.ts';
+import { installValidation, refuseOpenSchemas, type TypeBoxProvider } from './validation.ts';
 
 export interface HttpOptions {
   /** The service's name. */
@@ -131,16 +132,20 @@ export async function createHttp(options: HttpOptions): Promise<Http> {
   http.decorate('serviceName', name);
   const declaredRoutes: DeclaredRoute[] = [];
   http.decorate('declaredRoutes', declaredRoutes);
-  http.addHook('onRoute', ({ url, method, config, bodyLimit }) => {
+  http.addHook('onRoute', ({ url, method, config, bodyLimit, schema }) => {
     const { cache, idempotent, waitSeconds } = config ?? {};
-    const terms = { ...(cache && { cache }), ...(idempotent && { idempotent }), ...(waitSeconds && { waitSeconds }) };
+    const terms = {
+      ...(cache && { cache, ids: idNamesIn(schema) }),
+      ...(idempotent && { idempotent }),
+      ...(waitSeconds && { waitSeconds }),
+    };
     declaredRoutes.push(...[method].flat().map((each) => ({ method: each, url, ...terms, ...(bodyLimit && { bodyLimit }) })));
   });
-  http.setValidatorCompiler(createValidatorCompiler());
   const openEdge = installEdge(http, name, createRequestLog(log, metrics));
   installEnding(http, limits);
   installRefusals(http, log);
   acceptJsonOnly(http);
+  installValidation(http);
   refuseOpenSchemas(http);
   refuseUnkeptIdempotency(http);
   installNotModified(http);

@@ -103,7 +103,7 @@ describe('a list', () => {
   });
 
   test.for(['limit=0', 'limit=101', 'limit=', 'limit=1.5', 'limit=all'])('refuses %s', async (query) => {
-    expect(await get(query)).toMatchObject({ status: 400, code: 'validation_failed', errors: [{ path: 'limit' }] });
+    expect(await get(query)).toMatchObject({ status: 400, code: 'validation_failed', errors: [{ path: '/query/limit' }] });
   });
 
   test('takes the cursor of the same filters alone', async () => {

@@ -52,7 +52,11 @@ describe('it is refused with 400', () => {
     'with If-Match %s',
     async (header) => {
       const answer = await change(header);
-      expect([answer.statusCode, answer.json().code, answer.json().errors[0].path]).toEqual([400, 'validation_failed', 'if-match']);
+      expect([answer.statusCode, answer.json().code, answer.json().errors[0].path]).toEqual([
+        400,
+        'validation_failed',
+        '/headers/if-match',
+      ]);
     },
   );
 });

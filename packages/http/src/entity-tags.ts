@@ -6,7 +6,10 @@ import { httpErrors } from './http-errors.ts';
 /** The headers of a route that honours `If-Match`, for its description; its 412 is added by the house. */
 export const IfMatch = Type.Object({
   'If-Match': Type.Optional(
-    Type.String({ description: 'The `ETag` of the state that is to be changed, as it was read: 412 when another change came first.' }),
+    Type.String({
+      entityTags: true,
+      description: 'The `ETag` of the state that is to be changed, as it was read: 412 when another change came first.',
+    }),
   ),
 });
 
@@ -20,17 +23,23 @@ export const entityTag = (...versions: readonly number[]): string => `"${version
  * Evaluates `If-Match` (RFC 9110 §13.1.1) by strong comparison: a weak tag never matches. A request without it is let through.
  * Between this and the write another change may come: the write has to look at the version once more, or hold the row's lock.
  * @param currentTag of the object as it is now; `*` matches any.
- * @throws 412 `precondition_failed`; 400 `validation_failed` when the header is malformed.
+ * @throws 412 `precondition_failed`. A header that is malformed is refused by the schema, `IfMatch`.
  */
 export function requireMatch(request: FastifyRequest, currentTag: string): void {
   const header = request.headers['if-match'];
   if (header === undefined || header.trim() === '*') return;
-  const tags = parseTags(header);
-  if (tags === undefined) {
-    throw httpErrors.validation_failed({ fields: [{ path: 'if-match', message: 'must be a list of entity tags in quotes, or *' }] });
-  }
+  const tags = parseTags(header) ?? [];
   if (!tags.some(({ weak, opaque }) => !weak && opaque === currentTag)) throw httpErrors.precondition_failed();
 }
+
+/** The keyword behind `IfMatch`: a list of entity tags, or `*` (RFC 9110 §13.1.1). */
+export const entityTagsKeyword = {
+  keyword: 'entityTags',
+  type: 'string',
+  schemaType: 'boolean',
+  error: { message: 'must be a list of entity tags in quotes, or *' },
+  validate: (_schema: boolean, header: string) => header.trim() === '*' || parseTags(header) !== undefined,
+} as const;
 
 /** Answers 304 without a body to a GET whose `If-None-Match` names the `etag` of the answer (RFC 9110 §13.1.2, weak comparison). */
 export function installNotModified(http: FastifyInstance): void {

@@ -6,7 +6,7 @@ export const httpErrors = defineErrors({
     kind: 'invalid',
     title: 'The request does not have the required form.',
     cause:
-      'A field is missing, unknown, of the wrong type, or breaks a rule. The list `errors` names each one: `path` is a JSON pointer into the body, or the name of a parameter.',
+      'A field is missing, unknown, of the wrong type, or breaks a rule. The list `errors` names each one: `path` is a JSON pointer, `/email` into the body, and else `/query/limit`, `/path/id`, `/headers/if-match`.',
     fix: 'Correct the named fields. The form of every request is at /docs.',
   },
   malformed_request: {

@@ -344,7 +344,7 @@ describe('a key that is', () => {
     ['with a tab', 'a\tb'],
   ] as const)('%s is refused, and nothing is done', async ([, key]) => {
     const answer = await post({ name: 'a' }, { key });
-    expect([answer.status, answer.body.code, answer.body.errors?.[0].path]).toEqual([400, 'validation_failed', 'idempotency-key']);
+    expect([answer.status, answer.body.code, answer.body.errors?.[0].path]).toEqual([400, 'validation_failed', '/headers/idempotency-key']);
     expect(done).toEqual([]);
   });
 
@@ -352,7 +352,7 @@ describe('a key that is', () => {
     const key = [newKey(), newKey()] as unknown as string;
     expect((await post({ name: 'a' }, { key })).body).toMatchObject({
       status: 400,
-      errors: [{ path: 'idempotency-key', message: 'must come once' }],
+      errors: [{ path: '/headers/idempotency-key', message: 'must come once' }],
     });
   });
 

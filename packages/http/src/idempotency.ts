@@ -167,7 +167,7 @@ export function installIdempotency(
 /** @throws 400 when it came twice, which Node joins to one. */
 function keyOf({ headers, raw }: FastifyRequest): string | undefined {
   const times = raw.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === HEADER).length;
-  if (times > 1) throw httpErrors.validation_failed({ fields: [{ path: HEADER, message: 'must come once' }] });
+  if (times > 1) throw httpErrors.validation_failed({ fields: [{ path: `/headers/${HEADER}`, message: 'must come once' }] });
   return headers[HEADER] as string | undefined;
 }
 

@@ -3,10 +3,10 @@ import type { AppError } from '@stoa/service';
 import type { FastifyInstance } from 'fastify';
 import { parse } from 'secure-json-parse';
 import type { TSchema } from 'typebox';
+import { MAX_FIELDS, validationFailed } from './faults.ts';
 import { httpErrors } from './http-errors.ts';
 import { excessIn, maxValuesOf } from './json-bounds.ts';
-import { normaliseTexts, pointer } from './text.ts';
-import { MAX_FIELDS } from './to-app-error.ts';
+import { pointer } from './text.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -69,27 +69,20 @@ function readNothing(body: Buffer): unknown {
   if (body.length === 0) return undefined;
   const value = readJson(body, VALUES_OF_NOTHING);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw httpErrors.validation_failed({ fields: [{ path: '/', message: 'must be absent: this route takes no body' }] });
+    throw validationFailed([{ path: '/', message: 'must be absent: this route takes no body' }]);
   }
-  const names = Object.keys(value).slice(0, MAX_FIELDS);
-  const fields = names.map((name) => ({ path: `/${pointer(name)}`, message: 'is not known here' }));
-  if (fields.length > 0) throw httpErrors.validation_failed({ fields });
+  const faults = Object.keys(value).map((name) => ({ path: `/${pointer(name)}`, message: 'is not known here' }));
+  if (faults.length > 0) throw validationFailed(faults);
   return undefined;
 }
 
 function readJson(body: Buffer, maxValues: number): unknown {
   const excess = excessIn(body, maxValues);
   if (excess === 'levels') throw httpErrors.malformed_json({ message: 'The body is nested too deeply.' });
-  if (excess === 'values') {
-    throw httpErrors.validation_failed({ fields: [{ path: '/', message: `must not have more than ${maxValues} names and values` }] });
-  }
-  let value: unknown;
+  if (excess === 'values') throw validationFailed([{ path: '/', message: `must not have more than ${maxValues} names and values` }]);
   try {
-    value = parse(utf8.decode(body), { protoAction: 'error', constructorAction: 'error' });
+    return parse(utf8.decode(body), { protoAction: 'error', constructorAction: 'error' });
   } catch (error) {
     throw httpErrors.malformed_json({ cause: error });
   }
-  const faults = normaliseTexts(value);
-  if (faults.length > 0) throw httpErrors.validation_failed({ fields: faults });
-  return value;
 }

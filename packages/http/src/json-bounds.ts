@@ -65,6 +65,28 @@ interface Shape {
   readonly maxProperties?: number;
   readonly items?: Shape;
   readonly maxItems?: number;
+  readonly maxLength?: number;
+}
+
+/** A text without a `maxLength` has another bound: a format, a pattern, a list of what it can be. */
+const LENGTH_OF_OTHERS = 100;
+
+/** As many characters as all texts together may have by a schema. */
+export const maxTextOf = (schema: TSchema): number => Math.max(LENGTH_OF_OTHERS, charactersIn(schema as Shape));
+
+/** A list of parameters has no bound by its schema, but by the length of a request line. */
+const ITEMS_OF_OTHERS = 250;
+
+function charactersIn(shape: Shape): number {
+  const { maxLength = LENGTH_OF_OTHERS, anyOf = [], properties = {}, patternProperties = {}, items, additionalProperties } = shape;
+  const { maxItems = ITEMS_OF_OTHERS, maxProperties = ITEMS_OF_OTHERS } = shape;
+  const free = [...Object.values(patternProperties), ...(typeof additionalProperties === 'object' ? [additionalProperties] : [])];
+  const below = [
+    ...[...anyOf, ...Object.values(properties)].map(charactersIn),
+    ...free.map((each) => maxProperties * charactersIn(each)),
+    ...(items === undefined ? [] : [maxItems * charactersIn(items)]),
+  ];
+  return below.length === 0 ? maxLength : below.reduce((sum, each) => sum + each);
 }
 
 function valuesIn(shape: Shape): number {

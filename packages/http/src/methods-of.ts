@@ -6,6 +6,8 @@ export interface DeclaredRoute {
   readonly cache?: CacheRule;
   readonly idempotent?: true;
   readonly waitSeconds?: number;
+  /** Of a route with `cache`: the parameters, of its path and query, that are ids, which are the same in any letter case. */
+  readonly ids?: readonly string[];
   /** Bytes of a body, where the route takes other than `BODY_BYTES`. */
   readonly bodyLimit?: number;
 }

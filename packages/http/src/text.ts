@@ -1,4 +1,4 @@
-import type { FieldError } from '@stoa/service';
+import { type FieldError, hasVisibleCharacter } from '@stoa/service';
 import { type TString, Type } from 'typebox';
 
 export interface TextOptions {
@@ -10,9 +10,13 @@ export interface TextOptions {
   readonly examples?: string[];
 }
 
-/** Text that people write: NFC, well-formed, without control characters, 30 marks on a letter at most; lengths in code points. */
+/** Text that people write, with a character that shows where there is a `minLength`: NFC, well-formed, without control characters, 30 marks on a letter at most; lengths in code points. */
 export const Text = ({ multiline = false, ...options }: TextOptions): TString =>
-  Type.String({ ...options, ...(multiline ? { 'x-multiline': true } : { singleLine: true }) });
+  Type.String({
+    ...options,
+    ...(multiline ? { 'x-multiline': true } : { singleLine: true }),
+    ...(options.minLength && { visible: true }),
+  });
 
 /** The keyword behind `Text`: a single line has no line breaks and no tabs. */
 export const singleLineKeyword = {
@@ -21,6 +25,16 @@ export const singleLineKeyword = {
   schemaType: 'boolean',
   error: { message: 'must be a single line without tabs' },
   validate: (_schema: boolean, text: string) => !/[\t\n\r\u2028\u2029]/.test(text),
+} as const;
+
+/** The other keyword behind `Text`: blanks alone are no text. */
+export const visibleKeyword = {
+  keyword: 'visible',
+  type: 'string',
+  schemaType: 'boolean',
+  error: { message: 'must have a visible character' },
+  // That there is nothing at all is for `minLength` to say.
+  validate: (_schema: boolean, text: string) => text === '' || hasVisibleCharacter(text),
 } as const;
 
 /** Nothing but printable ASCII and line breaks, as most texts are: there is nothing to check or to change in it. */
@@ -34,28 +48,39 @@ const MARKS = /[\p{M}\uff9e\uff9f]{8,}/gu;
 /** As in the Stream-Safe Text Format (UAX #15 §13): more than any script has, and n marks take n² steps to be brought into their order. */
 const MAX_MARKS = 30;
 
-/** As many faults as help: a body full of them must not make a long answer, or much work. */
-const MAX_FAULTS = 20;
-
-/** A place in a body: its name, below another place. */
+/** A place in a value: its name, below another place. */
 interface Place {
   readonly name: string;
   readonly above: Place | undefined;
 }
 
 /**
- * Checks every string of a parsed body, names of properties too, and brings the texts into Unicode's normal form C, in place.
- * @returns the fields that no part of Stoa may store: ill-formed UTF-16, control characters, more than 30 marks on a letter.
+ * Checks every string in a value, names of properties too, and brings the texts into Unicode's normal form C, in place.
+ * @param part what stands before the pointers: nothing for a body.
+ * @param budget so many UTF-16 units are brought into normal form, as that takes longer than all the rest.
+ * @returns the fields that no part of Stoa may store: ill-formed UTF-16, control characters, more than 30 marks on a letter, or beyond the
+ *   budget.
  */
-export function normaliseTexts(body: unknown): FieldError[] {
+export function normaliseTexts(value: unknown, part = '', budget = Number.POSITIVE_INFINITY): FieldError[] {
   const faults: FieldError[] = [];
+  let left = budget;
   const isText = (text: string, place: Place | undefined): boolean => {
     const message = faultOf(text);
-    if (message !== undefined && faults.length < MAX_FAULTS) faults.push({ path: pathOf(place), message });
+    if (message !== undefined) faults.push({ path: pathOf(part, place), message });
     return message === undefined;
   };
   const visit = (value: unknown, place: Place | undefined): unknown => {
-    if (typeof value === 'string') return PLAIN.test(value) || !isText(value, place) ? value : value.normalize('NFC');
+    if (typeof value === 'string') {
+      if (PLAIN.test(value) || !isText(value, place)) return value;
+      const isWithin = value.length <= left;
+      if (isWithin && !hasTooManyMarks(value)) {
+        left -= value.length;
+        return value.normalize('NFC');
+      }
+      const message = isWithin ? `must not have more than ${MAX_MARKS} marks on a letter` : 'must be shorter';
+      faults.push({ path: pathOf(part, place), message });
+      return value;
+    }
     if (typeof value !== 'object' || value === null) return value;
     const container = value as Record<string, unknown>;
     for (const name of Object.keys(container)) {
@@ -65,24 +90,23 @@ export function normaliseTexts(body: unknown): FieldError[] {
     }
     return value;
   };
-  visit(body, undefined);
+  visit(value, undefined);
   return faults;
 }
 
-const pathOf = (place: Place | undefined): string => {
+function pathOf(part: string, place: Place | undefined): string {
   const steps: string[] = [];
   for (let each = place; each !== undefined; each = each.above) steps.unshift(pointer(each.name));
-  return `/${steps.join('/')}`;
-};
+  return `${part}/${steps.join('/')}`;
+}
 
 function faultOf(text: string): string | undefined {
   if (!text.isWellFormed()) return 'is not well-formed Unicode text';
-  if (CONTROL.test(text)) return 'must not contain control characters';
-  for (const [run] of text.matchAll(MARKS)) {
-    if (run.length > MAX_MARKS && [...run].length > MAX_MARKS) return `must not have more than ${MAX_MARKS} marks on a letter`;
-  }
-  return undefined;
+  return CONTROL.test(text) ? 'must not contain control characters' : undefined;
 }
+
+const hasTooManyMarks = (text: string): boolean =>
+  text.matchAll(MARKS).some(([run]) => run.length > MAX_MARKS && [...run].length > MAX_MARKS);
 
 /** A name as part of a JSON pointer (RFC 6901). Shortened, as it is the client's. */
 export const pointer = (name: string): string => name.slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1');

@@ -1,9 +1,13 @@
+import type { FieldError } from '@stoa/service';
 import { Ajv, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
-import type { FastifyInstance, FastifySchemaCompiler, FastifyTypeProvider, RouteOptions } from 'fastify';
+import type { FastifyContextConfig, FastifyInstance, FastifyRequest, FastifySchema, FastifyTypeProvider, RouteOptions } from 'fastify';
 import type { Static, TSchema } from 'typebox';
-import { httpErrors } from './http-errors.ts';
-import { normaliseTexts, singleLineKeyword } from './text.ts';
+import { type Canonicalise, canonicaliserOf, UUID } from './canonical-ids.ts';
+import { entityTagsKeyword } from './entity-tags.ts';
+import { type Fault, toFault, validationFailed } from './faults.ts';
+import { maxTextOf } from './json-bounds.ts';
+import { normaliseTexts, singleLineKeyword, visibleKeyword } from './text.ts';
 
 /** Lets a handler see its body, query and params with the types of their schemas. */
 export interface TypeBoxProvider extends FastifyTypeProvider {
@@ -11,20 +15,107 @@ export interface TypeBoxProvider extends FastifyTypeProvider {
   serializer: this['schema'] extends TSchema ? Static<this['schema']> : unknown;
 }
 
-/**
- * Two validators: bodies are taken as they are, while queries, params and headers, which are text, are coerced. The rules of
- * texts hold for these too (a body was checked when it was read). Nothing is removed, unknown properties are refused.
- */
-export function createValidatorCompiler(): FastifySchemaCompiler<TSchema> {
-  const strict = createAjv(false);
-  const coercing = createAjv('array');
-  return ({ schema, httpPart }) => {
-    if (httpPart === 'body') return strict.compile(schema) as ValidateFunction;
-    // The other headers, which a schema does not name, are bytes that HTTP allows (RFC 9110 §5.5), and no texts of ours.
-    if (httpPart === 'headers') return coercing.compile(lowerNames(schema)) as ValidateFunction;
-    return checkingTexts(coercing.compile(schema) as ValidateFunction);
-  };
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /**
+     * What the rules of the domain refuse of a body's fields. Asked when something else is wrong with the request, so that one answer tells
+     * everything; else the use case asks them. `draft` has those fields alone that fit the schema.
+     */
+    rules?(draft: object, request: FastifyRequest): readonly FieldError[] | Promise<readonly FieldError[]>;
+  }
 }
+
+/** More than any query of the product needs. */
+const MAX_PARAMETERS = 250;
+
+/** Whether a query is to be refused before it is looked at: its parameters cost more than its bytes. */
+export function hasTooManyParameters(url: string): boolean {
+  let count = 0;
+  for (let at = url.indexOf('?'); at !== -1 && count <= MAX_PARAMETERS; at = url.indexOf('&', at + 1)) count += 1;
+  return count > MAX_PARAMETERS;
+}
+
+/**
+ * Validates every part of a request by its schema, and tells all that is wrong with them in one answer; Fastify itself stops at the first
+ * part. Bodies are taken as they are, while queries, parameters and headers, which are text, are coerced. Ids are brought into their one
+ * form, texts into normal form C. Nothing is removed, unknown properties are refused.
+ */
+export function installValidation(http: FastifyInstance): void {
+  const validators = { strict: createAjv(false), coercing: createAjv('array') };
+  const compiled = new WeakMap<FastifySchema, readonly Part[]>();
+  const schemas: FastifySchema[] = [];
+  // A HEAD route shares the schema of its GET. Other hooks add to a schema after this one has seen it.
+  const partsOf = (schema: FastifySchema): readonly Part[] => {
+    const parts = compiled.get(schema) ?? compileParts(schema, validators);
+    compiled.set(schema, parts);
+    return parts;
+  };
+  http.setValidatorCompiler(() => () => true);
+  http.addHook('onRoute', (route) => {
+    const { schema } = route;
+    if (schema === undefined) return;
+    schemas.push(schema);
+    const rules = route.config?.rules;
+    route.preValidation = [
+      ...[route.preValidation ?? []].flat(),
+      (request, _reply, done) => {
+        const faults = partsOf(schema).flatMap((part) => part.faultsIn(request));
+        if (faults.length === 0) done();
+        else if (rules === undefined) done(validationFailed(faults));
+        else withRules(rules, request, faults).then((all) => done(validationFailed(all)), done);
+      },
+    ];
+  });
+  // At the start, so that a schema that cannot be compiled is not found by a client.
+  http.addHook('onReady', async () => schemas.forEach(partsOf));
+}
+
+/** Asks the rules of the domain about the fields of the body with which nothing is wrong. */
+async function withRules(rules: Rules, request: FastifyRequest, faults: readonly Fault[]): Promise<readonly Fault[]> {
+  const { body } = request;
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return faults;
+  const nameIn = (path: string) => path.split('/')[1] as string;
+  const wrong = new Set(faults.map(({ path }) => nameIn(path)));
+  const draft = Object.fromEntries(Object.entries(body).filter(([name]) => !wrong.has(name)));
+  const refused = await rules(draft, request);
+  return [...faults, ...refused.filter(({ path }) => !wrong.has(nameIn(path)))];
+}
+
+type Rules = NonNullable<FastifyContextConfig['rules']>;
+
+interface Part {
+  /** Coerces and normalises what the request has there, and says what is wrong with it. */
+  faultsIn(request: FastifyRequest): Fault[];
+}
+
+interface Validators {
+  readonly strict: Ajv;
+  readonly coercing: Ajv;
+}
+
+function compileParts({ params, querystring, headers, body }: FastifySchema, { strict, coercing }: Validators): Part[] {
+  const parts: Part[] = [];
+  if (params !== undefined) {
+    const look = compile(params as TSchema, '/path', coercing);
+    parts.push({ faultsIn: (request) => look(request.params) });
+  }
+  if (querystring !== undefined) {
+    const look = compile(querystring as TSchema, '/query', coercing);
+    parts.push({ faultsIn: (request) => (hasTooManyParameters(request.raw.url ?? '') ? [TOO_MANY_PARAMETERS] : look(request.query)) });
+  }
+  if (headers !== undefined) {
+    // The other headers, which a schema does not name, are bytes that HTTP allows (RFC 9110 §5.5), and no texts of ours.
+    const validate = coercing.compile(lowerNames(headers as TSchema));
+    parts.push({ faultsIn: (request) => faultsOf(validate, request.headers, '/headers') });
+  }
+  if (body !== undefined) {
+    const look = compile(body as TSchema, '', strict);
+    parts.push({ faultsIn: (request) => look(request.body ?? null) });
+  }
+  return parts;
+}
+
+const TOO_MANY_PARAMETERS: Fault = { path: '/query', message: `must not have more than ${MAX_PARAMETERS} parameters` };
 
 /** A schema names headers as people write them; Node gives them in lower case. */
 const lowerNames = ({ properties = {}, ...others }: TSchema & { properties?: Record<string, TSchema> }): object => ({
@@ -32,29 +123,48 @@ const lowerNames = ({ properties = {}, ...others }: TSchema & { properties?: Rec
   properties: Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name.toLowerCase(), schema])),
 });
 
-/** What the router and the parser of queries give is flat: the first step of a path is the parameter's name. */
-function checkingTexts(validate: ValidateFunction) {
-  return (parameters: unknown) => {
-    const fields = normaliseTexts(parameters).map(({ path, message }) => ({ path: path.split('/')[1] as string, message }));
-    if (fields.length > 0) return { error: httpErrors.validation_failed({ fields }) };
-    if (!validate(parameters)) return { error: Object.assign(new Error('not valid'), { validation: validate.errors }) };
-    // The validator takes `1e999` for a number, and looks at no limit of what is not finite.
-    const endless = Object.entries(parameters as object).flatMap(([path, value]) =>
-      typeof value === 'number' && !Number.isFinite(value) ? { path, message: 'must be a finite number' } : [],
-    );
-    return endless.length > 0 ? { error: httpErrors.validation_failed({ fields: endless }) } : { value: parameters };
+function compile(schema: TSchema, part: string, ajv: Ajv): (data: unknown) => Fault[] {
+  const validate = ajv.compile(schema);
+  const canonicalise: Canonicalise | undefined = canonicaliserOf(schema);
+  const budget = UNITS_OF_A_CHARACTER * maxTextOf(schema);
+  return (data) => {
+    canonicalise?.(data);
+    const texts = normaliseTexts(data, part, budget);
+    // What is no text is not judged as one.
+    const judged = faultsOf(validate, data, part).filter(({ path }) => texts.every((fault) => fault.path !== path));
+    return [...texts, ...judged];
   };
 }
 
-const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
+/** As many UTF-16 units make a character of the normal form at most, but in ancient Greek: a syllable of Hangul. */
+const UNITS_OF_A_CHARACTER = 3;
+
+function faultsOf(validate: ValidateFunction, data: unknown, part: string): Fault[] {
+  const errors = validate(data) ? [] : (validate.errors ?? []);
+  return [...errors.map((error) => toFault(part, error)).filter((fault) => fault !== undefined), ...endlessIn(data, part)];
+}
+
+/** The validator takes `1e999` in a query for a number, and looks at no limit of what is not finite. */
+const endlessIn = (data: unknown, part: string): Fault[] =>
+  part === ''
+    ? []
+    : Object.entries(data as object).flatMap(([name, value]) =>
+        typeof value === 'number' && !Number.isFinite(value) ? { path: `${part}/${name}`, message: 'must be a finite number' } : [],
+      );
+
+const YEAR_10000 = Date.UTC(10_000, 0);
 
 /** `strictNumbers` refuses what `1e999` becomes: JSON has no infinity, but its parser makes one. */
-function createAjv(coerceTypes: boolean | 'array') {
+function createAjv(coerceTypes: boolean | 'array'): Ajv {
   const ajv = new Ajv({ coerceTypes, useDefaults: true, allErrors: true, strict: false, strictNumbers: true, validateFormats: true });
   addFormats.default(ajv);
-  // Theirs takes `urn:uuid:` before it, which the database does not.
   ajv.addFormat('uuid', UUID);
+  const { validate: isTime } = ajv.formats['date-time'] as { validate(text: string): boolean };
+  // A leap second is well-formed, and no time that anything here can hold; nor is a year of five digits.
+  ajv.addFormat('date-time', (text) => isTime(text) && Date.parse(text) < YEAR_10000);
   ajv.addKeyword(singleLineKeyword);
+  ajv.addKeyword(visibleKeyword);
+  ajv.addKeyword(entityTagsKeyword);
   return ajv;
 }
 

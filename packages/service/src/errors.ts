@@ -19,7 +19,7 @@ export type ErrorKind =
   | 'internal'
   | 'unavailable';
 
-/** One field that was refused: `path` as a JSON pointer into the body ("/email"), or a parameter's name. */
+/** One field that was refused: `path` as a JSON pointer, into the body (`/email`), or `/query/limit`, `/path/id`, `/headers/if-match`. */
 export interface FieldError {
   readonly path: string;
   readonly message: string;

@@ -17,6 +17,7 @@ export { createMetrics, type Metrics } from './metrics.ts';
 export { type NamedSchema, named, nameOf } from './named.ts';
 export { createSealing, type Sealing } from './sealing.ts';
 export type { HealthPart, Seeding, Service, ServiceDefinition } from './service.ts';
+export { hasVisibleCharacter } from './text.ts';
 export { traceIdOf } from './traceparent.ts';
 export {
   type Attributes,

@@ -19,7 +19,7 @@ export interface Before {
 export function dispatchTo(gateway: Http, behind: Behind, { responses, limits }: Before): void {
   const limit = limits?.of(behind.isElsewhere);
   for (const route of behind.routes) {
-    const { method, url, cache } = route;
+    const { method, url, cache, ids = [] } = route;
     if (OWN.test(url)) continue;
     const handOver = behind.handOver(route);
     gateway.route({
@@ -31,7 +31,7 @@ export function dispatchTo(gateway: Http, behind: Behind, { responses, limits }:
       schema: { hide: true },
       onRequest: [
         ...(limit && COUNTED.test(url) ? [limit] : []),
-        cache && method === 'GET' && responses ? responses.before({ service: behind.name, url, cache }, handOver) : handOver,
+        cache && method === 'GET' && responses ? responses.before({ service: behind.name, url, cache, ids }, handOver) : handOver,
       ],
       handler: () => {
         throw new Error('the service has answered already');

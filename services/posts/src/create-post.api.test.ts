@@ -146,7 +146,7 @@ describe('a text', () => {
     }
   });
 
-  test.for(['', 'a\u0000b', 'a\u0007b', 'a\u009bb', 5, null, {}])('is not %j', async (text) => {
+  test.for(['', ' \n\u00a0\u3000 ', '\u200b', '\u3164', 'a\u0000b', 'a\u0007b', 'a\u009bb', 5, null, {}])('is not %j', async (text) => {
     expect(await outcome({ title: 'a', text })).toEqual(refused('/text'));
   });
 
@@ -157,7 +157,7 @@ describe('a text', () => {
     ['SQL', `'; drop table posts; -- \\' " $1 %s`],
     ['what looks like JSON', '{"a":"\\u0000"}\\'],
     ['joined emoji', '👩🏽‍🚀👨‍👩‍👧‍👦🏳️‍🌈'],
-    ['blanks alone', '  \u00a0\u3000 '],
+    ['blanks around it', '  \u00a0a\u3000 '],
     ['a word longer than any', 'x'.repeat(20_000)],
     ['signs that fold to many letters each', 'ﷺ'.repeat(20_000)],
   ])('comes back as it was written: %s', async ([, text = '']) => {

@@ -50,7 +50,7 @@ describe('a list is refused', () => {
   test.for(['limit=0', 'limit=101', 'limit=x', 'limit=-1', 'limit=1.5', 'limit=', 'limit=1&limit=2', 'limit=9007199254740993'])(
     'with %s',
     async (query) => {
-      expect(await get(`/v1/posts?${query}`)).toMatchObject({ status: 400, code: 'validation_failed', errors: [{ path: 'limit' }] });
+      expect(await get(`/v1/posts?${query}`)).toMatchObject({ status: 400, code: 'validation_failed', errors: [{ path: '/query/limit' }] });
     },
   );
 
@@ -66,7 +66,7 @@ describe('a list is refused', () => {
     ['hidden', 'hidden=false'],
     ['order', 'order=asc'],
   ] as const)('naming %s with %s', async ([path, query]) => {
-    expect(await get(`/v1/posts?${query}`)).toMatchObject({ status: 400, code: 'validation_failed', errors: [{ path }] });
+    expect(await get(`/v1/posts?${query}`)).toMatchObject({ status: 400, code: 'validation_failed', errors: [{ path: `/query/${path}` }] });
   });
 });
 

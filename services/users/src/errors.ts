@@ -218,8 +218,9 @@ export const credentialsRequired = (): AppError => errors.credentials_required({
 /** For who was let in, and whose session or account ended before the work was done. */
 export { tokenInvalid };
 
-export const unknownRole = (index: number): AppError =>
-  httpErrors.validation_failed({ fields: [{ path: `/roles/${index}`, message: 'is no role' }] });
+/** @param indices where they stand in `roles`. */
+export const unknownRoles = (indices: readonly number[]): AppError =>
+  httpErrors.validation_failed({ fields: indices.map((index) => ({ path: `/roles/${index}`, message: 'is no role' })) });
 
 export const permissionDenied = (message: string): AppError => authErrors.permission_denied({ message });
 

@@ -1,4 +1,4 @@
-import type { CacheRule } from '@stoa/http';
+import { type CacheRule, canonicalId } from '@stoa/http';
 import type { FastifyRequest } from 'fastify';
 import type { Place } from './store.ts';
 
@@ -9,6 +9,8 @@ export interface CachedRoute {
   /** Its pattern. */
   readonly url: string;
   readonly cache: CacheRule;
+  /** The parameters of path and query that are ids. */
+  readonly ids: readonly string[];
 }
 
 /** Headers of a request that its answer may vary by. */
@@ -18,15 +20,26 @@ export const NEGOTIATED = ['accept', 'accept-encoding', 'origin'] as const;
  * Everything that the answer depends on, as the service reads it: the route, the decoded parameters of its path, the query whatever its
  * order and encoding. JSON keeps them apart, whatever is in them.
  */
-export function placeOf({ url, cache }: CachedRoute, { params, query }: Pick<FastifyRequest, 'params' | 'query'>): Place {
-  const parameters = params as Readonly<Record<string, string>>;
-  const asked = query as Readonly<Record<string, string | string[]>>;
+export function placeOf(route: CachedRoute, request: Pick<FastifyRequest, 'params' | 'query'>): Place {
+  const { url, cache, ids } = route;
+  const parameters = withCanonicalIds(request.params as Readonly<Record<string, string>>, ids);
+  const asked = withCanonicalIds(request.query as Readonly<Record<string, string | string[]>>, ids);
   const names = Object.keys(asked).sort();
   const key = JSON.stringify([url, Object.values(parameters), names.map((name) => [name, asked[name]])]);
   const dependsOn = new Set(Object.values(cache.invalidatedBy));
   dependsOn.delete('*');
   const tags = [...dependsOn].map((name) => pathTag(url, name, parameters[name] ?? ''));
   return { key, tags: [routeTag(url), ...tags] };
+}
+
+/** The services take an id in any letter case for the same. */
+function withCanonicalIds<T extends string | string[]>(values: Readonly<Record<string, T>>, ids: readonly string[]): Record<string, T> {
+  const canonical = { ...values };
+  for (const name of ids) {
+    const value = canonical[name];
+    if (typeof value === 'string') canonical[name] = canonicalId(value) as T;
+  }
+  return canonical;
 }
 
 /** The place of one of several answers that differ by headers of the request. */

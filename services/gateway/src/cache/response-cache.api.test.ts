@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { Agent, type IncomingHttpHeaders, request as open, type RequestOptions } from 'node:http';
 import { Readable } from 'node:stream';
@@ -53,6 +54,23 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
   const isAsked = (times: number, since: number) => eventually(() => expect(house.asked() - since).toBe(times));
 
   describe('is kept', () => {
+    test('once for an id, in whatever letter case it is asked for, and goes with the event of it', async () => {
+      const [id, author] = [randomUUID(), randomUUID()];
+      const path = (leaf: string, by: string, word = 'a') => `/v1/leaves/${leaf}?author=${by}&word=${word}`;
+      const upper = id.toUpperCase();
+      expect(await askedBy(() => ask(path(id, author)))).toBe(1);
+      expect(await askedBy(() => ask(path(upper, author.toUpperCase())))).toBe(0);
+      expect(await askedBy(() => ask(path(id, author, 'A'))), 'a word is no id').toBe(1);
+      await house.publish('leaf-changed', id);
+      expect(await askedBy(() => ask(path(upper, author)))).toBe(1);
+    });
+
+    test('of no query with hundreds of parameters', async () => {
+      const path = `${note()}?${'a=1&'.repeat(300)}`;
+      await ask(path);
+      expect(await askedBy(() => ask(path))).toBe(1);
+    });
+
     test('and given again, with its age, a tag and the truth about it', async () => {
       const path = note();
       const first = await ask(path);

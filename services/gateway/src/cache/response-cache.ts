@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { edgeOf, hasCredentials, setDefaultHeader } from '@stoa/http';
+import { canonicalId, edgeOf, hasCredentials, hasTooManyParameters, setDefaultHeader } from '@stoa/http';
 import type { Observer } from '@stoa/messaging';
 import type { Clock, Logger, Metrics } from '@stoa/service';
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
@@ -62,7 +62,7 @@ interface Looked {
 export function createResponseCache(options: ResponseCacheOptions): ResponseCache {
   const { memory, shared, clock, log, metrics, maxEntryBytes, followMs = FOLLOW_MS } = options;
   const flights = createFlights();
-  const changes = new Map<string, { readonly url: string; readonly parameter: string }[]>();
+  const changes = new Map<string, { readonly url: string; readonly parameter: string; readonly isId: boolean }[]>();
   const count = createCounter(metrics);
 
   function lookUp({ primary, request }: Asked): Looked {
@@ -179,12 +179,12 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
   return {
     before(route, handOver) {
       for (const [type, parameter] of Object.entries(route.cache.invalidatedBy)) {
-        changes.set(type, [...(changes.get(type) ?? []), { url: route.url, parameter }]);
+        changes.set(type, [...(changes.get(type) ?? []), { url: route.url, parameter, isId: route.ids.includes(parameter) }]);
       }
       return function serve(this: FastifyInstance, request, reply, done) {
         const { headers } = request.raw;
         edgeOf(request.raw).service = route.service;
-        if (passesBy(headers)) {
+        if (passesBy(headers) || hasTooManyParameters(request.raw.url ?? '')) {
           count(route, 'bypass');
           setDefaultHeader(reply.raw, 'cache-status', 'stoa; fwd=bypass');
           return handOver.call(this, request, reply, done);
@@ -204,8 +204,8 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
     types: () => [...changes.keys()],
     observer: {
       heard({ type, key }) {
-        const tags = (changes.get(type) ?? []).map(({ url, parameter }) =>
-          parameter === '*' ? routeTag(url) : pathTag(url, parameter, key),
+        const tags = (changes.get(type) ?? []).map(({ url, parameter, isId }) =>
+          parameter === '*' ? routeTag(url) : pathTag(url, parameter, isId ? canonicalId(key) : key),
         );
         invalidate(tags);
       },

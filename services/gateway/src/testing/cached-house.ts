@@ -16,6 +16,7 @@ import {
   uuidv7,
 } from '@stoa/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
 import { gateway, gatewayConfig } from '../index.ts';
 
 const log = createLog({ level: 'silent' });
@@ -50,8 +51,15 @@ export interface CachedHouseOptions {
 const ROUTES: Record<string, CacheRule | undefined> = {
   '/v1/notes': { maxAgeSeconds: 60, invalidatedBy: { 'note-changed': '*' } },
   '/v1/notes/:id': { maxAgeSeconds: 60, invalidatedBy: { 'note-changed': 'id', 'notes-imported': '*' } },
+  '/v1/leaves/:leaf': { maxAgeSeconds: 60, invalidatedBy: { 'leaf-changed': 'leaf' } },
   '/v1/shelves/:shelf/:book': { maxAgeSeconds: 60, invalidatedBy: {} },
   '/v1/drafts': undefined,
+};
+
+const Id = Type.String({ format: 'uuid' });
+const LEAF = {
+  params: Type.Object({ leaf: Id }, { additionalProperties: false }),
+  querystring: Type.Object({ author: Type.Optional(Id), word: Type.Optional(Type.String()) }, { additionalProperties: false }),
 };
 
 /** A gateway that listens on loopback, with a small service behind it whose answers may be kept. */
@@ -76,7 +84,8 @@ export async function startCachedHouse({ where = 'here', redis, settings = {} }:
   installAccess(notes, { identity: who.identity, derive });
   installCallerLimits(notes, { limiter: createMemoryRateLimiter(clock) });
   for (const [url, cache] of Object.entries(ROUTES)) {
-    notes.get(url, { config: { access: 'anyone', ...(cache && { cache }) } }, async (request, reply) => {
+    const schema = url.includes(':leaf') ? { schema: LEAF } : {};
+    notes.get(url, { config: { access: 'anyone', ...(cache && { cache }) }, ...schema }, async (request, reply) => {
       asked += 1;
       return answer === undefined ? { number: asked } : await answer(request, reply);
     });

@@ -85,7 +85,7 @@ describe('the list', () => {
     await ended(to, 'sent', 'sent');
     const { nextCursor } = await listed(`to=${to}&limit=1`);
     expect((await get(`/v1/mails?limit=1&cursor=${nextCursor}`)).json()).toMatchObject({ status: 400, code: 'invalid_cursor' });
-    expect((await get('/v1/mails?status=lost')).json()).toMatchObject({ status: 400, errors: [{ path: 'status' }] });
+    expect((await get('/v1/mails?status=lost')).json()).toMatchObject({ status: 400, errors: [{ path: '/query/status' }] });
     expect((await get('/v1/mails?recipient=a')).json()).toMatchObject({ status: 400 });
     expect((await get('/v1/mails?limit=101')).json()).toMatchObject({ status: 400 });
   });

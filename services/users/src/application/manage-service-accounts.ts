@@ -1,7 +1,6 @@
 import { PERMISSIONS } from '@stoa/contracts';
 import { type Clock, uuidv7 } from '@stoa/service';
-import { timeFrom } from '../domain/client-time.ts';
-import type { ServiceAccount } from '../domain/service-account.ts';
+import { expiryRefusals, type ServiceAccount } from '../domain/service-account.ts';
 import { errors, refusedFields } from '../errors.ts';
 import { type By, requireAll } from './administer.ts';
 import type { InTransaction } from './ports.ts';
@@ -40,12 +39,9 @@ export function createManageServiceAccounts({ inTransaction, apiKeys, clock }: M
       requireAll(by, wanted, MORE_THAN_YOURS);
       const now = clock.now();
       const name = typed.trim();
-      const expiresAt = until === null ? null : timeFrom(until);
-      const refusals = [
-        ...(name === '' ? [{ field: 'name', message: 'must not be blank' }] : []),
-        ...(expiresAt === null || (expiresAt && expiresAt > now) ? [] : [{ field: 'expiresAt', message: 'must be in the future' }]),
-      ];
-      if (refusals.length > 0 || expiresAt === undefined) throw refusedFields(refusals);
+      const refusals = expiryRefusals(until, now);
+      if (refusals.length > 0) throw refusedFields(refusals);
+      const expiresAt = until === null ? null : new Date(until);
       const { apiKey, prefix, digest } = apiKeys.make(reservedId);
       const permissions = PERMISSIONS.filter((permission) => wanted.includes(permission));
       const id = reservedId ?? uuidv7(now.getTime());

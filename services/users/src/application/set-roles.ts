@@ -1,7 +1,7 @@
 import type { Clock } from '@stoa/service';
 import { ADMIN } from '../domain/role.ts';
 import { type User, withRoles } from '../domain/user.ts';
-import { unknownRole } from '../errors.ts';
+import { unknownRoles } from '../errors.ts';
 import { type By, lockTarget, type RequireState, requireAll, requireDispensable, requireUnprotected } from './administer.ts';
 import type { InTransaction } from './ports.ts';
 
@@ -18,8 +18,8 @@ export const createSetRoles =
     inTransaction(async (tx) => {
       const user = await lockTarget(tx, id, by);
       const held = await tx.roles.hold(roles);
-      const missing = roles.findIndex((name) => !held.has(name));
-      if (missing >= 0) throw unknownRole(missing);
+      const missing = roles.flatMap((name, index) => (held.has(name) ? [] : [index]));
+      if (missing.length > 0) throw unknownRoles(missing);
       requireAll(by, [...held.values()].flat(), 'These roles allow more than you may yourself.');
       const isDemoted = user.roles.includes(ADMIN) && !held.has(ADMIN);
       if (isDemoted) requireUnprotected(user);

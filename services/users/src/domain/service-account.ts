@@ -9,3 +9,9 @@ export interface ServiceAccount {
   readonly expiresAt: Date | null;
   readonly lastUsedAt: Date | null;
 }
+
+/** What is wrong with the time at which a key is to stop working, as it was typed; absent or null: never. */
+export const expiryRefusals = (expiresAt: string | null | undefined, now: Date): { field: 'expiresAt'; message: string }[] =>
+  expiresAt === undefined || expiresAt === null || new Date(expiresAt) > now
+    ? []
+    : [{ field: 'expiresAt', message: 'must be in the future' }];

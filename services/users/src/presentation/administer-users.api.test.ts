@@ -40,6 +40,29 @@ const noticesTo = (email: string) =>
 const outcome = (answer: { statusCode: number; body: string }) =>
   answer.statusCode < 400 ? answer.statusCode : JSON.parse(answer.body).code;
 
+test('an id in upper case is the same account, in the answer and in the audit log', async () => {
+  const { id } = await people.active();
+  const upper = id.toUpperCase();
+  const answers = [
+    await call(admin, 'PATCH', `/${upper}`, { fullName: 'Ada King' }),
+    await call(admin, 'PUT', `/${upper}/roles`, { roles: ['helper'] }),
+    await call(admin, 'POST', `/${upper}/block`),
+    await call(admin, 'POST', `/${upper}/unblock`),
+    await call(admin, 'GET', `/${upper}`),
+  ];
+  expect(answers.map((answer) => [answer.statusCode, answer.json().id])).toEqual(answers.map(() => [200, id]));
+  expect((await call(admin, 'DELETE', `/${upper}`)).statusCode).toBe(204);
+  const actions = (await auditOf({ id })).map(({ action }) => action);
+  expect(actions).toEqual(expect.arrayContaining(['user-changed', 'roles-changed', 'user-blocked', 'user-unblocked', 'user-deleted']));
+  expect(await users.audit(upper)).toEqual([]);
+});
+
+test('every role that is not there is named', async () => {
+  const person = await people.active();
+  const answer = await call(admin, 'PUT', `/${person.id}/roles`, { roles: ['user', 'ghost', 'helper', 'spirit'] });
+  expect(answer.json()).toMatchObject({ status: 400, errors: [{ path: '/roles/1' }, { path: '/roles/3' }] });
+});
+
 describe('change', () => {
   test('of name, login and phone; what is taken is refused', async () => {
     const person = await people.active();

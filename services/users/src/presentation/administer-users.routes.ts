@@ -11,6 +11,7 @@ import type { User } from '../domain/user.ts';
 import { catalogue } from '../errors.ts';
 import { byOf } from './by.ts';
 import { ProfileBody } from './change-profile.route.ts';
+import type { FieldRules } from './field-rules.ts';
 import { UserId } from './read-users.routes.ts';
 import { toAnswer, UserAnswer } from './user-answer.ts';
 
@@ -19,6 +20,7 @@ export interface AdministerUsersRoutes {
   readonly deleteUser: DeleteUser;
   readonly blockUser: BlockUser;
   readonly setRoles: SetRoles;
+  readonly rules: FieldRules;
 }
 
 const RolesBody = named(
@@ -33,11 +35,11 @@ const Changed = Answer('The account as it is now.', UserAnswer, 'ETag');
 const tags = ['users'];
 
 /** What administrators, and back ends that may, do to accounts; and what a person does to his own, once and for all. */
-export function administerUsersRoutes(http: Http, { changeUser, deleteUser, blockUser, setRoles }: AdministerUsersRoutes): void {
+export function administerUsersRoutes(http: Http, { changeUser, deleteUser, blockUser, setRoles, rules }: AdministerUsersRoutes): void {
   http.patch(
     '/v1/users/:id',
     {
-      config: { access: { permission: 'users:update' } },
+      config: { access: { permission: 'users:update' }, rules: rules.profile },
       schema: {
         tags,
         operationId: 'changeUser',

@@ -1,8 +1,7 @@
-import { Answer, type Cursors, type Http, httpErrors, Page, PageQuery, pageOf, problems, Text } from '@stoa/http';
+import { Answer, type Cursors, canonicalId, type Http, Page, PageQuery, pageOf, problems, Text } from '@stoa/http';
 import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { AuditLog, LoggedEntry } from '../application/audit-log.ts';
-import { timeFrom } from '../domain/client-time.ts';
 import { catalogue } from '../errors.ts';
 
 const Instant = Type.String({ format: 'date-time' });
@@ -61,23 +60,23 @@ export function auditRoutes(http: Http, { auditLog, cursors }: { readonly auditL
       },
     },
     async (request) => {
-      const { limit, cursor, ...filters } = request.query;
+      const { limit, cursor, actor, subject, ...others } = request.query;
+      // Ids of many kinds, and what is none.
+      const filters = { ...others, ...(actor && { actor: canonicalActor(actor) }), ...(subject && { subject: canonicalId(subject) }) };
       const scope = { list: 'audit', ...filters };
       const [after] = cursors.decode<[string]>(scope, cursor) ?? [];
       const { from, to, ...equal } = filters;
-      const filter = { ...equal, from: timeOf('from', from), to: timeOf('to', to) };
+      const filter = { ...equal, from: timeOf(from), to: timeOf(to) };
       const rows = await auditLog.list(filter, { limit: limit + 1, after });
       return pageOf(rows, limit, toAnswer, (last) => cursors.encode(scope, [last.id]));
     },
   );
 }
 
-function timeOf(path: string, text: string | undefined): Date | undefined {
-  if (text === undefined) return undefined;
-  const time = timeFrom(text);
-  if (time === undefined) throw httpErrors.validation_failed({ fields: [{ path, message: 'must be a time that exists' }] });
-  return time;
-}
+/** `user:<id>`, with the id in its one form. */
+const canonicalActor = (actor: string): string => actor.split(':').map(canonicalId).join(':');
+
+const timeOf = (text: string | undefined): Date | undefined => (text === undefined ? undefined : new Date(text));
 
 const toAnswer = ({ id, at, action, actor, subject, address, correlationId, details }: LoggedEntry) => ({
   id,

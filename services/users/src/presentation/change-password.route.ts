@@ -5,6 +5,7 @@ import { Type } from 'typebox';
 import type { ChangePassword } from '../application/change-password.ts';
 import { catalogue } from '../errors.ts';
 import type { AddressLimits } from './address-limits.ts';
+import type { FieldRules } from './field-rules.ts';
 
 const Body = named(
   'PasswordChange',
@@ -19,12 +20,12 @@ const Body = named(
 
 export function changePasswordRoute(
   http: Http,
-  { changePassword, limits }: { changePassword: ChangePassword; limits: AddressLimits },
+  { changePassword, limits, rules }: { changePassword: ChangePassword; limits: AddressLimits; rules: FieldRules },
 ): void {
   http.put(
     '/v1/users/me/password',
     {
-      config: { access: 'user' },
+      config: { access: 'user', rules: rules.password('newPassword') },
       schema: {
         tags: ['users'],
         operationId: 'changePassword',

@@ -4,6 +4,7 @@ import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { ChangeProfile } from '../application/change-profile.ts';
 import { catalogue } from '../errors.ts';
+import type { FieldRules } from './field-rules.ts';
 import { toAnswer, UserAnswer } from './user-answer.ts';
 
 const Clearable = (options: object) => Type.Optional(Type.Unsafe<string | null>({ type: ['string', 'null'], ...options }));
@@ -22,11 +23,11 @@ export const ProfileBody = named(
   ),
 );
 
-export function changeProfileRoute(http: Http, changeProfile: ChangeProfile): void {
+export function changeProfileRoute(http: Http, { changeProfile, rules }: { changeProfile: ChangeProfile; rules: FieldRules }): void {
   http.patch(
     '/v1/users/me',
     {
-      config: { access: 'user' },
+      config: { access: 'user', rules: rules.profile },
       schema: {
         tags: ['users'],
         operationId: 'changeProfile',

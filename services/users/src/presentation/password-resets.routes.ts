@@ -5,11 +5,13 @@ import type { ConfirmPasswordReset } from '../application/confirm-password-reset
 import type { RequestPasswordReset } from '../application/request-password-reset.ts';
 import { catalogue } from '../errors.ts';
 import type { AddressLimits } from './address-limits.ts';
+import type { FieldRules } from './field-rules.ts';
 
 export interface PasswordResetsRoutes {
   readonly requestPasswordReset: RequestPasswordReset;
   readonly confirmPasswordReset: ConfirmPasswordReset;
   readonly limits: AddressLimits;
+  readonly rules: FieldRules;
 }
 
 const Body = named(
@@ -34,12 +36,15 @@ const ConfirmBody = named(
 );
 
 /** A new password by a link in a mail; the first one of an account that others have registered too. */
-export function passwordResetsRoutes(http: Http, { requestPasswordReset, confirmPasswordReset, limits }: PasswordResetsRoutes): void {
+export function passwordResetsRoutes(
+  http: Http,
+  { requestPasswordReset, confirmPasswordReset, limits, rules }: PasswordResetsRoutes,
+): void {
   const tags = ['users'];
   http.post(
     '/v1/password-resets',
     {
-      config: { access: 'anyone' },
+      config: { access: 'anyone', rules: rules.email },
       schema: {
         tags,
         operationId: 'requestPasswordReset',
@@ -62,7 +67,7 @@ export function passwordResetsRoutes(http: Http, { requestPasswordReset, confirm
   http.post(
     '/v1/password-resets/confirm',
     {
-      config: { access: 'anyone' },
+      config: { access: 'anyone', rules: rules.password('password') },
       schema: {
         tags,
         operationId: 'confirmPasswordReset',

@@ -92,6 +92,24 @@ describe('a registration', () => {
     expect(errors[4].message).toContain('tried first');
   });
 
+  test('tells every field that is wrong, by its type or by its rule, and what is wrong beside the body', async () => {
+    const body = { email: 'x', password: 'short', fullName: 5, phone: 'abc' };
+    const paths = async (headers = {}) =>
+      (await users.post('/v1/users', body, headers))
+        .json()
+        .errors.map(({ path }: { path: string }) => path)
+        .sort();
+    expect(await paths()).toEqual(['/email', '/fullName', '/password', '/phone']);
+    expect(await paths({ 'idempotency-key': '\t' })).toEqual(['/email', '/fullName', '/headers/idempotency-key', '/password', '/phone']);
+  });
+
+  test('of nothing that shows is no name', async () => {
+    for (const fullName of ['\u200b', '\u3164', '\u2800 \u00a0'])
+      expect((await users.register({ ...somebody(), fullName })).json().errors).toEqual([
+        { path: '/fullName', message: 'must have a visible character' },
+      ]);
+  });
+
   test.each([
     ['nothing', {}, '/email'],
     ['no password', { email: 'ada@example.com' }, '/password'],

@@ -1,12 +1,14 @@
 import { actorOf } from '@stoa/auth';
 import { Answer, entityTag, type Http, problems, Text } from '@stoa/http';
 import { named } from '@stoa/service';
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { RegisterUser } from '../application/register-user.ts';
 import type { PasswordLimit } from '../domain/password-rules.ts';
 import { catalogue } from '../errors.ts';
 import type { AddressLimits } from './address-limits.ts';
 import { clientSignal } from './client-signal.ts';
+import type { FieldRules } from './field-rules.ts';
 import { toAnswer, UserAnswer } from './user-answer.ts';
 
 /** Lengths keep hostile input small; the rules are the domain's, which tells all that is wrong at once. */
@@ -45,11 +47,18 @@ const bodyWith = ({ most, unit }: PasswordLimit) =>
     ),
   );
 
-export function registerUserRoute(http: Http, registerUser: RegisterUser, limits: AddressLimits, passwordLimit: PasswordLimit): void {
+export interface RegisterUserRoute {
+  readonly registerUser: RegisterUser;
+  readonly limits: AddressLimits;
+  readonly rules: FieldRules;
+  readonly passwordLimit: PasswordLimit;
+}
+
+export function registerUserRoute(http: Http, { registerUser, limits, rules, passwordLimit }: RegisterUserRoute): void {
   http.post(
     '/v1/users',
     {
-      config: { access: 'anyone', idempotent: true },
+      config: { access: 'anyone', idempotent: true, rules: (draft, request) => rules.person(draft, registersOthers(request)) },
       schema: {
         tags: ['users'],
         operationId: 'registerUser',
@@ -65,12 +74,16 @@ export function registerUserRoute(http: Http, registerUser: RegisterUser, limits
     },
     async (request, reply) => {
       const { principal } = request;
-      const forOthers = principal !== undefined && principal.kind !== 'service' && principal.permissions.has('users:create');
+      const forOthers = registersOthers(request);
       // Another back end registers as many as it has.
-      if (!(forOthers && principal.kind === 'service-account')) await limits.countRegistration(request, reply);
+      if (!(forOthers && principal?.kind === 'service-account')) await limits.countRegistration(request, reply);
       const user = await registerUser(request.body, { actor: actorOf(principal), forOthers }, clientSignal(reply), request.makes);
       void reply.code(201).header('location', `/v1/users/${user.id}`).header('etag', entityTag(user.version));
       return toAnswer(user);
     },
   );
 }
+
+/** Whether who asks registers others, who may choose their passwords themselves. */
+const registersOthers = ({ principal }: FastifyRequest): boolean =>
+  principal !== undefined && principal.kind !== 'service' && principal.permissions.has('users:create');

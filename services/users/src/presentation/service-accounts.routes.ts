@@ -1,9 +1,9 @@
 import { Answer, type Cursors, type Http, NoBody, Page, PageQuery, pageOf, problems, Text } from '@stoa/http';
-import { named } from '@stoa/service';
+import { type Clock, named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { ManageServiceAccounts } from '../application/manage-service-accounts.ts';
 import type { ServiceAccountReader } from '../application/service-account-ports.ts';
-import type { ServiceAccount } from '../domain/service-account.ts';
+import { expiryRefusals, type ServiceAccount } from '../domain/service-account.ts';
 import { catalogue } from '../errors.ts';
 import { byOf } from './by.ts';
 import { PermissionList } from './permission-list.ts';
@@ -12,6 +12,7 @@ export interface ServiceAccountsRoutes {
   readonly serviceAccounts: ServiceAccountReader;
   readonly manageServiceAccounts: ManageServiceAccounts;
   readonly cursors: Cursors;
+  readonly clock: Clock;
 }
 
 const Instant = Type.String({ format: 'date-time' });
@@ -55,7 +56,7 @@ const Deleted = NoBody('Deleted; its key works no more. No body.');
 const tags = ['service accounts'];
 
 /** Other back ends and their API keys. */
-export function serviceAccountsRoutes(http: Http, { serviceAccounts, manageServiceAccounts, cursors }: ServiceAccountsRoutes): void {
+export function serviceAccountsRoutes(http: Http, { serviceAccounts, manageServiceAccounts, cursors, clock }: ServiceAccountsRoutes): void {
   http.get(
     '/v1/service-accounts',
     {
@@ -82,7 +83,12 @@ export function serviceAccountsRoutes(http: Http, { serviceAccounts, manageServi
   http.post(
     '/v1/service-accounts',
     {
-      config: { access: { permission: 'service-accounts:write' }, idempotent: true },
+      config: {
+        access: { permission: 'service-accounts:write' },
+        idempotent: true,
+        rules: ({ expiresAt }: { expiresAt?: string | null }) =>
+          expiryRefusals(expiresAt, clock.now()).map(({ field, message }) => ({ path: `/${field}`, message })),
+      },
       schema: {
         tags,
         operationId: 'createServiceAccount',

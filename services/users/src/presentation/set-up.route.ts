@@ -4,6 +4,7 @@ import { Type } from 'typebox';
 import type { SetUp } from '../application/set-up.ts';
 import { catalogue } from '../errors.ts';
 import type { AddressLimits } from './address-limits.ts';
+import type { FieldRules } from './field-rules.ts';
 import { toAnswer, UserAnswer } from './user-answer.ts';
 
 const Body = named(
@@ -22,11 +23,17 @@ const Body = named(
   ),
 );
 
-export function setUpRoute(http: Http, { setUp, limits }: { readonly setUp: SetUp; readonly limits: AddressLimits }): void {
+export interface SetUpRoute {
+  readonly setUp: SetUp;
+  readonly limits: AddressLimits;
+  readonly rules: FieldRules;
+}
+
+export function setUpRoute(http: Http, { setUp, limits, rules }: SetUpRoute): void {
   http.post(
     '/v1/setup',
     {
-      config: { access: 'anyone' },
+      config: { access: 'anyone', rules: (draft) => rules.person(draft, false) },
       schema: {
         tags: ['users'],
         operationId: 'setUp',

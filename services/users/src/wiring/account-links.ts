@@ -35,7 +35,7 @@ export function createPasswordResetJob({ clock, usersTx }: { clock: Clock; users
 
 /** What people do by mailed links, and what changes what links are mailed to: passwords, profile. */
 export function addAccountLinks(kit: Kit): void {
-  const { config, http, database, users, authenticator, passwords, inTransaction, limits, clock, derive } = kit;
+  const { config, http, database, users, authenticator, passwords, inTransaction, limits, rules, clock, derive } = kit;
   const linkTokens = createLinkTokens(derive);
   const commonPasswords = createCommonPasswords();
   const redeeming = { linkTokens, linkReader: createPgLinkReader(database.query), inTransaction, clock };
@@ -51,8 +51,8 @@ export function addAccountLinks(kit: Kit): void {
   const confirmEmail = createConfirmEmail(redeeming);
 
   mintAccountLinkRoute(http, createMintAccountLink({ linkTokens, inTransaction, clock }));
-  passwordResetsRoutes(http, { requestPasswordReset, confirmPasswordReset, limits });
-  changePasswordRoute(http, { changePassword, limits });
-  changeProfileRoute(http, changeProfile);
+  passwordResetsRoutes(http, { requestPasswordReset, confirmPasswordReset, limits, rules });
+  changePasswordRoute(http, { changePassword, limits, rules });
+  changeProfileRoute(http, { changeProfile, rules });
   confirmEmailRoute(http, { confirmEmail, limits });
 }

@@ -6,11 +6,12 @@ import { administerUsersRoutes } from '../presentation/administer-users.routes.t
 import type { Kit } from './kit.ts';
 
 /** What is done to accounts by those who may. */
-export function addAdministering({ http, config, inTransaction, clock }: Kit): void {
+export function addAdministering({ http, config, inTransaction, rules, clock }: Kit): void {
   administerUsersRoutes(http, {
     changeUser: createChangeUser({ inTransaction, clock, defaultRegion: config.PHONE_DEFAULT_REGION }),
     deleteUser: createDeleteUser({ inTransaction, clock }),
     blockUser: createBlockUser({ inTransaction, clock }),
     setRoles: createSetRoles({ inTransaction, clock }),
+    rules,
   });
 }

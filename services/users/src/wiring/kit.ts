@@ -7,6 +7,7 @@ import type { IdentityFeed } from '../application/identity-feed.ts';
 import type { InTransaction, Passwords, UserReader } from '../application/ports.ts';
 import { hasherOf, type UsersConfig } from '../config.ts';
 import { ownErrors } from '../errors.ts';
+import { createCommonPasswords } from '../infrastructure/common-passwords.ts';
 import { createPasswords } from '../infrastructure/passwords/passwords.ts';
 import { createPgIdentityFeed } from '../infrastructure/pg-identity-feed.ts';
 import { createPgSigningKeys, type SigningKeys } from '../infrastructure/pg-signing-keys.ts';
@@ -14,6 +15,7 @@ import { createPgUserReader } from '../infrastructure/pg-users.ts';
 import type { UsersSchema } from '../infrastructure/tables.ts';
 import { createInTransaction } from '../infrastructure/users-tx.ts';
 import { type AddressLimits, createAddressLimits } from '../presentation/address-limits.ts';
+import { createFieldRules, type FieldRules } from '../presentation/field-rules.ts';
 import { tags } from '../presentation/tags.ts';
 
 export type KitDeps = Omit<ServiceDeps<UsersConfig, UsersSchema>, 'locate' | 'broker' | 'works' | 'instanceId'>;
@@ -26,6 +28,7 @@ export interface Kit extends KitDeps {
   readonly inTransaction: InTransaction;
   readonly authenticator: Authenticator;
   readonly limits: AddressLimits;
+  readonly rules: FieldRules;
   readonly cursors: Cursors;
   readonly feed: IdentityFeed;
   readonly signingKeys: SigningKeys;
@@ -62,6 +65,11 @@ export async function createKit(
     inTransaction,
     authenticator: createAuthenticator({ users, passwords, inTransaction, clock, defaultRegion: config.PHONE_DEFAULT_REGION }),
     limits: createAddressLimits(limiter, config),
+    rules: createFieldRules({
+      limit: passwords.limit,
+      commonPasswords: createCommonPasswords(),
+      defaultRegion: config.PHONE_DEFAULT_REGION,
+    }),
     cursors: createCursors(derive),
     feed,
     signingKeys: createPgSigningKeys(database, derive, clock),

@@ -15,6 +15,6 @@ export function addPermitting({ http, database, inTransaction, cursors, clock, d
   const manageServiceAccounts = createManageServiceAccounts({ inTransaction, apiKeys: createApiKeys(derive), clock });
 
   rolesRoutes(http, { roles: createPgRoleReader(database.query), manageRoles, cursors });
-  serviceAccountsRoutes(http, { serviceAccounts: createPgServiceAccountReader(database.query), manageServiceAccounts, cursors });
+  serviceAccountsRoutes(http, { serviceAccounts: createPgServiceAccountReader(database.query), manageServiceAccounts, cursors, clock });
   auditRoutes(http, { auditLog: createPgAuditLog(database.query), cursors });
 }

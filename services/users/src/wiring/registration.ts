@@ -27,6 +27,7 @@ export function addRegistration({
   inTransaction,
   authenticator,
   limits,
+  rules,
   clock,
   derive,
 }: Kit): void {
@@ -46,7 +47,7 @@ export function addRegistration({
   const requestActivationCode = createRequestActivationCode({ inTransaction, clock });
   const mintActivationCode = createMintActivationCode({ users, codes, codeMaker, clock, codeLifeSeconds: config.CODE_TTL_SECONDS });
 
-  registerUserRoute(http, registerUser, limits, passwords.limit);
+  registerUserRoute(http, { registerUser, limits, rules, passwordLimit: passwords.limit });
   activateUserRoute(http, { activateUser, guard, limits, codeLength: config.CODE_LENGTH });
   requestActivationCodeRoute(http, { requestActivationCode, guard, limits });
   mintActivationCodeRoute(http, mintActivationCode);

@@ -6,8 +6,8 @@ import { setUpRoute } from '../presentation/set-up.route.ts';
 import type { Kit } from './kit.ts';
 
 /** The first administrator, by a code that was printed at a start. */
-export function addSetUp({ http, passwords, inTransaction, limits, clock }: Kit): void {
+export function addSetUp({ http, passwords, inTransaction, limits, rules, clock }: Kit): void {
   const commonPasswords = createCommonPasswords();
   const setUp = createSetUp({ codeMaker, passwords, inTransaction, clock, oneByOne: createKeyedMutex(), commonPasswords });
-  setUpRoute(http, { setUp, limits });
+  setUpRoute(http, { setUp, limits, rules });
 }
