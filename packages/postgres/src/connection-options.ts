@@ -7,15 +7,28 @@ const STATEMENT_TIMEOUT_MS = 30_000;
 export const STATEMENT_LIMIT_MS = STATEMENT_TIMEOUT_MS + 5_000;
 /** Somebody waits, and does better to come back. */
 export const REQUEST_LIMIT_MS = 5_000;
+/**
+ * Somebody waits, and who has the lock may take longer than they can. Shorter than `REQUEST_LIMIT_MS`, beyond which a connection counts as
+ * hanging, and those beside it with it. In a transaction of the background there is none: see `named-pool.ts`.
+ */
+const LOCK_TIMEOUT_MS = 2_000;
 /** A transaction whose process hangs between two statements must not hold its locks for ever. */
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000;
 
 /**
- * The server drops the session of a machine that vanished, and so its locks, within 25 s instead of two hours; and ends within 2 s the
- * statement of a client that has gone.
+ * The server drops the session of a machine that vanished, and so its locks, within 25 s instead of two hours: by keep-alives where nothing is
+ * on the way, by `tcp_user_timeout` where something is, a notification for example, as no keep-alive is sent then. And it ends within 2 s
+ * the statement of a client that has gone.
  */
-const SERVER_LETS_GO =
-  '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c client_connection_check_interval=2000';
+const SERVER_LETS_GO = [
+  'tcp_keepalives_idle=10',
+  'tcp_keepalives_interval=5',
+  'tcp_keepalives_count=3',
+  'tcp_user_timeout=20000',
+  'client_connection_check_interval=2000',
+]
+  .map((setting) => `-c ${setting}`)
+  .join(' ');
 
 const INT8 = 20;
 const DATE = 1082;
@@ -41,6 +54,7 @@ export const connectionOptions = (url: string, applicationName: string): pg.Clie
   application_name: applicationName,
   connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   statement_timeout: STATEMENT_TIMEOUT_MS,
+  lock_timeout: LOCK_TIMEOUT_MS,
   idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
   options: SERVER_LETS_GO,
   keepAlive: true,

@@ -20,6 +20,7 @@ interface Known {
   silence: Error | undefined;
 }
 
+const BEGINS_TRANSACTION = /^\s*(begin|start transaction)\b/i;
 const ENDS_TRANSACTION = /^\s*(commit|rollback)\s*$/i;
 
 /**
@@ -41,8 +42,10 @@ export function namedPool(pool: pg.Pool, { requestLimitMs, statementLimitMs }: A
     const name = nameOf(text);
     const sentAt = performance.now();
     const limit = isRequest() ? requestLimitMs : statementLimitMs;
+    // Nobody waits for a transaction of the background: it waits for locks as long as its statements may take. In the same round trip.
+    const sent = !isRequest() && BEGINS_TRANSACTION.test(text) ? `${text}; set local lock_timeout = 0` : text;
     try {
-      const statement = { text, values: values as unknown[], ...(name && { name }), query_timeout: limit };
+      const statement = { text: sent, values: values as unknown[], ...(name && { name }), query_timeout: limit };
       const result = await inStatementSpan(database, text, name, () => client.query(statement));
       of.heardAt = performance.now();
       return result;

@@ -28,8 +28,18 @@ export function isUnavailable(error: unknown): boolean {
   return SQL_STATES.test(code) || SOCKET_CODES.has(code) || MESSAGES.test(error.message);
 }
 
-/** Turns a lost or refused connection into the error a caller is meant to see (503), and leaves every other as it is. */
+/** A lock was not given within `lock_timeout`: SQLSTATE `lock_not_available`. The connection is well. */
+const isLockWait = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === '55P03';
+
+/** Turns a lost or refused connection, and a lock that is not given, into what a caller is meant to see (503), and leaves every other as it is. */
 export function asUnavailable(error: unknown): unknown {
+  if (isLockWait(error)) {
+    return new AppError('unavailable', 'database_busy', {
+      message: 'What this request needs is being changed by another one right now.',
+      retryAfterSeconds: 1,
+      cause: error,
+    });
+  }
   if (!isUnavailable(error)) return error;
   return new AppError('unavailable', 'database_unavailable', {
     message: 'The database cannot be reached right now.',
