@@ -64,7 +64,7 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
   const observe = createObserve(metrics, service);
   const marks = createMarks(database.query);
   const inbox = createInbox(database, consumers, log);
-  const handlers = createHandlers(consumers, jobs, crons, inbox);
+  const handlers = createHandlers(consumers, jobs, crons, inbox, (tx) => createJobs(service, database, tx));
   const names = handlers.map(({ name }) => name);
   const copies = createLiveCopies(
     database.query,

@@ -1,9 +1,9 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import type { Handler } from './handling.ts';
 import type { Inbox } from './inbox.ts';
 import { jobConsumer } from './jobs.ts';
 import type { Taken } from './live-copies.ts';
-import { type Consumer, type Cron, type Job, type Message, MisfitError, PermanentError } from './types.ts';
+import { type Consumer, type Cron, type Job, type Jobs, type Message, MisfitError, PermanentError } from './types.ts';
 import { UNROUTED } from './unrouted.ts';
 import { findMisfit, findVersion, type Version, versionsOfConsumer, versionsOfJob } from './versions.ts';
 
@@ -13,6 +13,7 @@ export function createHandlers<Schema>(
   jobs: readonly Job<Schema>[],
   crons: readonly Cron[],
   inbox: Inbox<Schema>,
+  jobsOf: (tx: Transaction<Schema>) => Jobs,
 ): Handler<Schema>[] {
   const handlers: Handler<Schema>[] = [
     ...consumers.map((consumer) => ({
@@ -39,7 +40,8 @@ export function createHandlers<Schema>(
           const misfit = findMisfit(version, message);
           // What another copy of this service enqueued, it can handle: unlike an event, which is as its contract says, or broken.
           if (misfit !== undefined) throw new MisfitError(`data does not fit the job's schema: ${misfit}`);
-          await job.handle(tx, version.upcast(message.data));
+          const data = version.upcast(message.data);
+          if ((await job.handle(tx, data)) === 'more') await jobsOf(tx).enqueue(job, data);
         },
       }),
     ),

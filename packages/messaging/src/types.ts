@@ -81,7 +81,8 @@ export interface Job<Schema = unknown, Data extends TSchema = TSchema> {
   readonly earlier?: readonly EarlierJob[];
   /** As for a consumer. */
   readonly batch?: number;
-  handle(tx: Transaction<Schema>, data: Static<Data>): Promise<void>;
+  /** @returns `more` when there is more to do: the job is enqueued once more, with the same data, and each run is a transaction of its own. */
+  handle(tx: Transaction<Schema>, data: Static<Data>): Promise<void> | Promise<'more' | undefined>;
 }
 
 /** Enqueues `job`, with `{}` as its data, every `everySeconds`, once over all processes. */

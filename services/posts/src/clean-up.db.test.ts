@@ -19,7 +19,7 @@ beforeEach(async () => {
   for (const table of ['posts', 'words', 'authors']) await sql`delete from ${sql.table(table)}`.execute(house.database.query);
 });
 
-const cleanUp = () => house.database.transaction((tx) => createCleanUp({ clock }).handle(tx, {}));
+const cleanUp = () => house.database.transaction<unknown>((tx) => createCleanUp({ clock }).handle(tx, {}));
 const words = async () => {
   const { rows } = await sql<{ word: string; age: number }>`select word, current_date - used_on as age from words order by word`.execute(
     house.database.query,
@@ -29,6 +29,22 @@ const words = async () => {
 const age = (word: string, days: number) =>
   sql`insert into words (word, used_on) values (${word}, current_date - ${days}::int)
     on conflict (word) do update set used_on = excluded.used_on`.execute(house.database.query);
+
+test('what is over goes a batch at a time, and as long as there may be more the job says so', async () => {
+  const { query } = house.database;
+  const insert = (count: number, expiresAt: Date) =>
+    sql`insert into idempotency_keys (key, request, owner, lease_until, expires_at)
+      select decode(md5(${expiresAt}::text || n), 'hex'), '', gen_random_uuid(), ${expiresAt}, ${expiresAt} from generate_series(1, ${count}::int) as n`.execute(
+      query,
+    );
+  await insert(2_500, clock.now());
+  await insert(10, new Date(clock.now().getTime() + 1));
+  const left = async () =>
+    (await sql<{ n: number }>`select count(*)::int as n from idempotency_keys`.execute(query)).rows.map(({ n }) => n);
+  const said: unknown[] = [];
+  for (let n = 0; n < 3; n += 1) said.push(await cleanUp(), ...(await left()));
+  expect(said).toEqual(['more', 1_510, 'more', 510, undefined, 10]);
+});
 
 describe('words', () => {
   test('that no post uses are forgotten when they are older than 30 days', async () => {

@@ -11,31 +11,36 @@ const BATCH = 1_000;
 /** Each is looked for in the index of all posts. */
 const WORDS = 100;
 
-/** The job that forgets what nobody needs any more, each minute a little. */
+/** The job that forgets what nobody needs any more, each minute, a batch at a time until nothing is left. */
 export const createCleanUp = ({ clock }: { readonly clock: Clock }) =>
   job({
     name: 'forget-what-is-over',
     data: Type.Object({}, { additionalProperties: false }),
     async handle(tx: Transaction<PostsTables>) {
-      await createPgIdempotency(tx).prune(clock.now(), BATCH);
-      await forgetAuthors(tx);
-      await forgetWords(tx);
+      const isMore = [
+        (await createPgIdempotency(tx).prune(clock.now(), BATCH)) === BATCH,
+        (await forgetAuthors(tx)) === BATCH,
+        (await forgetWords(tx)) === WORDS,
+      ];
+      return isMore.includes(true) ? 'more' : undefined;
     },
   });
 
 /** Those who are gone, once no event can bring them back and no post is theirs. */
-const forgetAuthors = (tx: Transaction<PostsTables>) =>
-  sql`
+async function forgetAuthors(tx: Transaction<PostsTables>): Promise<number> {
+  const { numAffectedRows } = await sql`
     delete from authors where id = any(array(
       select id from authors where deleted_at < now() - ${KEPT_DAYS} * interval '1 day'
         and not exists (select from posts where author_id = authors.id)
       order by deleted_at limit ${BATCH} for update skip locked))`.execute(tx);
+  return Number(numAffectedRows ?? 0);
+}
 
 /**
  * A word of posts that are all deleted is of no use, and may be somebody's. Who writes it at this moment holds its row, or makes it anew.
  * Materialized, as the planner takes every word for one that the first few posts have: it would read all of them for one that none has.
  */
-async function forgetWords(tx: Transaction<PostsTables>): Promise<void> {
+async function forgetWords(tx: Transaction<PostsTables>): Promise<number> {
   const { rows } = await sql<{ word: string; isUsed: boolean }>`
     select word, exists (
       with found as materialized (select from posts where search @@ ('''' || word || '''')::tsquery) select from found) as "isUsed"
@@ -45,4 +50,5 @@ async function forgetWords(tx: Transaction<PostsTables>): Promise<void> {
   const unused = (words.get(false) ?? []).map(({ word }) => word);
   await sql`update words set used_on = current_date where word = any(${used}::text[])`.execute(tx);
   await sql`delete from words where word = any(${unused}::text[])`.execute(tx);
+  return rows.length;
 }

@@ -180,7 +180,7 @@ test('news that come when the mark of who is gone is forgotten bring no name bac
   const userId = randomUUID();
   const daysAgo = (days: number) => new Date(clock.now().getTime() - days * 86_400_000).toISOString();
   await handle(userDeleted, { userId, deletedAt: daysAgo(31) });
-  await fixture.database.transaction((tx) => createCleanUp({ clock }).handle(tx, {}));
+  await fixture.database.transaction<unknown>((tx) => createCleanUp({ clock }).handle(tx, {}));
   const profile: UserProfile = { userId, name: 'Ada', version: 1 };
   await handle(userProfileChanged, profile, daysAgo(32));
   await handle(userProfilesTold, { profiles: [profile] }, daysAgo(31));

@@ -5,7 +5,7 @@ import { type Kysely, sql } from 'kysely';
 import { Type } from 'typebox';
 import type { MailerTables } from '../tables.ts';
 
-/** A run a minute: 1.4 million mails a day, and locks for a moment only. */
+/** So many of a kind in one run: locks are held for a moment only. */
 const BATCH = 1_000;
 /** Longer than an event can be replayed; and for as long as a mail of the person is there, which may be sent again. */
 const DELETED_USERS_KEPT_DAYS = 30;
@@ -15,29 +15,31 @@ export interface CleanUpOptions {
   readonly clock: Clock;
 }
 
-/** The job that forgets mails that reached their end long ago, with their attempts, each minute a little. */
+/** The job that forgets mails that reached their end long ago, with their attempts, each minute, a batch at a time until nothing is left. */
 export const createCleanUp = ({ retentionDays, clock }: CleanUpOptions) =>
   job<MailerTables, ReturnType<typeof Type.Object>>({
     name: 'forget-old-mails',
     data: Type.Object({}, { additionalProperties: false }),
     async handle(tx) {
-      await forgetMails(tx, retentionDays);
-      await sql`
+      const mails = await forgetMails(tx, retentionDays);
+      const users = await sql`
         delete from deleted_users where user_id = any(array(
           select user_id from deleted_users where heard_at < now() - ${DELETED_USERS_KEPT_DAYS} * interval '1 day'
             and not exists (select from mails where mails.user_id = deleted_users.user_id)
           order by heard_at limit ${BATCH} for update skip locked))`.execute(tx);
-      await createPgIdempotency(tx).prune(clock.now(), BATCH);
+      const keys = await createPgIdempotency(tx).prune(clock.now(), BATCH);
+      return [mails, Number(users.numAffectedRows ?? 0), keys].includes(BATCH) ? 'more' : undefined;
     },
   });
 
-/** A batch of those that ended first. What has not ended stays, however old. */
-async function forgetMails(tx: Kysely<MailerTables>, days: number): Promise<void> {
+/** A batch of those that ended first. What has not ended stays, however old. @returns how many. */
+async function forgetMails(tx: Kysely<MailerTables>, days: number): Promise<number> {
   const { rows } = await sql<{ id: string }>`
     select id from mails where finished_at < now() - ${days} * interval '1 day'
     order by finished_at limit ${BATCH} for update skip locked`.execute(tx);
-  if (rows.length === 0) return;
+  if (rows.length === 0) return 0;
   const ids = rows.map(({ id }) => id);
   await tx.deleteFrom('attempts').where('mail_id', '=', anyOf(ids, 'uuid')).execute();
   await tx.deleteFrom('mails').where('id', '=', anyOf(ids, 'uuid')).execute();
+  return ids.length;
 }

@@ -72,7 +72,7 @@ describe('a page out of 50,000 mails is read from an index', () => {
 describe('the clean-up', () => {
   const days = (age: number) => new Date(Date.now() - age * 86_400_000);
   const cleanUp = () =>
-    fixture.database.transaction((tx) => createCleanUp({ retentionDays: 90, clock: fakeClock(new Date()) }).handle(tx, {}));
+    fixture.database.transaction<unknown>((tx) => createCleanUp({ retentionDays: 90, clock: fakeClock(new Date()) }).handle(tx, {}));
   const remaining = async () =>
     (await sql<{ count: number }>`select count(*)::integer as count from mails`.execute(fixture.database.query)).rows[0]?.count ?? 0;
 

@@ -1,10 +1,11 @@
 import type { Clock } from '@stoa/service';
 import type { UsersTx } from './ports.ts';
 
-/** A run a minute removes 144,000 accounts a day, and holds its locks for a moment only. */
+/** So many in one run: locks are held for a moment only. */
 const BATCH = 100;
 
-export type RemovePendingUsers = (tx: UsersTx) => Promise<void>;
+/** @returns whether there may be more. */
+export type RemovePendingUsers = (tx: UsersTx) => Promise<boolean>;
 
 /** Removes accounts that were not activated in time after their last code, so that the address is free again. */
 export const createRemovePendingUsers =
@@ -13,4 +14,5 @@ export const createRemovePendingUsers =
     const now = clock.now();
     const removed = await users.removePending(new Date(now.getTime() - pendingLifeMs), BATCH);
     for (const id of removed) await audit.append({ action: 'pending-user-removed', actor: 'system', subject: id, at: now });
+    return removed.length === BATCH;
   };

@@ -74,12 +74,20 @@ const toLink = (row: LinkRow): AccountLink => ({
   usedAt: row.used_at,
 });
 
-/** Removes up to `limit` links that were asked for before `before`. */
-export async function removeOldLinks(tx: Transaction<UsersSchema>, before: Date, limit: number): Promise<void> {
-  await tx
+/** Removes up to `limit` links that were asked for before `before`. @returns how many. */
+export async function removeOldLinks(tx: Transaction<UsersSchema>, before: Date, limit: number): Promise<number> {
+  const { numDeletedRows } = await tx
     .deleteFrom('account_links')
     .where('id', 'in', (db) =>
-      db.selectFrom('account_links').select('id').where('requested_at', '<', before).orderBy('requested_at').limit(limit),
+      db
+        .selectFrom('account_links')
+        .select('id')
+        .where('requested_at', '<', before)
+        .orderBy('requested_at')
+        .limit(limit)
+        .forUpdate()
+        .skipLocked(),
     )
-    .execute();
+    .executeTakeFirst();
+  return Number(numDeletedRows);
 }

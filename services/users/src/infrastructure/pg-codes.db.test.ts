@@ -39,7 +39,7 @@ test('old codes can be removed', async () => {
   const [old, young] = [await newAccount(), await newAccount()];
   await codes.keep(code(old, new Date(1_000)));
   await codes.keep(code(young, new Date(2_000)));
-  await fixture.database.transaction((tx) => removeOldCodes(tx, new Date(2_000)));
+  await fixture.database.transaction((tx) => removeOldCodes(tx, new Date(2_000), 1_000));
   expect(await codes.attempt(old, new Date(3_000))).toEqual({ state: 'none' });
   expect(await codes.attempt(young, new Date(3_000))).toEqual({ state: 'expired' });
 });

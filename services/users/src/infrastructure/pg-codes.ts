@@ -54,7 +54,20 @@ export function createPgCodes(db: Kysely<UsersSchema>): Codes {
   };
 }
 
-/** Removes what expired before `before`: codes of accounts that are active, as those that are not go with theirs. */
-export async function removeOldCodes(tx: Transaction<UsersSchema>, before: Date): Promise<void> {
-  await tx.deleteFrom('activation_codes').where('expires_at', '<', before).execute();
+/** Removes up to `limit` that expired before `before`: codes of accounts that are active, as those that are not go with theirs. @returns how many. */
+export async function removeOldCodes(tx: Transaction<UsersSchema>, before: Date, limit: number): Promise<number> {
+  const { numDeletedRows } = await tx
+    .deleteFrom('activation_codes')
+    .where('user_id', 'in', (db) =>
+      db
+        .selectFrom('activation_codes')
+        .select('user_id')
+        .where('expires_at', '<', before)
+        .orderBy('expires_at')
+        .limit(limit)
+        .forUpdate()
+        .skipLocked(),
+    )
+    .executeTakeFirst();
+  return Number(numDeletedRows);
 }

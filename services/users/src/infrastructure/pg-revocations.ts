@@ -1,5 +1,5 @@
 import { CLOCK_TOLERANCE_SECONDS } from '@stoa/auth';
-import type { Transaction } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import type { Revocations } from '../application/session-ports.ts';
 import { ACCESS_TOKEN_SECONDS } from '../domain/session.ts';
 import type { UsersSchema } from './tables.ts';
@@ -18,7 +18,10 @@ export const createPgRevocations = (tx: Transaction<UsersSchema>, onRevoked: () 
   },
 });
 
-/** Removes what no token outlives. */
-export async function removeOldRevocations(tx: Transaction<UsersSchema>, now: Date): Promise<void> {
-  await tx.deleteFrom('revocations').where('expires_at', '<', now).execute();
+/** Removes up to `limit` that no token outlives. @returns how many. */
+export async function removeOldRevocations(tx: Transaction<UsersSchema>, now: Date, limit: number): Promise<number> {
+  const { numAffectedRows } = await sql`
+    delete from revocations where ctid = any(array(
+      select ctid from revocations where expires_at < ${now} order by expires_at limit ${limit} for update skip locked))`.execute(tx);
+  return Number(numAffectedRows ?? 0);
 }

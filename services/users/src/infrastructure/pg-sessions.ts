@@ -163,12 +163,20 @@ const toSession = (
   device: row.device,
 });
 
-/** Removes up to `limit` sessions that were over before `before`. */
-export async function removeOldSessions(tx: Transaction<UsersSchema>, before: Date, limit: number): Promise<void> {
-  await tx
+/** Removes up to `limit` sessions that were over before `before`. @returns how many. */
+export async function removeOldSessions(tx: Transaction<UsersSchema>, before: Date, limit: number): Promise<number> {
+  const { numDeletedRows } = await tx
     .deleteFrom('sessions')
     .where('id', 'in', (db) =>
-      db.selectFrom('sessions').select('id').where('idle_expires_at', '<', before).orderBy('idle_expires_at').limit(limit),
+      db
+        .selectFrom('sessions')
+        .select('id')
+        .where('idle_expires_at', '<', before)
+        .orderBy('idle_expires_at')
+        .limit(limit)
+        .forUpdate()
+        .skipLocked(),
     )
-    .execute();
+    .executeTakeFirst();
+  return Number(numDeletedRows);
 }

@@ -19,7 +19,7 @@ const HOUR_MS = 3_600_000;
 const ENDED_SESSIONS_KEPT_MS = 90 * 24 * HOUR_MS;
 /** Longer than a link lives after the longest wait of its mail, so that it is told expired for a while. */
 const OLD_LINKS_KEPT_MS = 7 * 24 * HOUR_MS;
-/** At most so many rows of a kind in one run, a minute: locks are held for a moment only. */
+/** At most so many rows of a kind in one run: locks are held for a moment only. */
 const BATCH = 1_000;
 
 export interface CleanUpOptions {
@@ -28,7 +28,7 @@ export interface CleanUpOptions {
   usersTx(tx: Transaction<UsersSchema>): UsersTx;
 }
 
-/** The job that removes what is over, each minute a little. */
+/** The job that removes what is over, each minute, a batch at a time until nothing is left. */
 export function createCleanUp({ config, clock, usersTx }: CleanUpOptions) {
   const pendingLifeMs = config.PENDING_USER_TTL_HOURS * HOUR_MS;
   const removePendingUsers = createRemovePendingUsers({ clock, pendingLifeMs });
@@ -37,14 +37,17 @@ export function createCleanUp({ config, clock, usersTx }: CleanUpOptions) {
     data: Type.Object({}, { additionalProperties: false }),
     async handle(tx) {
       const now = clock.now();
-      await removePendingUsers(usersTx(tx));
-      await removeOldCodes(tx, new Date(now.getTime() - pendingLifeMs));
-      await removeOldSessions(tx, new Date(now.getTime() - ENDED_SESSIONS_KEPT_MS), BATCH);
-      await removeOldLinks(tx, new Date(now.getTime() - OLD_LINKS_KEPT_MS), BATCH);
-      await removeOldRevocations(tx, now);
+      const isMore = await removePendingUsers(usersTx(tx));
+      const removed = [
+        await removeOldCodes(tx, new Date(now.getTime() - pendingLifeMs), BATCH),
+        await removeOldSessions(tx, new Date(now.getTime() - ENDED_SESSIONS_KEPT_MS), BATCH),
+        await removeOldLinks(tx, new Date(now.getTime() - OLD_LINKS_KEPT_MS), BATCH),
+        await removeOldRevocations(tx, now, BATCH),
+        await createPgIdempotency(tx).prune(now, BATCH),
+      ];
       await removeOldSigningKeys(tx, now);
       await removeOldSetUpCodes(tx, now);
-      await createPgIdempotency(tx).prune(now, BATCH);
+      return isMore || removed.includes(BATCH) ? 'more' : undefined;
     },
   });
 }
