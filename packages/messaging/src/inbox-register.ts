@@ -9,7 +9,7 @@ import { type Kysely, sql } from 'kysely';
 const LOCK_MS = 200;
 const SLOTS = 12;
 const BATCH = 1_000;
-const LOCK_NOT_AVAILABLE = '55P03';
+const LOCK_NOT_AVAILABLE = 'database_busy';
 
 /** Registers rows of the inbox that have not been: those of an earlier version. */
 export const registerRows = <Schema>(db: Kysely<Schema>, ids: readonly number[]) =>
