@@ -217,7 +217,7 @@ test('a job of a version that only a newer copy knows is left to it, and the new
   await eventually(async () => expect(await service.effects('work')).toEqual([1, 2, 3]));
 });
 
-test('rows of a consumer that no live copy has are named, by health and metrics, until a copy has it', async () => {
+test('rows of a consumer that no live copy has are named by health until a copy has it', async () => {
   await using service = await openService();
   const [inOrder, anyOrder] = service.old() as [Consumer, Consumer];
   const renamed = { ...anyOrder, name: 'old-name' };
