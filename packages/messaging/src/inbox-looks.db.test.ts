@@ -6,6 +6,7 @@ import { readBacklog } from './backlog.ts';
 import { messagingMigrations } from './create-messaging.ts';
 import { createMarks, type Marks } from './inbox-marks.ts';
 import { remove, takeAny, takeOrdered } from './inbox-rows.ts';
+import { createLiveCopies, findUnclaimed } from './live-copies.ts';
 import { createUnsent } from './unsent.ts';
 
 /** Three or four for each index that is looked into, and some for the catalogue. */
@@ -53,6 +54,7 @@ async function pagesPerLook({ pagesOf }: ReturnType<typeof measured>, marks: Mar
     ordered: await pagesOf((db) => takeOrdered(db, 'c', LIMIT, marks.of('c'))),
     look: await pagesOf(() => marks.look(['c'])),
     backlog: await pagesOf((db) => readBacklog(db, ['c'], marks, createUnsent(db))),
+    unclaimed: await pagesOf((db) => findUnclaimed(db)),
   };
 }
 
@@ -94,6 +96,7 @@ test.for([false, true])(
         if (isHeld) await released;
       });
     await holding;
+    await createLiveCopies(query, 'one', [{ consumer: 'c', type: 't', version: 1 }]).announce();
     await passThrough(query, 100_000);
     const walked = await pagesPerLook(spied, createMarks(spied.db));
     await eventually(
@@ -151,4 +154,19 @@ test('the mark passes no row that commits late, none that waits, and what it did
   time += 60_000;
   expect((await marks.look(['c'])).get('c')).toMatchObject({ isDue: true, isLowered: true });
   expect(await taken()).toEqual(['below']);
+});
+
+test('of the consumers that rows wait for, those are named that no live copy has, wherever their names stand', async () => {
+  await using fixture = await openInbox();
+  const { query } = fixture.database;
+  const names = ['a', 'b', 'b2', 'c', 'd', 'job:x', 'job:y', 'unrouted', 'z'];
+  for (const name of names)
+    await sql`
+      insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data)
+      select ${name}, gen_random_uuid(), 't', 1, 's', '', now(), '', '', '{}' from generate_series(1, 2)`.execute(query);
+  expect(await findUnclaimed(query)).toEqual([]);
+  const takes = (consumer: string) => ({ consumer, type: 't', version: 1 });
+  await createLiveCopies(query, 'one', ['b', 'd'].map(takes)).announce();
+  await createLiveCopies(query, 'other', ['b', 'job:x'].map(takes)).announce();
+  expect(await findUnclaimed(query)).toEqual(['a', 'b2', 'c', 'job:y', 'z'].map((consumer) => ({ consumer, count: 2 })));
 });

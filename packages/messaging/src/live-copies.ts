@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { UNROUTED } from './unrouted.ts';
 
 /** A version of a message that a consumer, or a job, takes. */
@@ -32,20 +32,30 @@ export async function readTaken<Schema>(db: Kysely<Schema>, exceptInstance = '')
   return rows.flatMap(({ takes }) => takes);
 }
 
-/** The rows that no live copy will ever take; none where no copy is live. Reads the index of what waits from its beginning. */
+/**
+ * The rows that no live copy will ever take; none where no copy is live. Looks between the names that copies have, and so passes over
+ * their rows, and over the entries that an index keeps of rows that are gone.
+ */
 export async function findUnclaimed<Schema>(db: Kysely<Schema>): Promise<readonly Unclaimed[]> {
-  const claimed = [...new Set((await readTaken(db)).map(({ consumer }) => consumer))];
-  if (claimed.length === 0) return [];
+  const claimed = new Set((await readTaken(db)).map(({ consumer }) => consumer));
+  if (claimed.size === 0) return [];
+  const firstAfter = (name: RawBuilder<unknown>) => sql`
+    (select consumer from inbox where status = 'pending' and consumer > ${name} and consumer < high order by consumer limit 1)
+    union all
+    (select consumer from inbox where status = 'pending' and consumer > ${name} and high is null order by consumer limit 1)`;
   const { rows } = await sql<Unclaimed>`
-    with recursive names as (
-      (select consumer from inbox where status = 'pending' order by consumer limit 1)
+    with recursive claimed as (
+      select name from unnest(${[...claimed, UNROUTED]}::text[]) as name union all select ''
+    ), gaps as (
+      select name as low, lead(name) over (order by name) as high from claimed
+    ), names as (
+      select high, consumer from gaps cross join lateral (${firstAfter(sql`low`)}) as first
       union all
-      select (select consumer from inbox where status = 'pending' and consumer > names.consumer order by consumer limit 1) from names
-      where names.consumer is not null
+      select high, next.consumer from names cross join lateral (${firstAfter(sql`names.consumer`)}) as next
     )
     select consumer, (
         select count(*) from (select from inbox where inbox.consumer = names.consumer and status = 'pending' limit ${MOST_COUNTED}) as capped)::integer as count
-    from names where consumer <> all(${[...claimed, UNROUTED]}::text[]) order by consumer`.execute(db);
+    from names order by consumer`.execute(db);
   return rows;
 }
 
