@@ -36,7 +36,11 @@ beforeAll(async () => {
   stones.get('/v1/stones/mine', { config: { access: 'user' } }, async () => ({ mine: true }));
   stones.post(
     '/v1/stones',
-    { config, bodyLimit: LARGE, schema: { body: Type.Object({ text: Type.String({ maxLength: LARGE }) }, { additionalProperties: false }) } },
+    {
+      config,
+      bodyLimit: LARGE,
+      schema: { body: Type.Object({ text: Type.String({ maxLength: LARGE }) }, { additionalProperties: false }) },
+    },
     async ({ body }, reply) => reply.code(201).send({ length: body.text.length, end: body.text.slice(-3) }),
   );
   stones.delete('/v1/stones/:id', { config }, async (_request, reply) => reply.code(204).send());
