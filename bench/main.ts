@@ -3,6 +3,7 @@ import { cached } from './cached.ts';
 import { gateway } from './gateway.ts';
 import { gatewayProxy } from './gateway-proxy.ts';
 import { logIns } from './log-in.ts';
+import { lookCost } from './look-cost.ts';
 import { pipeline } from './pipeline.ts';
 import { posts } from './posts.ts';
 import { profile } from './profile.ts';
@@ -32,7 +33,7 @@ const workloads: Record<string, Workload> = {
 };
 
 /** Too long for every run, or in need of another service: by name alone. */
-const long: Record<string, Workload> = { scale, posts, 'pipeline-rabbitmq': pipelineOverRabbit };
+const long: Record<string, Workload> = { scale, posts, 'pipeline-rabbitmq': pipelineOverRabbit, looks: lookCost };
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(workloads);
 console.log(`${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${availableParallelism()} × ${cpus()[0]?.model.trim()}\n`);

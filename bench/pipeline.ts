@@ -28,6 +28,7 @@ export const text = 'x'.repeat(200);
 export interface Sides {
   readonly sender: Database<unknown>;
   readonly receiver: Database<unknown>;
+  readonly urls: { readonly sender: string; readonly receiver: string };
 }
 
 /**
@@ -52,18 +53,19 @@ export async function withSides<T>(work: (sides: Sides) => Promise<T>): Promise<
   const postgres = await startEmbeddedPostgres({ directory: join(folder, 'postgres'), log });
   const [sender, receiver] = await Promise.all([openDatabase(postgres.url, 'sender'), openDatabase(postgres.url, 'receiver')]);
   try {
-    return await work({ sender, receiver });
+    const urls = { sender: sender.url, receiver: receiver.url };
+    return await work({ sender: sender.database, receiver: receiver.database, urls });
   } finally {
-    await Promise.all([sender.close(), receiver.close()]);
+    await Promise.all([sender.database.close(), receiver.database.close()]);
     await postgres.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function openDatabase(adminUrl: string, name: string): Promise<Database<unknown>> {
+async function openDatabase(adminUrl: string, name: string): Promise<{ url: string; database: Database<unknown> }> {
   const url = await ensureDatabase({ adminUrl, database: name, role: name, password: 'bench' });
   await migrate({ url, sources: [{ name: 'messaging', directory: messagingMigrations }], log });
-  return createDatabase({ url, name, log, metrics: createMetrics() });
+  return { url, database: createDatabase({ url, name, log, metrics: createMetrics() }) };
 }
 
 /** From the first append until the last event is handled. */
