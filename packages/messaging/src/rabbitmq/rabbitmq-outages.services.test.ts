@@ -1,9 +1,11 @@
 import { uuidv7 } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
+import { Connection } from 'rabbitmq-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Outgoing } from '../broker.ts';
+import { createOutbox } from '../outbox.ts';
 import { type FragileBus, happenings } from '../testing/bus-under-test.ts';
-import { silent } from '../testing/copies.ts';
+import { happened, silent } from '../testing/copies.ts';
 import { startDeafProxy } from '../testing/deaf-proxy.ts';
 import { brokerOutages } from '../testing/outages.ts';
 import { openPipeline } from '../testing/pipeline.ts';
@@ -101,6 +103,94 @@ describe('a server that closes the channel', () => {
       await server.allowExchanges('.*');
     }
     expect(await broker.publish([outgoing(3)])).toEqual([]);
+    await bus.close?.();
+  });
+});
+
+describe('one queue of two', () => {
+  test('that does not confirm costs its own deliveries: the other ones are taken, and flow on', async () => {
+    const bus = openRabbitBus(server.url);
+    const broker = createRabbitBroker({ url: server.url, log: silent, name: 'test', prefix: bus.prefix, sendTimeoutMs: 3_000 });
+    const received: unknown[] = [];
+    await broker.subscribe('receiver', ['happened'], async (messages) => void received.push(...messages));
+    await (await broker.subscribe('mailer', ['happened'], async () => {})).stop();
+    // RabbitMQ lets a channel wait for the queue that its first message goes to, and with it all else on the channel.
+    expect(await broker.publish([{ ...outgoing(0), subscribers: ['mailer'] }])).toEqual([]);
+    const speak = await server.silence(`${bus.prefix}.mailer`);
+    try {
+      const [toBoth, toMailer] = [
+        { ...outgoing(1), subscribers: ['mailer', 'receiver'] },
+        { ...outgoing(2), subscribers: ['mailer'], isRepeat: true },
+      ];
+      for (const item of [toBoth, toMailer]) {
+        const detail = 'the queue of mailer did not confirm within 900 ms';
+        expect(await broker.publish([item])).toEqual([{ id: item.message.id, subscriber: 'mailer', reason: 'unroutable', detail }]);
+      }
+      await eventually(() => expect(received).toEqual([toBoth.message]));
+      expect(await broker.publish([outgoing(3)])).toEqual([]);
+    } finally {
+      await speak();
+    }
+    await eventually(async () => expect(await broker.publish([{ ...outgoing(4), subscribers: ['mailer'] }])).toEqual([]), PATIENCE);
+    await broker.close();
+    await bus.close?.();
+  });
+
+  test('that does not confirm holds up no event of the other, and has all of its own in the end', async () => {
+    const bus = openRabbitBus(server.url);
+    {
+      await using pipeline = await openPipeline();
+      await pipeline.startReceiver(await bus.connect());
+      const other = await bus.connect();
+      const received: number[] = [];
+      const take = async (messages: readonly unknown[]): Promise<void> => {
+        received.push(...messages.map((message) => (message as Outgoing['message'] & { data: { n: number } }).data.n));
+      };
+      await other.subscribe('mailer', ['happened'], take);
+      const broker = createRabbitBroker({ url: server.url, log: silent, name: 'test', prefix: bus.prefix, sendTimeoutMs: 3_000 });
+      await pipeline.startSender(broker);
+      const items = happenings(41, 4);
+      const append = (part: typeof items) =>
+        pipeline.sender.database.transaction(async (tx) => {
+          const outbox = createOutbox('sender', pipeline.sender.database, tx);
+          for (const item of part) await outbox.append({ ...happened, subscribers: ['receiver', 'mailer'] }, item);
+        });
+      // As above: the channel knows both queues.
+      await append(items.slice(0, 1));
+      await eventually(() => expect(received).toEqual([0]), PATIENCE);
+      const speak = await server.silence(`${bus.prefix}.mailer`);
+      try {
+        await append(items.slice(1, 20));
+        await append(items.slice(20));
+        await eventually(async () => expect(await pipeline.effects('in-order')).toHaveLength(41), PATIENCE);
+        expect(received).toEqual([0]);
+      } finally {
+        await speak();
+      }
+      await pipeline.expectOnce(items, PATIENCE);
+      for (const key of [0, 1, 2, 3]) {
+        const ofKey = [...new Set(received.filter((n) => n % 4 === key))];
+        expect(ofKey).toEqual(items.map(({ n }) => n).filter((n) => n % 4 === key));
+      }
+      await broker.close();
+    }
+    await bus.close?.();
+  });
+
+  test('that refuses what comes costs its own deliveries alone', async () => {
+    const bus = openRabbitBus(server.url);
+    const broker = await bus.connect();
+    await broker.subscribe('receiver', ['happened'], async () => {});
+    const client = new Connection(server.url);
+    const queue = `${bus.prefix}.mailer`;
+    await client.queueDeclare({ queue, durable: true, arguments: { 'x-max-length': 1, 'x-overflow': 'reject-publish' } });
+    await client.queueBind({ exchange: `${bus.prefix}.events`, queue, routingKey: 'mailer.happened' });
+    const both = Array.from({ length: 5 }, (_, n) => ({ ...outgoing(n), subscribers: ['receiver', 'mailer'] }));
+    const detail = 'RabbitMQ did not take it as mailer.happened';
+    const rejections = await broker.publish(both);
+    expect(rejections.length).toBeGreaterThan(2);
+    for (const rejection of rejections) expect(rejection).toMatchObject({ subscriber: 'mailer', reason: 'unroutable', detail });
+    await client.close();
     await bus.close?.();
   });
 });

@@ -16,6 +16,8 @@ export interface RabbitServer extends OwnServer {
   allowKeys(exchange: string, pattern: string): Promise<void>;
   /** Closes the channel of who publishes to an exchange that does not match the pattern. */
   allowExchanges(pattern: string): Promise<void>;
+  /** The queue answers nobody any more, as one without a majority of its nodes, until the returned function is called. */
+  silence(queue: string): Promise<() => Promise<void>>;
   /**
    * Resolves when a kill does not hurt the queue: RabbitMQ 3.10 writes down a new quorum queue some seconds late, and one that it had not
    * written stays broken for ever (declaring it: INTERNAL_ERROR).
@@ -52,6 +54,15 @@ export async function startRabbitServer(): Promise<RabbitServer> {
       control('eval', `application:set_env(rabbit, max_message_size, ${bytes}), persistent_term:erase(rabbit_max_message_size).`),
     allowKeys: (exchange, pattern) => control('set_topic_permissions', 'guest', exchange, pattern, '.*'),
     allowExchanges: (pattern) => control('set_permissions', 'guest', '.*', pattern, '.*'),
+    async silence(queue) {
+      const tell = (word: string) =>
+        control(
+          'eval',
+          `{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"${queue}">>)), sys:${word}(amqqueue:get_pid(Q)).`,
+        );
+      await tell('suspend');
+      return () => tell('resume');
+    },
     settled: (queue) =>
       eventually(
         async () => {
