@@ -4,6 +4,7 @@ import { eventually } from '@stoa/service/testing';
 import { sql } from 'kysely';
 import { describe, expect } from 'vitest';
 import { createOutbox } from '../outbox.ts';
+import type { Message } from '../types.ts';
 import { type BusUnderTest, Hearer, happenings, range, scenarios } from './bus-under-test.ts';
 import { type Happening, happened } from './copies.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -62,6 +63,36 @@ export function brokerConformance(name: string, openBus: () => BusUnderTest | Pr
           { name: 'relay', ok: true, background: true },
           { name: 'inbox', ok: true, background: true },
         ]);
+      },
+    );
+
+    scenario(
+      'one of two subscribers is absent: the other has all at once, and each of them has the events of a key in their order',
+      async (pipeline, bus) => {
+        await pipeline.startReceiver(await bus.connect());
+        await pipeline.startSender(await bus.connect());
+        const items = happenings(40, 4);
+        const appendToBoth = (part: readonly Happening[]) =>
+          pipeline.sender.database.transaction(async (tx) => {
+            const outbox = createOutbox('sender', pipeline.sender.database, tx);
+            for (const item of part) await outbox.append({ ...happened, subscribers: ['receiver', 'mailer'] }, item);
+          });
+        for (const part of [items.slice(0, 15), items.slice(15, 16), items.slice(16)]) await appendToBoth(part);
+        await eventually(async () => expect(await effectsOf(pipeline)).toEqual(once(items)));
+        const { rows } = await sql`select distinct subscriber, attempts, parked_at from outbox_waiting`.execute(
+          pipeline.sender.database.query,
+        );
+        expect(rows).toEqual([{ subscriber: 'mailer', attempts: 0, parked_at: null }]);
+        const taken: Happening[] = [];
+        await (await bus.connect()).subscribe('mailer', ['happened'], async (messages) => {
+          taken.push(...messages.map((message) => (message as Message).data as Happening));
+        });
+        await eventually(() => expect(new Set(taken.map(({ n }) => n)).size).toBe(40), { timeoutMs: 15_000 });
+        await pipeline.expectOnce(items);
+        await expectOrder(pipeline);
+        // One may come more than once: its inbox would know it.
+        for (const [key, ofKey] of Map.groupBy(taken, (item) => item.key))
+          expect([...new Set(ofKey.map(({ n }) => n))]).toEqual(items.filter((item) => item.key === key).map(({ n }) => n));
       },
     );
 
