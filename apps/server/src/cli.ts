@@ -175,7 +175,7 @@ async function report(error: unknown): Promise<number> {
   const { MigrationError } = await import('@stoa/postgres');
   if (error instanceof MigrationError) {
     console.error(`stoa: ${error.message}.`);
-    console.error('Fix: nothing of that file was applied; mend it, or restore the version of Stoa that fits this database.');
+    console.error('Fix: that file does not count as applied; mend it, or restore the version of Stoa that fits this database.');
     return 70;
   }
   // The stack alone: the other fields of an error may hold what nobody should see.

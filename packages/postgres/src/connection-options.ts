@@ -20,7 +20,7 @@ const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000;
  * on the way, by `tcp_user_timeout` where something is, a notification for example, as no keep-alive is sent then. And it ends within 2 s
  * the statement of a client that has gone.
  */
-const SERVER_LETS_GO = [
+export const SERVER_LETS_GO = [
   'tcp_keepalives_idle=10',
   'tcp_keepalives_interval=5',
   'tcp_keepalives_count=3',

@@ -8,7 +8,8 @@ export { identify, isAlive, type ProcessIdentity } from './embedded/processes.ts
 export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded/start-embedded-postgres.ts';
 export { type EnsureDatabaseOptions, ensureDatabase } from './ensure-database.ts';
 export { TransactionMisuse } from './guarded-transaction.ts';
-export { type MigrateOptions, MigrationError, type MigrationSource, migrate, pendingMigrations } from './migrate.ts';
+export { type MigrateOptions, migrate, pendingMigrations } from './migrate.ts';
+export { MigrationError, type MigrationSource } from './migration-files.ts';
 export { createPgIdempotency, houseMigrations } from './pg-idempotency.ts';
 export { prepare } from './prepare.ts';
 export { PLANNED_FOR_ITS_VALUES } from './statement-names.ts';

@@ -5,7 +5,8 @@ import { pathToFileURL } from 'node:url';
 import { createLog } from '@stoa/service';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { MigrationError, migrate } from './migrate.ts';
+import { migrate } from './migrate.ts';
+import { MigrationError } from './migration-files.ts';
 import { type TestDatabase, testDatabase } from './testing/index.ts';
 
 const log = createLog({ level: 'silent' });

@@ -1,13 +1,9 @@
-import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '@stoa/service';
 import pg from 'pg';
-
-/** A folder of `.sql` files named `0001-what.sql`, run in the order of their numbers. */
-export interface MigrationSource {
-  readonly name: string;
-  readonly directory: URL;
-}
+import { SERVER_LETS_GO } from './connection-options.ts';
+import { runIndexStatement } from './index-statement.ts';
+import { fileOf, type Migration, MigrationError, type MigrationSource, NO_TRANSACTION, readMigrations } from './migration-files.ts';
 
 export interface MigrateOptions {
   readonly url: string;
@@ -16,36 +12,30 @@ export interface MigrateOptions {
   readonly log: Logger;
 }
 
-/** A migration that cannot run or does not fit what was run before; the message names the file. */
-export class MigrationError extends Error {
-  override readonly name = 'MigrationError';
-}
-
-interface Migration {
-  readonly source: string;
-  readonly name: string;
-  readonly sql: string;
-  readonly checksum: string;
-}
-
-const FILE_NAME = /^\d{4}-[a-z0-9-]+\.sql$/;
 /** A statement that waits longer for a table's lock makes everybody behind it wait too: fail and let the operator try again. */
 const LOCK_TIMEOUT_MS = 30_000;
+/** How often a starter that waits for another one asks. */
+const ASK_AGAIN_MS = 250;
+/** Those that the role or the database may have for the statements of services. */
+const TIME_LIMITS = [
+  'statement_timeout',
+  'lock_timeout',
+  'transaction_timeout',
+  'idle_in_transaction_session_timeout',
+  'idle_session_timeout',
+];
 
 /**
  * Brings the database up to date: runs each file that was not run before, forward only, each in a transaction of its
- * own together with its row in `migrations`. Starters that come at the same time wait for each other.
+ * own together with its row in `migrations`. A file that begins with `-- stoa: no transaction` holds one statement that makes or drops an
+ * index `concurrently`; it is run again until it has succeeded. Starters that come at the same time wait for each other.
  * @returns how many files were run.
  */
 export async function migrate({ url, sources, log }: MigrateOptions): Promise<number> {
   const migrations = (await Promise.all(sources.map(readMigrations))).flat();
-  const client = new pg.Client({ connectionString: url, application_name: 'stoa migrate', connectionTimeoutMillis: 5_000 });
-  client.on('error', () => {});
-  await client.connect();
+  const client = await connect(url);
   try {
-    // Held until the connection ends, so a starter that dies half way does not block the next.
-    await client.query(`select pg_advisory_lock(hashtextextended('stoa migrate', 0))`);
-    await client.query(`set lock_timeout = ${LOCK_TIMEOUT_MS}`);
+    await waitForTurn(client, log);
     await client.query(`create table if not exists migrations (
       source text not null,
       name text not null,
@@ -56,7 +46,7 @@ export async function migrate({ url, sources, log }: MigrateOptions): Promise<nu
     const pending = await findPending(client, migrations, log);
     for (const migration of pending) {
       const startedAt = performance.now();
-      await apply(client, migration);
+      await apply(client, migration, log);
       log.info({ migration: fileOf(migration), ms: Math.round(performance.now() - startedAt) }, 'migration applied');
     }
     return pending.length;
@@ -68,9 +58,7 @@ export async function migrate({ url, sources, log }: MigrateOptions): Promise<nu
 /** The files that `migrate` would run now. Changes nothing. */
 export async function pendingMigrations({ url, sources, log }: MigrateOptions): Promise<string[]> {
   const migrations = (await Promise.all(sources.map(readMigrations))).flat();
-  const client = new pg.Client({ connectionString: url, application_name: 'stoa migrate', connectionTimeoutMillis: 5_000 });
-  client.on('error', () => {});
-  await client.connect();
+  const client = await connect(url);
   try {
     const { rows } = await client.query<{ there: boolean }>(`select to_regclass('migrations') is not null as there`);
     return (rows[0]?.there ? await findPending(client, migrations, log) : migrations).map(fileOf);
@@ -79,20 +67,30 @@ export async function pendingMigrations({ url, sources, log }: MigrateOptions): 
   }
 }
 
-/** The source's files in the order they are to run. */
-export async function readMigrations({ name: source, directory }: MigrationSource): Promise<Migration[]> {
-  const names = (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort();
-  names.forEach((name, index) => {
-    if (!FILE_NAME.test(name)) throw new MigrationError(`${source}/${name}: the name is not like 0001-what.sql`);
-    if (names[index - 1]?.slice(0, 4) === name.slice(0, 4))
-      throw new MigrationError(`${source}/${name}: its number is taken by ${names[index - 1]}`);
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'stoa migrate',
+    connectionTimeoutMillis: 5_000,
+    options: SERVER_LETS_GO,
   });
-  return Promise.all(
-    names.map(async (name) => {
-      const sql = await readFile(new URL(name, directory.href.endsWith('/') ? directory : `${directory.href}/`), 'utf8');
-      return { source, name, sql, checksum: createHash('sha256').update(sql).digest('hex') };
-    }),
-  );
+  client.on('error', () => {});
+  await client.connect();
+  await client.query(`select set_config(name, '0', false) from pg_settings where name = any($1)`, [TIME_LIMITS]);
+  return client;
+}
+
+/**
+ * Takes the lock of all starters, which is held until the connection ends, so that one that dies half way does not block the next. It is
+ * asked for again and again: `create index concurrently` waits for every statement that is older, one that waits for this lock among them.
+ */
+async function waitForTurn(client: pg.Client, log: Logger): Promise<void> {
+  for (let asked = 0; ; asked += 1) {
+    const { rows } = await client.query<{ ours: boolean }>(`select pg_try_advisory_lock(hashtextextended('stoa migrate', 0)) as ours`);
+    if (rows[0]?.ours) return;
+    if (asked === 0) log.info('waiting for another starter, which migrates this database');
+    await pause(ASK_AGAIN_MS);
+  }
 }
 
 async function findPending(client: pg.Client, migrations: readonly Migration[], log: Logger): Promise<Migration[]> {
@@ -118,25 +116,38 @@ async function findPending(client: pg.Client, migrations: readonly Migration[], 
   return pending;
 }
 
-async function apply(client: pg.Client, migration: Migration): Promise<void> {
+async function apply(client: pg.Client, migration: Migration, log: Logger): Promise<void> {
   try {
-    await client.query('begin');
-    await client.query(migration.sql);
-    if (client.getTransactionStatus() !== 'T')
-      throw new MigrationError(`${fileOf(migration)}: ends the transaction it runs in; leave begin, commit and rollback out`);
-    await client.query('insert into migrations (source, name, checksum) values ($1, $2, $3)', [
-      migration.source,
-      migration.name,
-      migration.checksum,
-    ]);
-    await client.query('commit');
+    if (migration.index === undefined) return await applyInTransaction(client, migration);
+    log.info({ migration: fileOf(migration) }, 'migration waits for the transactions that are open now');
+    if (!(await runIndexStatement(client, migration.index)))
+      throw new MigrationError(`${fileOf(migration)}: the name ${migration.index.index} belongs to an index of another table`);
+    await record(client, migration);
   } catch (error) {
-    await client.query('rollback').catch(() => {});
     throw error instanceof pg.DatabaseError ? new MigrationError(describe(migration, error), { cause: error }) : error;
   }
 }
 
-const fileOf = ({ source, name }: { readonly source: string; readonly name: string }): string => `${source}/${name}`;
+async function applyInTransaction(client: pg.Client, migration: Migration): Promise<void> {
+  try {
+    await client.query(`begin; set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
+    await client.query(migration.sql);
+    if (client.getTransactionStatus() !== 'T')
+      throw new MigrationError(`${fileOf(migration)}: ends the transaction it runs in; leave begin, commit and rollback out`);
+    await record(client, migration);
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback').catch(() => {});
+    throw error;
+  }
+}
+
+async function record(client: pg.Client, { source, name, checksum }: Migration): Promise<void> {
+  await client.query('insert into migrations (source, name, checksum) values ($1, $2, $3)', [source, name, checksum]);
+}
+
+/** SQLSTATE `active_sql_transaction`. */
+const NOT_IN_TRANSACTION = '25001';
 
 /** `users/0002-what.sql:3:8: column "x" does not exist (42703)`, as editors and terminals can jump to. */
 function describe(migration: Migration, { message, code, position, detail }: pg.DatabaseError): string {
@@ -148,5 +159,6 @@ function describe(migration: Migration, { message, code, position, detail }: pg.
           .join('')
           .split('\n');
   const at = lines ? `:${lines.length}:${(lines.at(-1)?.length ?? 0) + 1}` : '';
-  return `${fileOf(migration)}${at}: ${message} (${code})${detail ? `; ${detail}` : ''}`;
+  const hint = code === NOT_IN_TRANSACTION && migration.index === undefined ? `; begin the file with "${NO_TRANSACTION}"` : '';
+  return `${fileOf(migration)}${at}: ${message} (${code})${detail ? `; ${detail}` : ''}${hint}`;
 }

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { sql } from 'kysely';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { MigrationSource } from '../migrate.ts';
+import type { MigrationSource } from '../migration-files.ts';
 import { testDatabase } from './index.ts';
 
 let folder: string;

@@ -4,7 +4,8 @@ import pg from 'pg';
 import { Registry } from 'prom-client';
 import { createDatabase } from '../create-database.ts';
 import type { Database } from '../database.ts';
-import { type MigrationSource, migrate, readMigrations } from '../migrate.ts';
+import { migrate } from '../migrate.ts';
+import { type MigrationSource, readMigrations } from '../migration-files.ts';
 import { startTestServer } from './test-server.ts';
 
 export interface TestDatabaseOptions {
