@@ -35,7 +35,7 @@ const welcome: Readonly<Record<string, readonly string[]>> = {
   'PATCH /v1/users/me': ['nothing in it', 'null as login', 'null as phone', 'null as fullName'],
   'POST /v1/service-accounts': ['null as expiresAt'],
   'POST /v1/dead-letters/replay': ['nothing in it'],
-  'POST /v1/posts': ['CRLF as text', 'a line separator as text'],
+  'POST /v1/posts': ['CRLF as text', 'a line separator as text', '12000 characters as text'],
   'POST /v1/dead-letters/x/replay': ['an empty body'],
 };
 /** How a route refuses what is well-formed and no credential, or comes too late. */

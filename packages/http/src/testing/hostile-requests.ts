@@ -108,7 +108,7 @@ function againstBodies(target: Target): HostileRequest[] {
 
 function againstFields(target: Target, body: Readonly<Record<string, unknown>>): HostileRequest[] {
   const refused = (name: string, value: unknown, allowed = REFUSED) => ({ name, allowed, bytes: withBody(target, write(value)) });
-  const wrong: [string, unknown][] = [
+  const wrong: [string, unknown, number[]?][] = [
     ['a number', 5],
     ['a huge number', HUGE],
     ['a boolean', true],
@@ -119,6 +119,7 @@ function againstFields(target: Target, body: Readonly<Record<string, unknown>>):
     ['a line separator', 'a\u2028b'],
     ['an escape sequence', 'a\u001b[31mb'],
     ['12000 characters', 'a'.repeat(12_000)],
+    ['24000 characters', 'a'.repeat(24_000), REFUSED_OR_TOO_LARGE],
   ];
   return [
     refused('a list instead of an object', [body]),
@@ -129,7 +130,9 @@ function againstFields(target: Target, body: Readonly<Record<string, unknown>>):
     refused('many unknown fields', { ...body, ...unknownFields(900) }),
     refused('very many unknown fields', { ...body, ...unknownFields(20_000) }, REFUSED_OR_TOO_LARGE),
     refused('a long unknown field', { ...body, ['a'.repeat(10_000)]: 1 }),
-    ...Object.keys(body).flatMap((field) => wrong.map(([name, value]) => refused(`${name} as ${field}`, { ...body, [field]: value }))),
+    ...Object.keys(body).flatMap((field) =>
+      wrong.map(([name, value, allowed]) => refused(`${name} as ${field}`, { ...body, [field]: value }, allowed)),
+    ),
   ];
 }
 
