@@ -49,6 +49,9 @@ interface Moved {
   readonly key: string;
 }
 
+/** From a floor on. One that lies ahead is of before the clock of the database was set back: then from the beginning. */
+const isFrom = (floor: Date) => sql`retry_at >= case when ${floor}::timestamptz <= now() then ${floor}::timestamptz else '-infinity' end`;
+
 /** The relay's statements on deliveries that wait. Of a key and subscriber one is the first, and only that one is looked for. */
 export function createWaitingRows<Schema>(source: string, database: Database<Schema>, { bytes, hours, ofKey }: Omit<Limit, 'rows'>) {
   const { query } = database;
@@ -88,7 +91,7 @@ export function createWaitingRows<Schema>(source: string, database: Database<Sch
         with first as (
           select key, outbox_id, retry_at as due_at from outbox_waiting
           where subscriber = ${subscriber} and type = ${type} and is_first and parked_at is null
-            and retry_at >= ${floor} and retry_at <= now() and id <> all(${inHand}::bigint[])
+            and ${isFrom(floor)} and retry_at <= now() and id <> all(${inHand}::bigint[])
           order by retry_at, outbox_id limit ${keys}
         ), behind as (
           select waiting.*, due_at from first cross join lateral (
@@ -117,7 +120,7 @@ export function createWaitingRows<Schema>(source: string, database: Database<Sch
     async nextDueMs({ subscriber, type }: Route, floor: Date): Promise<number | undefined> {
       const { rows } = await sql<{ ms: number | null }>`
         select extract(epoch from min(retry_at) - now())::float8 * 1000 as ms from outbox_waiting
-        where subscriber = ${subscriber} and type = ${type} and is_first and parked_at is null and retry_at >= ${floor}`.execute(query);
+        where subscriber = ${subscriber} and type = ${type} and is_first and parked_at is null and ${isFrom(floor)}`.execute(query);
       return rows[0]?.ms ?? undefined;
     },
 
@@ -219,7 +222,10 @@ export async function adoptAside<Schema>(tx: Kysely<Schema>): Promise<void> {
   await finish(tx, ids);
 }
 
-/** What has lost its row, which somebody deleted by hand, goes; of a key without a first one, that comes to be it. */
+/**
+ * What has lost its row, which somebody deleted by hand, goes; of a key without a first one, that comes to be it. What was never tried has no time
+ * to wait for: after the clock of the database was set back, it would.
+ */
 async function repair<Schema>(tx: Kysely<Schema>): Promise<void> {
   await sql`delete from outbox_waiting where not exists (select from outbox where outbox.id = outbox_id)`.execute(tx);
   await sql`
@@ -228,4 +234,7 @@ async function repair<Schema>(tx: Kysely<Schema>): Promise<void> {
       select from outbox_waiting earlier
       where earlier.subscriber = outbox_waiting.subscriber and earlier.key = outbox_waiting.key
         and earlier.outbox_id < outbox_waiting.outbox_id and earlier.parked_at is null)`.execute(tx);
+  await sql`
+    update outbox_waiting set retry_at = now()
+    where retry_at > now() and attempts = 0 and replays = 0 and parked_at is null`.execute(tx);
 }
