@@ -14,7 +14,7 @@ export const ANSWER_HEADERS = {
   'RateLimit-Policy': text('For each limit that counts this request: how many (`q`) in how many seconds (`w`).', '"writes";q=60;w=60'),
   'Retry-After': seconds('Seconds after which the request may be repeated.'),
   ETag: text('The version of what was answered, for `If-Match` and `If-None-Match`.', '"7"'),
-  Location: text('The path of what was made.', '/v1/posts/0199d3a0-0000-7000-8000-00000000a001'),
+  Location: text('The path of what was made.', '/v1/things/0199d3a0-0000-7000-8000-00000000a001'),
   'Idempotency-Replayed': {
     description: 'The answer is the one that was given to this `Idempotency-Key` first.',
     schema: { type: 'string', enum: ['true'] },
@@ -22,13 +22,13 @@ export const ANSWER_HEADERS = {
   'WWW-Authenticate': text('How to authenticate.', 'Bearer realm="stoa"'),
   'Cache-Control': text('How long the answer may be kept, and by whom.', 'public, max-age=0, s-maxage=5, must-revalidate'),
   Vary: text('The headers of the request that the answer depends on.', 'authorization, cookie'),
-  Age: seconds('How long the gateway has kept the answer.'),
-  'Cache-Status': text('Whether the gateway had the answer.', 'stoa; hit; ttl=1'),
+  Age: seconds('How long the answer has been kept.'),
+  'Cache-Status': text('Whether the answer had been kept.', 'stoa; hit; ttl=1'),
 } as const;
 
 export type AnswerHeader = keyof typeof ANSWER_HEADERS;
 
-/** Where requests are counted: at the gateway all of them, and some by their service too. */
+/** Where requests are counted: all of them at the entry, and some by their service too. */
 const COUNTED = /^\/v1\//;
 export const isCounted = (url: string): boolean => COUNTED.test(url);
 
