@@ -87,7 +87,12 @@ describe('bad input', () => {
 
   test('leads to pages that say what to do', async () => {
     expect(codes.size).toBeGreaterThanOrEqual(6);
-    for (const code of codes) expect((await fetch(`${stoa.url}/problems/${code}`)).status, code).toBe(200);
+    const { components } = (await (await fetch(`${stoa.url}/openapi.json`)).json()) as {
+      components: { examples: Record<string, unknown> };
+    };
+    const described = Object.keys(components.examples);
+    expect(described).toEqual(expect.arrayContaining(['database_busy', 'database_unavailable', ...codes]));
+    for (const code of described) expect((await fetch(`${stoa.url}/problems/${code}`)).status, code).toBe(200);
   });
 
   test('leaves nothing secret in the log, where every request is', async () => {

@@ -35,6 +35,8 @@ export interface HttpOptions {
   readonly metrics: Metrics;
   /** The service's own errors; their pages are made from it. */
   readonly errors: ErrorCatalogue;
+  /** More errors that any of its routes can answer with, and that none has to name: those of its database for example. */
+  readonly commonErrors?: ErrorCatalogue;
   readonly health: () => Promise<readonly HealthPart[]>;
   /** What the tags of its routes are about, for the description. */
   readonly tags?: Readonly<Record<string, string>>;
@@ -100,7 +102,7 @@ const HOUSE_TAGS = { operations: 'How the process is: health, metrics, errors ex
 
 /** An instance of Fastify with the defaults of the house; see README.md for what they are. Routes are added to what it resolves to. */
 export async function createHttp(options: HttpOptions): Promise<Http> {
-  const { name, title, description, version, log, metrics, errors, health, tags = {}, readinessPage } = options;
+  const { name, title, description, version, log, metrics, errors, commonErrors = {}, health, tags = {}, readinessPage } = options;
   const limits = { ...LIMITS, ...options.limits };
   const http = fastify({
     bodyLimit: limits.bodyBytes,
@@ -128,7 +130,7 @@ export async function createHttp(options: HttpOptions): Promise<Http> {
   http.server.maxHeadersCount = limits.headers;
   // An expectation other than 100-continue may be ignored (RFC 9110 §10.1.1), which is better than Node's empty 417.
   http.server.on('checkExpectation', (request, response) => http.server.emit('request', request, response));
-  http.decorate('errorCatalogue', errors);
+  http.decorate('errorCatalogue', { ...commonErrors, ...errors });
   http.decorate('serviceName', name);
   const declaredRoutes: DeclaredRoute[] = [];
   http.decorate('declaredRoutes', declaredRoutes);
@@ -152,7 +154,7 @@ export async function createHttp(options: HttpOptions): Promise<Http> {
   installCacheRules(http);
   http.addHook('onRoute', (route) => {
     const { schema } = route;
-    if (schema?.response) schema.response = mergeProblems(commonProblems(route), schema.response);
+    if (schema?.response) schema.response = mergeProblems(commonProblems(route, commonErrors), schema.response);
   });
   await http.register(swagger, {
     ...describeRoutes(),

@@ -91,12 +91,16 @@ export const EXAMPLE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
 
 const bodyless: readonly unknown[] = ['GET', 'HEAD'];
 
-/** What can be answered on a route whatever its handler does, for its description: more where there is something to refuse. */
-export function commonProblems({ method, url, schema = {} }: RouteOptions): Record<number, ProblemResponse> {
+/**
+ * What can be answered on a route whatever its handler does, for its description: more where there is something to refuse.
+ * @param others the errors that the service's own parts add to each of its routes.
+ */
+export function commonProblems({ method, url, schema = {} }: RouteOptions, others: ErrorCatalogue): Record<number, ProblemResponse> {
   const { querystring, params, headers } = schema;
   const mayHaveBody = [method].flat().some((each) => !bodyless.includes(each));
+  const catalogue: ErrorCatalogue = { ...httpErrors.catalogue, ...others };
   return problems(
-    httpErrors.catalogue,
+    catalogue,
     'malformed_request',
     ...codes(querystring || params || headers || mayHaveBody, 'validation_failed'),
     ...codes(has(querystring, 'cursor'), 'invalid_cursor'),
@@ -106,6 +110,7 @@ export function commonProblems({ method, url, schema = {} }: RouteOptions): Reco
     'headers_too_large',
     'internal_error',
     'service_unavailable',
+    ...Object.keys(others),
   );
 }
 

@@ -1,6 +1,6 @@
 import { actorOf, installAccess } from '@stoa/auth';
 import { createHttp, type Http, type HttpOptions, installIdempotency } from '@stoa/http';
-import { createPgIdempotency } from '@stoa/postgres';
+import { createPgIdempotency, databaseErrors } from '@stoa/postgres';
 import type { ServiceDeps } from './service-deps.ts';
 
 type Needed = 'database' | 'identity' | 'derive' | 'clock' | 'log' | 'metrics';
@@ -8,10 +8,10 @@ type Needed = 'database' | 'identity' | 'derive' | 'clock' | 'log' | 'metrics';
 /** The HTTP side of a service with a database: the house's defaults, `config.access` of its routes, and `config.idempotent` by caller. */
 export async function createServiceHttp<Tables>(
   deps: Pick<ServiceDeps<unknown, Tables>, Needed>,
-  options: Omit<HttpOptions, 'log' | 'metrics'>,
+  options: Omit<HttpOptions, 'log' | 'metrics' | 'commonErrors'>,
 ): Promise<Http> {
   const { database, identity, derive, clock, log, metrics } = deps;
-  const http = await createHttp({ ...options, log, metrics });
+  const http = await createHttp({ ...options, commonErrors: databaseErrors.catalogue, log, metrics });
   installAccess(http, { identity, derive });
   installIdempotency(http, {
     store: createPgIdempotency(database.query),

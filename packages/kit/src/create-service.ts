@@ -18,7 +18,7 @@ export interface Parts<Tables> extends Partial<Pick<MessagingOptions<Tables>, 'c
  */
 export async function createService<Config, Tables>(
   deps: Deps<Config, Tables>,
-  about: Omit<HttpOptions, 'log' | 'metrics' | 'health'>,
+  about: Omit<HttpOptions, 'log' | 'metrics' | 'health' | 'commonErrors'>,
   build: (boxes: Boxes<Tables>) => Parts<Tables>,
 ): Promise<Service> {
   const { database } = deps;

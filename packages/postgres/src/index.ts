@@ -2,6 +2,7 @@ export { anyOf } from './any-of.ts';
 export { checkViolation, exclusionViolation, foreignKeyViolation, uniqueViolation } from './constraint-violations.ts';
 export { createDatabase, type DatabaseOptions } from './create-database.ts';
 export type { Database } from './database.ts';
+export { databaseErrors } from './database-errors.ts';
 export { describeSchema } from './describe-schema.ts';
 export { EmbeddedPostgresError } from './embedded/embedded-postgres-error.ts';
 export { identify, isAlive, type ProcessIdentity } from './embedded/processes.ts';

@@ -1,4 +1,4 @@
-import { AppError } from '@stoa/service';
+import { databaseErrors } from './database-errors.ts';
 
 /** SQLSTATE classes and codes that say "the server cannot serve now": 08 connection, 53 resources, 57P0x shut down. */
 const SQL_STATES = /^(08...|53...|57P0[1-5])$/;
@@ -33,17 +33,6 @@ const isLockWait = (error: unknown): boolean => error instanceof Error && 'code'
 
 /** Turns a lost or refused connection, and a lock that is not given, into what a caller is meant to see (503), and leaves every other as it is. */
 export function asUnavailable(error: unknown): unknown {
-  if (isLockWait(error)) {
-    return new AppError('unavailable', 'database_busy', {
-      message: 'What this request needs is being changed by another one right now.',
-      retryAfterSeconds: 1,
-      cause: error,
-    });
-  }
-  if (!isUnavailable(error)) return error;
-  return new AppError('unavailable', 'database_unavailable', {
-    message: 'The database cannot be reached right now.',
-    retryAfterSeconds: 2,
-    cause: error,
-  });
+  if (isLockWait(error)) return databaseErrors.database_busy({ retryAfterSeconds: 1, cause: error });
+  return isUnavailable(error) ? databaseErrors.database_unavailable({ retryAfterSeconds: 2, cause: error }) : error;
 }

@@ -37,6 +37,22 @@ describe('a text that is changed', () => {
     expect(events).toEqual([{ type: 'post-changed', data: { postId: post.id, version: 2, hidden: false, changedAt } }]);
   });
 
+  test('is 503 database_busy, as its description says, while another transaction holds it', async () => {
+    const post = await stoa.write(ada);
+    const answer = await stoa.database.query.transaction().execute(async (tx) => {
+      await sql`select from posts where id = ${post.id} for update`.execute(tx);
+      return patch(post.id, { text: 'Too early.' });
+    });
+    expect(answer.json()).toMatchObject({
+      status: 503,
+      code: 'database_busy',
+      type: '/problems/database_busy',
+      title: stoa.http.errorCatalogue['database_busy']?.title,
+    });
+    expect(answer.headers['retry-after']).toBe('1');
+    expect(await read(post.id)).toEqual(post);
+  });
+
   test('is found by its new words and its title, and not by the old ones', async () => {
     const { id } = await stoa.write(ada, { title: 'Quincunx', text: 'Formerly heliotrope.' });
     await patch(id, { text: 'Now vermilion.' });
