@@ -12,7 +12,7 @@ import { createPgAdministrators } from './pg-administrators.ts';
 import { createPgIdentityFeed } from './pg-identity-feed.ts';
 import { createPgOwnRoles } from './pg-own-roles.ts';
 import { createPgPublicProfiles } from './pg-public-profiles.ts';
-import { createPgSessionStore } from './pg-sessions.ts';
+import { createPgSessionStore, createPgSessionWriter } from './pg-sessions.ts';
 import { createPgUserReader } from './pg-users.ts';
 import { seedUsers } from './seed-users.ts';
 import type { UsersSchema } from './tables.ts';
@@ -58,6 +58,13 @@ beforeAll(async () => {
   await sql`update users set roles = array['user', 'admin', 'helper'] where id in (select id from users limit 3)`.execute(query);
   await sql`vacuum users`.execute(query);
   person = await query.selectFrom('users').select(['id', 'email']).limit(1).executeTakeFirstOrThrow();
+  // They log in and out all day.
+  await sql`
+    insert into sessions (id, user_id, generation, digest, created_at, refreshed_at, idle_expires_at, expires_at, ended_at, device)
+    select gen_random_uuid(), ${person.id}, 1, '', ${now}, ${now}, ${later}, ${later}, ${now}, 'x' from generate_series(1, 5000)`.execute(
+    query,
+  );
+  await sql`vacuum analyze sessions`.execute(query);
 }, 120_000);
 afterAll(() => fixture[Symbol.asyncDispose]());
 
@@ -71,6 +78,7 @@ const list = (filter: { q?: string; status?: 'pending' | 'active'; role?: string
 };
 const reader = (db: Kysely<UsersSchema>) => createPgUserReader(db);
 const sessions = (db: Kysely<UsersSchema>) => createPgSessionStore(db);
+const sessionWriter = (db: Kysely<UsersSchema>) => createPgSessionWriter(db as Transaction<UsersSchema>, () => {});
 const profiles = (db: Kysely<UsersSchema>) => createPgPublicProfiles(db as Transaction<UsersSchema>, { enqueue: async () => {} });
 
 test.for<[string, (db: Kysely<UsersSchema>) => Promise<unknown>, string]>([
@@ -119,7 +127,10 @@ test.for<[string, (db: Kysely<UsersSchema>) => Promise<unknown>, string]>([
       ),
     'sessions_pkey',
   ],
-  ['the sessions of a person', (db) => sessions(db).liveOf(person.id, now, { limit: 21 }), 'sessions_of_user'],
+  ['the sessions of a person', (db) => sessions(db).liveOf(person.id, now, { limit: 21 }), 'sessions_live'],
+  ['what a log-in ends beyond the cap', (db) => sessionWriter(db).endOldest(person.id, 'replaced', now, 99), 'sessions_live'],
+  ['log-out everywhere', (db) => sessionWriter(db).endAll(person.id, 'logged-out', now), 'sessions_live'],
+  ['whether a device is known', (db) => sessionWriter(db).knowsDevice(person.id, 'x'), 'sessions_of_user'],
   ['a link of a mail', (db) => createPgLinkReader(db).findByDigest(randomBytes(32)), 'account_links_digest'],
   [
     'the news of identities',
