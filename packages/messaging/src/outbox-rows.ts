@@ -65,6 +65,9 @@ export const sentColumns = sql`
 /** A row waits for its first try. */
 const isFresh = sql`sent_at is null and parked_at is null and retry_at is null`;
 
+/** As above, in the words of the index by key, which is for looks by the key alone (migration 0009). */
+const isFreshOfKey = sql`${isFresh} and version > 0`;
+
 /** What waits holds up later rows of its key, but for what is replayed and has not had its turn. */
 export const holdsUp = sql`parked_at is null and (attempts > 0 or replays = 0 or retry_at <= now())`;
 
@@ -134,7 +137,7 @@ export function createOutboxRows<Schema>(source: string, db: Kysely<Schema>, { b
         with next as (
           select next.id from unnest(${[...keys.keys()]}::text[], ${[...keys.values()]}::bigint[]) as crowded (key, after)
           cross join lateral (
-            select id from outbox where outbox.key = crowded.key and id > after and ${isFresh} and id <> all(${inHand}::bigint[])
+            select id from outbox where outbox.key = crowded.key and id > after and ${isFreshOfKey} and id <> all(${inHand}::bigint[])
             order by id limit ${ofKey}) as next
         )
         ${shown} from (
