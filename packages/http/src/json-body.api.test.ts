@@ -99,6 +99,31 @@ test('a route may take more bytes than others, and says so to the gateway', asyn
   expect(http.declaredRoutes).toContainEqual({ method: 'POST', url: '/large', bodyLimit: 100_000 });
 });
 
+test('of long bodies that come at once each is read in a turn of the event loop of its own', async () => {
+  let turn = 0;
+  let counting = setImmediate(function next() {
+    turn += 1;
+    counting = setImmediate(next);
+  });
+  const readIn: number[] = [];
+  const long = await thingsHttp();
+  const schema = { body: Type.Object({ seats: Type.Integer() }, { additionalProperties: false }) };
+  long.post('/long', { bodyLimit: 100_000, schema }, async () => {
+    readIn.push(turn);
+    return {};
+  });
+  const payload = JSON.stringify({ seats: 1 }).padEnd(40_000);
+  const answers = await Promise.all(
+    Array.from({ length: 10 }, () =>
+      long.inject({ method: 'POST', url: '/long', headers: { 'content-type': 'application/json' }, payload }),
+    ),
+  );
+  clearImmediate(counting);
+  await long.close();
+  expect(answers.map(({ statusCode }) => statusCode)).toEqual(Array.from({ length: 10 }, () => 200));
+  expect(new Set(readIn).size).toBe(10);
+});
+
 test('a schema without bounds does not start', async () => {
   const unready = await thingsHttp();
   const body = Type.Object({ names: Type.Array(Type.String()) }, { additionalProperties: false });

@@ -64,20 +64,15 @@ interface Place {
 export function normaliseTexts(value: unknown, part = '', budget = Number.POSITIVE_INFINITY): FieldError[] {
   const faults: FieldError[] = [];
   let left = budget;
-  const isText = (text: string, place: Place | undefined): boolean => {
-    const message = faultOf(text);
-    if (message !== undefined) faults.push({ path: pathOf(part, place), message });
-    return message === undefined;
-  };
   const visit = (value: unknown, place: Place | undefined): unknown => {
     if (typeof value === 'string') {
-      if (PLAIN.test(value) || !isText(value, place)) return value;
-      const isWithin = value.length <= left;
-      if (isWithin && !hasTooManyMarks(value)) {
+      if (PLAIN.test(value)) return value;
+      // First of all, as nothing else is then done with what is too long.
+      const message = value.length > left ? 'must be shorter' : (faultOf(value) ?? faultOfMarks(value));
+      if (message === undefined) {
         left -= value.length;
         return value.normalize('NFC');
       }
-      const message = isWithin ? `must not have more than ${MAX_MARKS} marks on a letter` : 'must be shorter';
       faults.push({ path: pathOf(part, place), message });
       return value;
     }
@@ -85,7 +80,8 @@ export function normaliseTexts(value: unknown, part = '', budget = Number.POSITI
     const container = value as Record<string, unknown>;
     for (const name of Object.keys(container)) {
       const below = { name, above: place };
-      if (!PLAIN.test(name)) isText(name, below);
+      const message = PLAIN.test(name) ? undefined : faultOf(name);
+      if (message !== undefined) faults.push({ path: pathOf(part, below), message });
       container[name] = visit(container[name], below);
     }
     return value;
@@ -105,8 +101,10 @@ function faultOf(text: string): string | undefined {
   return CONTROL.test(text) ? 'must not contain control characters' : undefined;
 }
 
-const hasTooManyMarks = (text: string): boolean =>
-  text.matchAll(MARKS).some(([run]) => run.length > MAX_MARKS && [...run].length > MAX_MARKS);
+const faultOfMarks = (text: string): string | undefined =>
+  text.matchAll(MARKS).some(([run]) => run.length > MAX_MARKS && [...run].length > MAX_MARKS)
+    ? `must not have more than ${MAX_MARKS} marks on a letter`
+    : undefined;
 
 /** A name as part of a JSON pointer (RFC 6901). Shortened, as it is the client's. */
 export const pointer = (name: string): string => name.slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1');
