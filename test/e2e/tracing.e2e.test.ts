@@ -172,9 +172,10 @@ describe('with a collector', () => {
     await logIn(stoa.url, { ...person, password: 'wrong pass phrase' });
     expect((await activate(stoa.url, person, code as string)).status).toBe(200);
     const { accessToken, refreshToken } = (await (await logIn(stoa.url, person)).json()) as Record<string, string>;
-    const me = await fetch(`${stoa.url}/v1/users/me?asked=quite-secretly`, {
-      headers: { authorization: `Bearer ${accessToken}`, traceparent: `00-${trace}-${SPAN}-01` },
-    });
+    const headers = { authorization: `Bearer ${accessToken}`, traceparent: `00-${trace}-${SPAN}-01` };
+    // A query that is refused, and told to nobody either.
+    expect((await fetch(`${stoa.url}/v1/users/me?asked=quite-secretly`, { headers })).status).toBe(400);
+    const me = await fetch(`${stoa.url}/v1/users/me`, { headers });
     const { id } = (await me.json()) as { id: string };
     await fetch(`${stoa.url}/v1/users/${id}`, { headers: { authorization: `Bearer ${accessToken}` } });
     const last = 'a'.repeat(32);

@@ -21,6 +21,7 @@ export { mergeComponents, type OpenApiDocument, usedComponents } from './open-ap
 export { openApiOf } from './open-api/document.ts';
 export type { Readiness } from './operations.ts';
 export { EXAMPLE_ID, mergeProblems, PROBLEM_TYPE, Problem, problems, statusOf, toProblem } from './problem.ts';
+export { hasTooManyParameters } from './queries.ts';
 export {
   joinLimits,
   type LimitOptions,
@@ -37,4 +38,3 @@ export { Text, type TextOptions } from './text.ts';
 export type { AnswerHeaders, Receiver, Sending, UpstreamRequest } from './upstream/exchange.ts';
 export { readAnswer } from './upstream/read-answer.ts';
 export { createUpstream, type Upstream, type UpstreamOptions } from './upstream/upstream.ts';
-export { hasTooManyParameters } from './validation.ts';

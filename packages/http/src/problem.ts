@@ -3,6 +3,7 @@ import type { RouteOptions } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { httpErrors } from './http-errors.ts';
 import { isCounted } from './open-api/answer-headers.ts';
+import { refusesQuery } from './queries.ts';
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 export const PROBLEM_TYPE = `${PROBLEM_MEDIA_TYPE}; charset=utf-8`;
@@ -102,7 +103,7 @@ export function commonProblems({ method, url, schema = {} }: RouteOptions, other
   return problems(
     catalogue,
     'malformed_request',
-    ...codes(querystring || params || headers || mayHaveBody, 'validation_failed'),
+    ...codes(querystring || params || headers || mayHaveBody || refusesQuery({ url, schema }), 'validation_failed'),
     ...codes(has(querystring, 'cursor'), 'invalid_cursor'),
     ...codes(has(headers, 'If-Match'), 'precondition_failed'),
     ...codes(mayHaveBody, 'malformed_json', 'payload_too_large', 'unsupported_media_type', 'request_timeout'),

@@ -133,6 +133,34 @@ test('of hundreds of parameters none is looked at', async () => {
   expect(errors).toEqual([{ path: '/query', message: 'must not have more than 250 parameters' }]);
 });
 
+describe('a parameter of a query that nothing is known of', () => {
+  const asked = async (url: string, schema?: object) => {
+    const other = await thingsHttp();
+    other.get(url, { ...(schema && { schema }) }, async () => ({}));
+    await other.ready();
+    const answer = await other.inject(`${url}?other=1`);
+    await other.close();
+    return { status: answer.statusCode, errors: answer.json().errors };
+  };
+
+  test.for([
+    ['/v1/plain', undefined],
+    ['/v1/described', { summary: 'Nothing more' }],
+    ['/internal/plain', undefined],
+    ['/v1/with-others', { querystring: Type.Object({ q: Type.Optional(Type.String()) }, closed) }],
+  ] as const)('is refused at %s', async ([url, schema]) => {
+    expect(await asked(url, schema)).toEqual({ status: 400, errors: [{ path: '/query/other', message: 'is not known here' }] });
+  });
+
+  test.for([
+    ['/page', undefined],
+    ['/health/live-too', { summary: 'For probes' }],
+    ['/v1/handed-over', { hide: true }],
+  ] as const)('is taken at %s', async ([url, schema]) => {
+    expect((await asked(url, schema)).status).toBe(200);
+  });
+});
+
 test('a schema that cannot be compiled keeps the service from starting', async () => {
   const wrong = await thingsHttp();
   const querystring = Type.Object({ q: Type.String({ pattern: '(' }) }, closed);

@@ -7,6 +7,7 @@ import { type Canonicalise, canonicaliserOf, UUID } from './canonical-ids.ts';
 import { entityTagsKeyword } from './entity-tags.ts';
 import { type Fault, toFault, validationFailed } from './faults.ts';
 import { maxTextOf } from './json-bounds.ts';
+import { hasTooManyParameters, NO_QUERY, refusesQuery, TOO_MANY_PARAMETERS } from './queries.ts';
 import { normaliseTexts, singleLineKeyword, visibleKeyword } from './text.ts';
 
 /** Lets a handler see its body, query and params with the types of their schemas. */
@@ -25,16 +26,6 @@ declare module 'fastify' {
   }
 }
 
-/** More than any query of the product needs. */
-const MAX_PARAMETERS = 250;
-
-/** Whether a query is to be refused before it is looked at: its parameters cost more than its bytes. */
-export function hasTooManyParameters(url: string): boolean {
-  let count = 0;
-  for (let at = url.indexOf('?'); at !== -1 && count <= MAX_PARAMETERS; at = url.indexOf('&', at + 1)) count += 1;
-  return count > MAX_PARAMETERS;
-}
-
 /**
  * Validates every part of a request by its schema, and tells all that is wrong with them in one answer; Fastify itself stops at the first
  * part. Bodies are taken as they are, while queries, parameters and headers, which are text, are coerced. Ids are brought into their one
@@ -44,16 +35,20 @@ export function installValidation(http: FastifyInstance): void {
   const validators = { strict: createAjv(false), coercing: createAjv('array') };
   const compiled = new WeakMap<FastifySchema, readonly Part[]>();
   const schemas: FastifySchema[] = [];
+  const withoutQuery = new WeakSet<FastifySchema>();
   // A HEAD route shares the schema of its GET. Other hooks add to a schema after this one has seen it.
   const partsOf = (schema: FastifySchema): readonly Part[] => {
-    const parts = compiled.get(schema) ?? compileParts(schema, validators);
+    const parts =
+      compiled.get(schema) ?? compileParts(withoutQuery.has(schema) ? { ...schema, querystring: NO_QUERY } : schema, validators);
     compiled.set(schema, parts);
     return parts;
   };
   http.setValidatorCompiler(() => () => true);
   http.addHook('onRoute', (route) => {
-    const { schema } = route;
+    const takesNoQuery = refusesQuery(route);
+    const schema = route.schema ?? (takesNoQuery ? {} : undefined);
     if (schema === undefined) return;
+    if (takesNoQuery) withoutQuery.add(schema);
     schemas.push(schema);
     const rules = route.config?.rules;
     route.preValidation = [
@@ -114,8 +109,6 @@ function compileParts({ params, querystring, headers, body }: FastifySchema, { s
   }
   return parts;
 }
-
-const TOO_MANY_PARAMETERS: Fault = { path: '/query', message: `must not have more than ${MAX_PARAMETERS} parameters` };
 
 /** A schema names headers as people write them; Node gives them in lower case. */
 const lowerNames = ({ properties = {}, ...others }: TSchema & { properties?: Record<string, TSchema> }): object => ({

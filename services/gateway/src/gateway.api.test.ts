@@ -16,6 +16,9 @@ const { identity } = await testIdentity();
 let isHealthy = true;
 let front: Service;
 
+const OptionalText = Type.Optional(Type.String());
+const querystring = Type.Object({ x: OptionalText, token: OptionalText }, { additionalProperties: false });
+
 async function createStones(name = 'stones', addRoutes: (http: Http) => unknown = () => {}): Promise<Service & { http: Http }> {
   const health = async () => [{ name: 'database', ok: isHealthy }];
   const http = await createHttp({
@@ -31,7 +34,7 @@ async function createStones(name = 'stones', addRoutes: (http: Http) => unknown 
   });
   http.get(
     `/v1/${name}/:id`,
-    { schema: { tags: [name], summary: 'A stone', operationId: `get-${name}`, params: Type.Object({ id: Type.String() }) } },
+    { schema: { tags: [name], summary: 'A stone', operationId: `get-${name}`, params: Type.Object({ id: Type.String() }), querystring } },
     async (request) => ({
       id: request.params.id,
       headers: request.headers,

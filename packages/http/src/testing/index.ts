@@ -2,3 +2,4 @@ export { type LimitersUnderTest, rateLimiterContract } from '../rate-limiter-con
 export { createAnswerCheck, declaredCodes, type SeenAnswer } from './declared-answers.ts';
 export { type HostileRequest, hostileRequests, type Target } from './hostile-requests.ts';
 export { type RawAnswer, sendRaw } from './send-raw.ts';
+export { askInBothCases, sendHostileBodies } from './walk.ts';

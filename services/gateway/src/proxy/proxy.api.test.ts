@@ -28,7 +28,8 @@ beforeAll(async () => {
   who = await testIdentity();
   stones = await createRemote('stones', who, async () => [{ name: 'database', ok: true }]);
   const config = { access: 'anyone' } as const;
-  stones.get('/v1/stones/seen', { config }, async ({ headers, clientAddress, context }) => ({
+  const querystring = Type.Object({ a: Type.Optional(Type.String()) }, { additionalProperties: false });
+  stones.get('/v1/stones/seen', { config, schema: { querystring } }, async ({ headers, clientAddress, context }) => ({
     headers,
     address: clientAddress,
     correlationId: context.correlationId,
