@@ -1,4 +1,5 @@
 import type { Database } from '@stoa/postgres';
+import { emailAddressForm } from '@stoa/service';
 import { MAILBOX_CHANNEL } from './mailbox-store.ts';
 
 /** Who is told when a message arrives, on whichever copy of the service it arrived. */
@@ -19,7 +20,7 @@ export function createArrivals(database: Pick<Database<unknown>, 'listen'>): Arr
   let unlisten: (() => Promise<void>) | undefined;
 
   const watch: Arrivals['watch'] = (to, signal, heard) => {
-    const wanted = to?.toLowerCase();
+    const wanted = to === undefined ? undefined : emailAddressForm(to);
     const watcher = (recipients: readonly string[]): void => {
       // No recipients: they were too many to be told, or the connection was lost for a while. Look.
       if (wanted === undefined || recipients.length === 0 || recipients.includes(wanted)) heard();

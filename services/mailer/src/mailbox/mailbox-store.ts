@@ -1,5 +1,5 @@
 import type { Database } from '@stoa/postgres';
-import { uuidv7 } from '@stoa/service';
+import { emailAddressForm, uuidv7 } from '@stoa/service';
 import { sql } from 'kysely';
 import type { MailerTables } from '../tables.ts';
 
@@ -34,7 +34,7 @@ export interface MailboxMessage {
 
 export interface MailboxStore {
   add(message: NewMessage): Promise<void>;
-  /** Newest first; `to` in any case, `before` the id where the last page ended, `after` the id that all must be newer than. */
+  /** Newest first; `to` in any form, `before` the id where the last page ended, `after` the id that all must be newer than. */
   list(filter: {
     readonly to?: string;
     readonly limit: number;
@@ -56,7 +56,7 @@ export function createMailboxStore(database: Database<MailerTables>): MailboxSto
 
   return {
     async add({ sender, recipients, subject, messageId, text, html, raw }) {
-      const addresses = recipients.map((address) => address.toLowerCase());
+      const addresses = recipients.map(emailAddressForm);
       const told = addresses.join(' ');
       await query
         .insertInto('mailbox_messages')
@@ -77,7 +77,7 @@ export function createMailboxStore(database: Database<MailerTables>): MailboxSto
     },
     list({ to, limit, before, after }) {
       let page = messages();
-      if (to !== undefined) page = page.where('recipients', '@>', sql<string[]>`array[${to.toLowerCase()}]::text[]`);
+      if (to !== undefined) page = page.where('recipients', '@>', sql<string[]>`array[${emailAddressForm(to)}]::text[]`);
       if (before !== undefined) page = page.where('id', '<', before);
       if (after !== undefined) page = page.where('id', '>', after);
       return page.orderBy('id', 'desc').limit(limit).execute();

@@ -56,9 +56,10 @@ describe('the list', () => {
     ]);
   });
 
-  test('goes by the address in any letter case, and by the whole address', async () => {
+  test('goes by the address in any form, and by the whole address', async () => {
     await arrive('Whole.Address@Example.com', { subject: 'whole' });
     expect(subjects(await get('/mailbox/messages?to=whole.ADDRESS@example.com'))).toEqual(['whole']);
+    expect(subjects(await get(`/mailbox/messages?to=${encodeURIComponent(' whole.address@Example。com')}`))).toEqual(['whole']);
     expect(subjects(await get('/mailbox/messages?to=address@example.com'))).toEqual([]);
     expect(subjects(await get('/mailbox/messages?to=whole.addres_@example.com'))).toEqual([]);
   });

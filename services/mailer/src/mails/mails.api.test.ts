@@ -38,10 +38,11 @@ const ended = (to: string, ...statuses: string[]) =>
   });
 
 describe('the list', () => {
-  test('shows a mail by its address in any case, and nothing of its content', async () => {
+  test('shows a mail by its address in any form, and nothing of its content', async () => {
     const { email } = await house.request();
     const [mail] = await ended(email, 'sent');
-    expect((await listed(`to=${email.toUpperCase()}`)).items).toEqual([mail]);
+    expect((await listed(`to=%20${email.toUpperCase()}`)).items).toEqual([mail]);
+    expect((await listed(`to=${encodeURIComponent(email.replace('.com', '。ｃｏｍ'))}`)).items).toEqual([mail]);
     expect(mail).toEqual({
       id: expect.any(String),
       to: email,

@@ -1,6 +1,6 @@
 import { actorOf } from '@stoa/auth';
 import { Answer, type Cursors, type Http, httpErrors, Page, PageQuery, pageOf, problems } from '@stoa/http';
-import { named } from '@stoa/service';
+import { emailAddressForm, named } from '@stoa/service';
 import type { Kysely } from 'kysely';
 import { type Static, Type } from 'typebox';
 import { mailerErrors } from '../errors.ts';
@@ -98,7 +98,8 @@ export function mailsRoutes(http: Http, { query, cursors, resendMail }: MailsRou
       },
     },
     async (request) => {
-      const { limit, cursor, ...filter } = request.query;
+      const { limit, cursor, to, ...others } = request.query;
+      const filter = { ...others, ...(to !== undefined && { to: emailAddressForm(to) }) };
       const scope = { list: 'mails', ...filter };
       const [before] = cursors.decode<[string]>(scope, cursor) ?? [];
       const rows = await mailsQuery(query, filter, limit + 1, before).execute();

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { MailerTables, MailStatus } from '../tables.ts';
 
 export interface MailFilter {
-  /** In any letter case. */
+  /** In the form of `emailAddressForm`. */
   readonly to?: string | undefined;
   readonly status?: MailStatus | undefined;
   readonly template?: string | undefined;
@@ -24,7 +24,7 @@ const COLUMNS = [
 /** Newest first, which is the order of the ids; `before` is where the last page ended. */
 export function mailsQuery(db: Kysely<MailerTables>, { to, status, template }: MailFilter, limit: number, before?: string) {
   let mails = db.selectFrom('mails').select(COLUMNS);
-  if (to !== undefined) mails = mails.where(sql<boolean>`lower(recipient) = lower(${to}::text)`);
+  if (to !== undefined) mails = mails.where(sql<boolean>`lower(recipient) = ${to}::text`);
   if (status !== undefined) mails = mails.where('status', '=', status);
   if (template !== undefined) mails = mails.where('template', '=', template);
   if (before !== undefined) mails = mails.where('id', '<', before);
