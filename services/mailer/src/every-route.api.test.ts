@@ -1,0 +1,31 @@
+import type { Http } from '@stoa/http';
+import { askInBothCases, sendHostileBodies } from '@stoa/http/testing';
+import type { Service } from '@stoa/service';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { latest, mailerFixture } from './testing/mailer-fixture.ts';
+
+let house: Awaited<ReturnType<typeof mailerFixture>>;
+let service: Service;
+let authorization: string;
+/** Dead letters are for services, and are the same code in each: users is walked with the credential of one. */
+const UNREAD = ['/:id/replay', '/replays', '/replays/:replay'].map((path) => `POST /internal/dead-letters${path}`);
+beforeAll(async () => {
+  house = await mailerFixture();
+  service = await house.start();
+  authorization = await house.who.person('mails:read', 'mails:resend');
+});
+afterAll(() => house[Symbol.asyncDispose]());
+const http = () => service.http as unknown as Http;
+const headers = () => ({ authorization });
+
+test('every route refuses the worst bodies that it takes', async () => {
+  expect(await sendHostileBodies(http(), { headers })).toEqual({ faults: [], unread: UNREAD });
+});
+
+test('every route answers for an id in upper case as in lower case', async () => {
+  const { email } = await house.request();
+  const { message } = await latest(service, email);
+  const { faults, asked } = await askInBothCases(http(), { headers, bodies: {}, id: message.id });
+  expect(faults).toEqual([]);
+  expect(asked).toBeGreaterThan(3);
+});
