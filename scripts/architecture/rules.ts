@@ -27,7 +27,7 @@ const packagesBefore: Readonly<Record<string, readonly string[]>> = {
 };
 const testLibraries = ['vitest', 'fast-check', 'playwright-core'];
 /** Libraries, and modules of ours, that only compute. */
-const pureLibraries = ['libphonenumber-js', 'packages/service/src/text'];
+const pureLibraries = ['libphonenumber-js', 'packages/service/src/email-address', 'packages/service/src/text'];
 /** Files that run a server program or a loopback server as a part of their own work. */
 const ownServers = ['packages/postgres/src/embedded/', 'services/mailer/src/mailbox/smtp-mailbox.ts'];
 const processMembers = [

@@ -84,7 +84,8 @@ export async function startCachedHouse({ where = 'here', redis, settings = {} }:
   installAccess(notes, { identity: who.identity, derive });
   installCallerLimits(notes, { limiter: createMemoryRateLimiter(clock) });
   for (const [url, cache] of Object.entries(ROUTES)) {
-    const schema = url.includes(':leaf') ? { schema: LEAF } : {};
+    // Hidden, as a route that is described refuses a parameter of a query that it does not know.
+    const schema = { schema: { hide: true, ...(url.includes(':leaf') && LEAF) } };
     notes.get(url, { config: { access: 'anyone', ...(cache && { cache }) }, ...schema }, async (request, reply) => {
       asked += 1;
       return answer === undefined ? { number: asked } : await answer(request, reply);
