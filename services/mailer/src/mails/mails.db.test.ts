@@ -34,7 +34,7 @@ const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nod
 
 describe('a page out of 50,000 mails is read from an index', () => {
   const BEFORE = '0199d3a0-0000-7000-8000-000000005000';
-  const to = 'PERSON4711@example.com';
+  const to = 'person4711@example.com';
   const filters: [string, MailFilter][] = [
     ['no filter', {}],
     ['to', { to }],
