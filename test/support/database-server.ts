@@ -21,8 +21,10 @@ async function expectNoneLeft(url: string) {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    const { rows } = await client.query<{ datname: string }>(`select datname from pg_database where datname like 'test\\_%'`);
-    if (rows.length > 0) throw new Error(`test databases that no test disposed of: ${rows.map(({ datname }) => datname).join(', ')}`);
+    const { rows } = await client.query<{ maker: string }>(
+      `select coalesce(shobj_description(oid, 'pg_database'), datname) as maker from pg_database where datname like 'test\\_%'`,
+    );
+    if (rows.length > 0) throw new Error(`test databases that no test disposed of: ${rows.map(({ maker }) => maker).join(', ')}`);
   } finally {
     await client.end();
   }

@@ -23,7 +23,8 @@ export async function openService(
   }: { crons?: readonly Cron[]; settings?: Partial<MessagingSettings>; leftoversExpected?: string } = {},
 ) {
   const sources = [{ name: 'messaging', directory: messagingMigrations }];
-  const fixture = await testDatabase<unknown>({ sources, ...(leftoversExpected === '' ? {} : { leftoversExpected }) });
+  await using undo = new AsyncDisposableStack();
+  const fixture = undo.use(await testDatabase<unknown>({ sources, ...(leftoversExpected === '' ? {} : { leftoversExpected }) }));
   const { database } = fixture;
   await sql`create table effects (n integer)`.execute(database.query);
   const create = (own: Database<unknown>, overrides: Partial<MessagingSettings> = {}) =>
@@ -43,6 +44,7 @@ export async function openService(
     });
   const messaging = create(database);
   const stops: (() => Promise<void>)[] = [() => messaging.stop()];
+  undo.move();
   return {
     database,
     messaging,

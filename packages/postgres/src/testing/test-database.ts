@@ -42,11 +42,13 @@ export async function testDatabase<Schema>({
   maxConnections = 10,
   leftoversExpected,
 }: TestDatabaseOptions = {}): Promise<TestDatabase<Schema>> {
+  const maker = callingTest();
   const { url: server, leave } = await enterServer();
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   await onServer(server, async (admin) => {
     const template = await ensureTemplate(admin, server, sources);
     await admin.query(`create database ${name} template ${template}`);
+    await admin.query(`comment on database ${name} is ${pg.escapeLiteral(maker)}`);
   });
   const url = databaseUrl(server, name);
   const database = createDatabase<Schema>({ url, name: 'test', log, metrics: new Registry(), maxConnections });
@@ -64,6 +66,9 @@ export async function testDatabase<Schema>({
     },
   };
 }
+
+/** Where a test asked for it, for whoever finds the database later. */
+const callingTest = (): string => new Error().stack?.match(/[^ (/]+\.test\.ts:\d+/)?.[0] ?? 'unknown';
 
 let own: ReturnType<typeof startTestServer> | undefined;
 let guests = 0;
