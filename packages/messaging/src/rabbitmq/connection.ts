@@ -20,6 +20,8 @@ const FRAMING_BYTES = 512;
 export interface RabbitConnection {
   /** @throws at once when the server is away or has blocked this connection. */
   channel(): Promise<Channel>;
+  /** @throws when the server is away or has blocked this connection; not while it is connected for the first time. */
+  expectWell(): void;
   /** Why nothing goes through at the moment. */
   trouble(): string | undefined;
   /** Calls `listener` when the server blocks this connection or it is lost. @returns a function that ends that. */
@@ -64,9 +66,14 @@ export function connectRabbit({ url, log, name }: { readonly url: string; readon
     problem = undefined;
   });
 
+  const expectWell = (): void => {
+    if (problem !== undefined) throw new Error(problem);
+  };
+
   return {
+    expectWell,
     async channel() {
-      if (problem !== undefined) throw new Error(problem);
+      expectWell();
       const { promise: failed, reject } = Promise.withResolvers<never>();
       listeners.add(reject);
       const acquired = client.acquire({ emitErrorsFromChannel: true });

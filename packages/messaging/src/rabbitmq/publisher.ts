@@ -1,12 +1,15 @@
 import type { Broker, Outgoing, Rejection } from '../broker.ts';
 import type { RabbitConnection } from './connection.ts';
-import type { Sendable } from './digests.ts';
-import { ChannelClosed, createLanes, type Lane } from './lane.ts';
+import { type Digest, digests, type Sendable } from './digests.ts';
+import { createQueuePublisher, type Published, type QueuePublisher } from './queue-publisher.ts';
 import type { Topology } from './topology.ts';
 
 /** RabbitMQ 4 takes 16 MiB by default, and closes the channel for all that travels on it when a message is larger. */
 const MOST_BYTES = 8 * 1024 * 1024;
 const MOST_KEY_BYTES = 255;
+/** Of the time that a call may take: for a queue that does not confirm while the server does. */
+const PATIENCE = 0.3;
+const NOTHING = Buffer.from('[]');
 
 const rejectAll = (items: readonly Outgoing[], reason: Rejection['reason'], detail: string): Rejection[] =>
   items.flatMap(({ message: { id }, subscribers }) => subscribers.map((subscriber) => ({ id, subscriber, reason, detail })));
@@ -18,83 +21,101 @@ interface PublisherOptions {
 }
 
 /**
- * Publishes with confirms, all of a call at once, each message once for each of its subscribers. The server returns what it cannot
- * route and confirms it all the same: a message is taken when its confirms are there and it did not come back.
+ * Publishes with confirms, all of a call at once, each message once for each of its subscribers, whose queues have channels of their own.
+ * An empty message that no queue has to take tells whether the server answers: without it the call fails, with it a queue that does not
+ * answer costs its own deliveries alone.
  */
 export function createPublisher({ connection, topology, sendTimeoutMs }: PublisherOptions) {
-  const lanes = createLanes({ connection, topology });
-  let current: Promise<Lane> | undefined;
+  const queues = new Map<string, QueuePublisher>();
+  const create = () => createQueuePublisher(connection, topology);
+  const [alive, observers] = [create(), create()];
 
-  /**
-   * Finds by halves what the server closes the channel for, each time on another one, so that it is refused and the others leave. What only
-   * observers were to hear is then let go.
-   */
-  async function sift(sendable: readonly Sendable[]): Promise<Rejection[]> {
-    const found: Rejection[] = [];
-    const end = performance.now() + sendTimeoutMs;
-    const parts: (readonly Sendable[])[] = [sendable.flatMap(bySubscriber)];
-    let isRefused = false;
-    let lane = lanes.open();
-    try {
-      for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
-        try {
-          found.push(...(await lanes.send(lane, part, end - performance.now())));
-        } catch (error) {
-          const isFault = error instanceof ChannelClosed && error.isAboutMessage;
-          const detail = error instanceof Error ? error.message : String(error);
-          if (!isFault && !isRefused) throw error;
-          // What was found is kept, or the next call would end at the same place.
-          if (!isFault) return [...found, ...rejectAll([part, ...parts].flat(), 'unroutable', detail)];
-          lanes.drop(lane);
-          lane = lanes.open();
-          if (part.length === 1) {
-            isRefused = true;
-            found.push(...rejectAll(part, 'refused', detail));
-          } else parts.push(...halves(part));
-        }
-      }
-      return found;
-    } finally {
-      lanes.drop(lane);
-    }
+  async function publishTo(subscriber: string, items: readonly Sendable[], over: Promise<void>): Promise<Rejection[]> {
+    const queue = queues.get(subscriber) ?? create();
+    queues.set(subscriber, queue);
+    const published = await queue.publish(
+      items.map(({ message: { id, type }, body }) => ({ routingKey: topology.keyOf(subscriber, type), body, messageId: id })),
+      over,
+    );
+    return items.flatMap(({ message: { id, type } }, index) => {
+      const fault = faultOf(published[index] as Published, subscriber, type);
+      return fault === undefined ? [] : [{ id, subscriber, ...fault }];
+    });
   }
 
-  function drop(lane: Promise<Lane>): void {
-    if (current === lane) current = undefined;
-    lanes.drop(lane);
+  /** Observers miss what they cannot be told: what is too large, or came while one of their queues did not answer. */
+  async function tellObservers(told: readonly Digest[], over: Promise<void>): Promise<void> {
+    const published = await observers.publish(
+      told.map(({ type, body }) => ({ routingKey: topology.observersKeyOf(type), body })),
+      over,
+    );
+    const tooLarge = told.filter(({ items }, index) => items.length > 1 && published[index]?.outcome === 'faulty');
+    if (tooLarge.length > 0)
+      await tellObservers(
+        tooLarge.flatMap(({ items }) => items.flatMap((item) => digests([item]))),
+        over,
+      );
+  }
+
+  /** @throws when it does not answer. */
+  async function askWhetherAlive(over: Promise<void>): Promise<void> {
+    const [published] = await alive.publish([{ routingKey: topology.aliveKey, body: NOTHING }], over);
+    if (published?.outcome !== 'taken') throw new Error(published?.detail ?? 'RabbitMQ does not confirm');
+  }
+
+  /** @throws when the server is away, says nothing in time or takes nothing at all. */
+  async function publishAll(sendable: readonly Sendable[]): Promise<Rejection[]> {
+    connection.expectWell();
+    const { promise: over, resolve: end } = Promise.withResolvers<void>();
+    const { promise: broken, reject: fail } = Promise.withResolvers<never>();
+    const timers = [setTimeout(() => fail(new Error(`RabbitMQ did not confirm within ${sendTimeoutMs} ms`)), sendTimeoutMs)];
+    const forget = connection.onTrouble(fail);
+    const answered = askWhetherAlive(over).then(() => void timers.push(setTimeout(end, sendTimeoutMs * PATIENCE).unref()));
+    const told = tellObservers(digests(sendable.filter(({ isRepeat }) => !isRepeat)), over);
+    try {
+      const rejections = Promise.all([...bySubscriber(sendable)].map(([subscriber, items]) => publishTo(subscriber, items, over)));
+      const [found] = await Promise.race([Promise.all([rejections, answered, told]), broken]);
+      return found.flat();
+    } finally {
+      end();
+      forget();
+      for (const timer of timers) clearTimeout(timer);
+    }
   }
 
   return {
     publish: async (outgoing: Parameters<Broker['publish']>[0]): Promise<Rejection[]> => {
       const { sendable, refused } = prepare(outgoing, topology);
-      if (sendable.length === 0) return refused;
-      current ??= lanes.open();
-      const lane = current;
-      try {
-        return [...refused, ...(await lanes.send(lane, sendable, sendTimeoutMs))];
-      } catch (error) {
-        drop(lane);
-        if (!(error instanceof ChannelClosed)) throw error;
-        // It may have been closed for what another call had on it.
-        return [...refused, ...(await sift(sendable))];
-      }
+      return sendable.length === 0 ? refused : [...refused, ...(await publishAll(sendable))];
     },
 
     close(): void {
-      if (current !== undefined) drop(current);
+      for (const queue of [alive, observers, ...queues.values()]) queue.close();
     },
   };
 }
 
-/** Each delivery by itself, and what observers are to hear. */
-function bySubscriber({ subscribers, isRepeat = false, ...item }: Sendable): Sendable[] {
-  const deliveries = subscribers.map((subscriber) => ({ ...item, subscribers: [subscriber], isRepeat: true }));
-  return isRepeat ? deliveries : [...deliveries, { ...item, subscribers: [] }];
+function bySubscriber(sendable: readonly Sendable[]): Map<string, Sendable[]> {
+  const of = new Map<string, Sendable[]>();
+  for (const item of sendable) {
+    for (const subscriber of item.subscribers) {
+      const items = of.get(subscriber);
+      if (items === undefined) of.set(subscriber, [item]);
+      else items.push(item);
+    }
+  }
+  return of;
 }
 
-function halves<T>(items: readonly T[]): [readonly T[], readonly T[]] {
-  const middle = Math.ceil(items.length / 2);
-  return [items.slice(0, middle), items.slice(middle)];
+function faultOf({ outcome, detail = '' }: Published, subscriber: string, type: string): Pick<Rejection, 'reason' | 'detail'> | undefined {
+  const details: Record<Exclude<Published['outcome'], 'taken' | 'faulty'>, string> = {
+    returned: `${subscriber} has no queue for ${type}`,
+    refused: `the queue of ${subscriber} does not take ${type}`,
+    unconfirmed: `the queue of ${subscriber} does not confirm`,
+    closed: detail,
+  };
+  if (outcome === 'taken') return undefined;
+  return outcome === 'faulty' ? { reason: 'refused', detail } : { reason: 'unroutable', detail: details[outcome] };
 }
 
 /** Sorts out what the protocol cannot carry. */

@@ -108,72 +108,120 @@ describe('a server that closes the channel', () => {
 });
 
 describe('one queue of two', () => {
-  test('that does not confirm costs its own deliveries: the other ones are taken, and flow on', async () => {
-    const bus = openRabbitBus(server.url);
-    const broker = createRabbitBroker({ url: server.url, log: silent, name: 'test', prefix: bus.prefix, sendTimeoutMs: 3_000 });
-    const received: unknown[] = [];
-    await broker.subscribe('receiver', ['happened'], async (messages) => void received.push(...messages));
-    await (await broker.subscribe('mailer', ['happened'], async () => {})).stop();
-    // RabbitMQ lets a channel wait for the queue that its first message goes to, and with it all else on the channel.
-    expect(await broker.publish([{ ...outgoing(0), subscribers: ['mailer'] }])).toEqual([]);
-    const speak = await server.silence(`${bus.prefix}.mailer`);
-    try {
-      const [toBoth, toMailer] = [
-        { ...outgoing(1), subscribers: ['mailer', 'receiver'] },
-        { ...outgoing(2), subscribers: ['mailer'], isRepeat: true },
-      ];
-      for (const item of [toBoth, toMailer]) {
-        const detail = 'the queue of mailer did not confirm within 900 ms';
-        expect(await broker.publish([item])).toEqual([{ id: item.message.id, subscriber: 'mailer', reason: 'unroutable', detail }]);
-      }
-      await eventually(() => expect(received).toEqual([toBoth.message]));
-      expect(await broker.publish([outgoing(3)])).toEqual([]);
-    } finally {
-      await speak();
-    }
-    await eventually(async () => expect(await broker.publish([{ ...outgoing(4), subscribers: ['mailer'] }])).toEqual([]), PATIENCE);
-    await broker.close();
-    await bus.close?.();
-  });
+  /** RabbitMQ lets a channel wait for a queue that is new to it, and with it all else on the channel. */
+  describe.each(['known', 'new'] as const)('%s to its channel, that does not confirm', (what) => {
+    const detail = 'the queue of mailer does not confirm';
 
-  test('that does not confirm holds up no event of the other, and has all of its own in the end', async () => {
-    const bus = openRabbitBus(server.url);
-    {
-      await using pipeline = await openPipeline();
-      await pipeline.startReceiver(await bus.connect());
-      const other = await bus.connect();
-      const received: number[] = [];
-      const take = async (messages: readonly unknown[]): Promise<void> => {
-        received.push(...messages.map((message) => (message as Outgoing['message'] & { data: { n: number } }).data.n));
-      };
-      await other.subscribe('mailer', ['happened'], take);
+    test('costs its own deliveries: the other ones are taken, and flow on', async () => {
+      const bus = openRabbitBus(server.url);
       const broker = createRabbitBroker({ url: server.url, log: silent, name: 'test', prefix: bus.prefix, sendTimeoutMs: 3_000 });
-      await pipeline.startSender(broker);
-      const items = happenings(41, 4);
-      const append = (part: typeof items) =>
-        pipeline.sender.database.transaction(async (tx) => {
-          const outbox = createOutbox('sender', pipeline.sender.database, tx);
-          for (const item of part) await outbox.append({ ...happened, subscribers: ['receiver', 'mailer'] }, item);
-        });
-      // As above: the channel knows both queues.
-      await append(items.slice(0, 1));
-      await eventually(() => expect(received).toEqual([0]), PATIENCE);
+      const received: unknown[] = [];
+      await broker.subscribe('receiver', ['happened'], async (messages) => void received.push(...messages));
+      await (await broker.subscribe('mailer', ['happened'], async () => {})).stop();
+      if (what === 'known') expect(await broker.publish([{ ...outgoing(0), subscribers: ['mailer'] }])).toEqual([]);
       const speak = await server.silence(`${bus.prefix}.mailer`);
       try {
-        await append(items.slice(1, 20));
-        await append(items.slice(20));
-        await eventually(async () => expect(await pipeline.effects('in-order')).toHaveLength(41), PATIENCE);
-        expect(received).toEqual([0]);
+        const [toBoth, toMailer] = [
+          { ...outgoing(1), subscribers: ['mailer', 'receiver'] },
+          { ...outgoing(2), subscribers: ['mailer'], isRepeat: true },
+        ];
+        for (const item of [toBoth, toMailer]) {
+          expect(await broker.publish([item])).toEqual([{ id: item.message.id, subscriber: 'mailer', reason: 'unroutable', detail }]);
+        }
+        await eventually(() => expect(received).toEqual([toBoth.message]));
+        expect(await broker.publish([outgoing(3)])).toEqual([]);
       } finally {
         await speak();
       }
-      await pipeline.expectOnce(items, PATIENCE);
-      for (const key of [0, 1, 2, 3]) {
-        const ofKey = [...new Set(received.filter((n) => n % 4 === key))];
-        expect(ofKey).toEqual(items.map(({ n }) => n).filter((n) => n % 4 === key));
-      }
+      await eventually(async () => expect(await broker.publish([{ ...outgoing(4), subscribers: ['mailer'] }])).toEqual([]), PATIENCE);
       await broker.close();
+      await bus.close?.();
+    });
+
+    test('is sent no more than the server takes without stopping the connection, in however many calls', async () => {
+      const bus = openRabbitBus(server.url);
+      const broker = createRabbitBroker({ url: server.url, log: silent, name: 'test', prefix: bus.prefix, sendTimeoutMs: 3_000 });
+      let received = 0;
+      await broker.subscribe('receiver', ['happened'], async (messages) => void (received += messages.length));
+      await (await broker.subscribe('mailer', ['happened'], async () => {})).stop();
+      if (what === 'known') expect(await broker.publish([{ ...outgoing(0), subscribers: ['mailer'] }])).toEqual([]);
+      const speak = await server.silence(`${bus.prefix}.mailer`);
+      const batch = () => Array.from({ length: 1_000 }, (_, n) => ({ ...outgoing(n), subscribers: ['mailer', 'receiver'] }));
+      try {
+        for (const items of [batch(), batch(), batch()]) {
+          const lost = items.map(({ message: { id } }) => ({ id, subscriber: 'mailer', reason: 'unroutable', detail }));
+          expect(await broker.publish(items)).toEqual(lost);
+        }
+        await eventually(() => expect(received).toBe(3_000));
+      } finally {
+        await speak();
+      }
+      const items = batch();
+      await eventually(async () => expect(await broker.publish(items)).toEqual([]), PATIENCE);
+      await broker.close();
+      await bus.close?.();
+    });
+
+    test('holds up no event of the other, and has all of its own in the end', async () => {
+      const bus = openRabbitBus(server.url);
+      {
+        await using pipeline = await openPipeline();
+        await pipeline.startReceiver(await bus.connect());
+        const other = await bus.connect();
+        const received: number[] = [];
+        const take = async (messages: readonly unknown[]): Promise<void> => {
+          received.push(...messages.map((message) => (message as Outgoing['message'] & { data: { n: number } }).data.n));
+        };
+        await other.subscribe('mailer', ['happened'], take);
+        const broker = createRabbitBroker({ url: server.url, log: silent, name: 'test', prefix: bus.prefix, sendTimeoutMs: 3_000 });
+        await pipeline.startSender(broker);
+        const items = happenings(41, 4);
+        const append = (part: typeof items) =>
+          pipeline.sender.database.transaction(async (tx) => {
+            const outbox = createOutbox('sender', pipeline.sender.database, tx);
+            for (const item of part) await outbox.append({ ...happened, subscribers: ['receiver', 'mailer'] }, item);
+          });
+        const before = what === 'known' ? [0] : [];
+        await append(items.slice(0, before.length));
+        await eventually(() => expect(received).toEqual(before), PATIENCE);
+        const speak = await server.silence(`${bus.prefix}.mailer`);
+        try {
+          await append(items.slice(before.length, 20));
+          await append(items.slice(20));
+          await eventually(async () => expect(await pipeline.effects('in-order')).toHaveLength(41), PATIENCE);
+          expect(received).toEqual(before);
+        } finally {
+          await speak();
+        }
+        await pipeline.expectOnce(items, PATIENCE);
+        await eventually(() => expect(new Set(received).size).toBe(41), PATIENCE);
+        for (const key of [0, 1, 2, 3]) {
+          const ofKey = [...new Set(received.filter((n) => n % 4 === key))];
+          expect(ofKey).toEqual(items.map(({ n }) => n).filter((n) => n % 4 === key));
+        }
+        await broker.close();
+      }
+      await bus.close?.();
+    });
+  });
+
+  test('of an observer, that does not confirm, costs no delivery', async () => {
+    const bus = openRabbitBus(server.url);
+    const broker = createRabbitBroker({ url: server.url, log: silent, name: 'test', prefix: bus.prefix, sendTimeoutMs: 3_000 });
+    await broker.subscribe('receiver', ['happened'], async () => {});
+    const client = new Connection(server.url);
+    const queue = `${bus.prefix}.observes`;
+    await client.queueDeclare({ queue, durable: true });
+    await client.queueBind({ exchange: `${bus.prefix}.events`, queue, routingKey: '@observers.happened' });
+    const speak = await server.silence(queue);
+    try {
+      for (const n of [1, 2, 3]) expect(await broker.publish([outgoing(n)])).toEqual([]);
+    } finally {
+      await speak();
     }
+    await client.queueDelete({ queue });
+    await client.close();
+    await broker.close();
     await bus.close?.();
   });
 
@@ -186,7 +234,7 @@ describe('one queue of two', () => {
     await client.queueDeclare({ queue, durable: true, arguments: { 'x-max-length': 1, 'x-overflow': 'reject-publish' } });
     await client.queueBind({ exchange: `${bus.prefix}.events`, queue, routingKey: 'mailer.happened' });
     const both = Array.from({ length: 5 }, (_, n) => ({ ...outgoing(n), subscribers: ['receiver', 'mailer'] }));
-    const detail = 'RabbitMQ did not take it as mailer.happened';
+    const detail = 'the queue of mailer does not take happened';
     const rejections = await broker.publish(both);
     expect(rejections.length).toBeGreaterThan(2);
     for (const rejection of rejections) expect(rejection).toMatchObject({ subscriber: 'mailer', reason: 'unroutable', detail });
