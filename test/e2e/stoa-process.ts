@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { databaseFolder } from '@stoa/postgres/testing';
 import { eventually, freePort } from '@stoa/service/testing';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -103,18 +103,17 @@ export interface DataFolder extends AsyncDisposable {
   readonly path: string;
 }
 
-/** A folder for one Stoa. As root the embedded Postgres is another user, who must be able to pass through. */
+/** A folder for one Stoa. */
 export async function dataFolder(topology = TOPOLOGY): Promise<DataFolder> {
-  const path = await mkdtemp('/tmp/stoa-e2e-');
-  await chmod(path, 0o711);
-  const data = join(path, 'data');
+  const folder = await databaseFolder();
+  const data = join(folder.path, 'data');
   return {
     path: data,
     async [Symbol.asyncDispose]() {
-      killThoseOf(path);
+      killThoseOf(folder.path);
       if (topology === 'spread') await (await import('./spread-house.ts')).closeGround(data);
       if (topology === 'containers') await (await import('../containers/container-house.ts')).closeContainers(data);
-      await rm(path, { recursive: true, force: true });
+      await folder[Symbol.asyncDispose]();
     },
   };
 }

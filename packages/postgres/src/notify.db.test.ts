@@ -1,6 +1,3 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createLog } from '@stoa/service';
 import { eventually, startTcpProxy } from '@stoa/service/testing';
 import { sql } from 'kysely';
@@ -8,8 +5,7 @@ import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createDatabase } from './create-database.ts';
 import type { Database } from './database.ts';
-import { startEmbeddedPostgres } from './embedded/start-embedded-postgres.ts';
-import { type TestDatabase, testDatabase } from './testing/index.ts';
+import { startTestServer, type TestDatabase, testDatabase } from './testing/index.ts';
 
 const log = createLog({ level: 'silent' });
 let fixture: TestDatabase<unknown>;
@@ -98,13 +94,7 @@ describe('what is told', () => {
  * confirm it: whoever needs that lock waits too, in any database of the server.
  */
 test('a commit that takes its time holds up no commit of another database, and what was told after it is heard there', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'stoa-notify-'));
-  await chmod(folder, 0o711);
-  const server = await startEmbeddedPostgres({
-    directory: join(folder, 'postgres'),
-    log,
-    settings: { fsync: 'off', max_wal_senders: '2', synchronous_standby_names: 'nobody', synchronous_commit: 'local' },
-  });
+  const server = await startTestServer({ max_wal_senders: '2', synchronous_standby_names: 'nobody', synchronous_commit: 'local' });
   try {
     const admin = open('admin', server.url);
     const at = (name: string) => Object.assign(new URL(server.url), { pathname: `/${name}` }).href;
@@ -139,6 +129,5 @@ test('a commit that takes its time holds up no commit of another database, and w
   } finally {
     await Promise.all(opened.splice(0).map((database) => database.close()));
     await server.stop();
-    await rm(folder, { recursive: true });
   }
 });

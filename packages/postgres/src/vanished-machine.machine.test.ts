@@ -1,7 +1,6 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createLog } from '@stoa/service';
@@ -10,7 +9,7 @@ import { sql } from 'kysely';
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import { createDatabase } from './create-database.ts';
-import { startEmbeddedPostgres } from './embedded/start-embedded-postgres.ts';
+import { startTestServer } from './testing/index.ts';
 
 // Names and addresses of this run alone: another may go on beside it.
 const NAMESPACE = `stoa-${process.pid}`;
@@ -57,12 +56,9 @@ function connectMachine() {
 // Where there is none to be had, the title of a test says why.
 if (why === undefined) {
   test('a machine that vanished under notifications no longer leads after half a minute', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'stoa-vanished-'));
-    await chmod(folder, 0o711);
     const machine = connectMachine();
     const log = createLog({ level: 'silent' });
-    const settings = { listen_addresses: `127.0.0.1,${HERE}`, fsync: 'off' };
-    const server = await startEmbeddedPostgres({ directory: join(folder, 'postgres'), log, settings });
+    const server = await startTestServer({ listen_addresses: `127.0.0.1,${HERE}` });
     const database = createDatabase<unknown>({ url: server.url, name: 'here', log, metrics: new Registry() });
     await appendFile(join(server.directory, 'pg_hba.conf'), `host all all ${THERE}/32 scram-sha-256\n`);
     await sql`select pg_reload_conf()`.execute(database.query);
@@ -89,7 +85,6 @@ if (why === undefined) {
       machine.remove();
       await database.close();
       await server.stop();
-      await rm(folder, { recursive: true });
     }
   });
 } else {

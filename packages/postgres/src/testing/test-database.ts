@@ -47,7 +47,7 @@ export async function testDatabase<Schema>({
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   await onServer(server, async (admin) => {
     const template = await ensureTemplate(admin, server, sources);
-    await admin.query(`create database ${name} template ${template}`);
+    await admin.query(`create database ${name} template ${template} strategy file_copy`);
     await admin.query(`comment on database ${name} is ${pg.escapeLiteral(maker)}`);
   });
   const url = databaseUrl(server, name);

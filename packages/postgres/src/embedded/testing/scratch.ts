@@ -1,17 +1,14 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { databaseFolder } from '../../testing/database-folder.ts';
 import { killStartersIn } from './starter-process.ts';
 
-/** A folder that other users may pass through, as a data folder is when we are root; removed at the end. */
+/** A folder for a database server, and for the processes that start it, which end with it. */
 export async function scratch(): Promise<{ path: string } & AsyncDisposable> {
-  const path = await mkdtemp(join(tmpdir(), 'stoa-embedded-'));
-  await chmod(path, 0o711);
+  const folder = await databaseFolder();
   return {
-    path,
+    path: folder.path,
     async [Symbol.asyncDispose]() {
-      killStartersIn(path);
-      await rm(path, { recursive: true, force: true, maxRetries: 5 });
+      killStartersIn(folder.path);
+      await folder[Symbol.asyncDispose]();
     },
   };
 }

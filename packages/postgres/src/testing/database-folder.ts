@@ -1,0 +1,23 @@
+import { chmod, mkdtemp, rm, statfs } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** Making a database takes a seventh of the time there. */
+const IN_MEMORY = '/dev/shm';
+/** More than the tests of one run hold at a time. */
+const ROOM_BYTES = 4 * 1024 ** 3;
+
+/** A folder for the data of a database server, removed at the end. As root, Postgres is another user, who must be able to pass through. */
+export async function databaseFolder(): Promise<{ readonly path: string } & AsyncDisposable> {
+  const path = await mkdtemp(join(await parent(), 'stoa-test-'));
+  await chmod(path, 0o711);
+  return {
+    path,
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 5 }),
+  };
+}
+
+async function parent(): Promise<string> {
+  const { bavail = 0, bsize = 0 } = await statfs(IN_MEMORY).catch(() => ({ bavail: 0, bsize: 0 }));
+  return bavail * bsize >= ROOM_BYTES ? IN_MEMORY : tmpdir();
+}
