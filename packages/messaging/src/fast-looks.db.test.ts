@@ -1,4 +1,5 @@
 import { testDatabase } from '@stoa/postgres/testing';
+import { eventually } from '@stoa/service/testing';
 import { CompiledQuery, type KyselyPlugin, sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { messagingMigrations } from './create-messaging.ts';
@@ -115,14 +116,17 @@ test('a look at the outbox reads a handful of pages when 100,000 messages have g
   await append(50, ONE_OF_A_THOUSAND_KEYS);
   await sql`analyze outbox`.execute(fixture.database.query);
   await looks.rows.moveSent((await looks.reader.read([])).map(({ id }) => id));
-  // The horizon comes after.
-  for (const _ of [1, 2, 3, 4, 5]) {
-    await looks.reader.read([]);
-    await looks.unsent();
-    looks.turnClock();
-  }
-  const pages = { relay: await looks.pages(() => looks.reader.read([])), health: await looks.pages(looks.unsent) };
-  expect(Math.max(...Object.values(pages))).toBeLessThan(A_HANDFUL);
+  // The horizon comes after, as soon as no transaction of another test holds it up.
+  await eventually(
+    async () => {
+      await looks.reader.read([]);
+      await looks.unsent();
+      looks.turnClock();
+      const pages = { relay: await looks.pages(() => looks.reader.read([])), health: await looks.pages(looks.unsent) };
+      expect(Math.max(...Object.values(pages))).toBeLessThan(A_HANDFUL);
+    },
+    { timeoutMs: 60_000 },
+  );
   // What a look from the beginning would cost: the test measures something.
   looks.reader.startOver();
   expect(await looks.pages(() => looks.reader.read([]))).toBeGreaterThan(100);

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { messagingMigrations } from '@stoa/messaging';
 import { plansOf, testDatabase } from '@stoa/postgres/testing';
 import { systemClock } from '@stoa/service';
+import { eventually } from '@stoa/service/testing';
 import { type Kysely, sql, type Transaction } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseUserSearch } from '../domain/user-search.ts';
@@ -53,6 +54,11 @@ beforeAll(async () => {
   for (let n = 0; n < 100; n += 1) {
     await sql`insert into revocations (session_id, expires_at) select gen_random_uuid(), ${now} from generate_series(1, 50)`.execute(query);
   }
+  // What a transaction of another test may have seen begin is new for as long as that one lasts.
+  await eventually(async () => {
+    const { rows } = await sql`select from revocations where xid >= pg_snapshot_xmin(pg_current_snapshot()) limit 1`.execute(query);
+    expect(rows).toEqual([]);
+  });
   await sql`vacuum analyze`.execute(query);
   // Behind the back of the statistics: of three among a million the sample meets none.
   await sql`update users set roles = array['user', 'admin', 'helper'] where id in (select id from users limit 3)`.execute(query);
