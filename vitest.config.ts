@@ -5,8 +5,8 @@ import { configDefaults, defineConfig } from 'vitest/config';
 const tiers = ['db', 'api', 'e2e', 'machine', 'services', 'browser', 'chaos', 'containers'] as const;
 const files = (suffix: string) => [`{apps,contracts,packages,scripts,services,test}/**/*.${suffix}.ts`];
 const exclude = [...configDefaults.exclude, 'test/architecture/fixtures'];
-/** Vitest would leave a core idle; but most of these tests wait for a database or a process. */
-const maxWorkers = availableParallelism();
+/** One more than there are cores, as a test waits for a database or a process half of its time. */
+const maxWorkers = availableParallelism() + 1;
 /** Files leave nothing behind in a process, so that they share it instead of loading everything anew. */
 const shared = { isolate: false, maxWorkers };
 

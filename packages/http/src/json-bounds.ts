@@ -36,11 +36,28 @@ export function excessIn(bytes: Uint8Array, maxValues: number): 'levels' | 'valu
   return undefined;
 }
 
-/** @returns where the closing quote is; behind the end when there is none. */
+/** Up to this many bytes of a string are read one by one: most end before. The rest is searched, which is twenty times as fast. */
+const SHORT_STRING = 32;
+
+/** @returns where the closing quote is; at the end or behind it when there is none. */
 function endOfString(bytes: Uint8Array, from: number): number {
   let at = from;
-  while (at < bytes.length && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;
-  return at;
+  for (;;) {
+    const stop = Math.min(at + SHORT_STRING, bytes.length);
+    while (at < stop) {
+      const byte = bytes[at];
+      if (byte === QUOTE) return at;
+      at += byte === BACKSLASH ? 2 : 1;
+    }
+    if (at >= bytes.length) return at;
+    const quote = bytes.indexOf(QUOTE, at);
+    if (quote === -1) return bytes.length;
+    let backslash = quote;
+    while (backslash > at && bytes[backslash - 1] === BACKSLASH) backslash -= 1;
+    // As many backslashes as stand for themselves in pairs leave the quote as it is.
+    if ((quote - backslash) % 2 === 0) return quote;
+    at = quote + 1;
+  }
 }
 
 /**
