@@ -1,13 +1,10 @@
-import { randomUUID } from 'node:crypto';
-import { installAccess } from '@stoa/auth';
 import { type TestIdentity, testIdentity } from '@stoa/auth/testing';
-import { createHttp, createMemoryRateLimiter, type Http, problems } from '@stoa/http';
-import { createDeadLetters, DEAD_LETTERS_PATH, installDeadLetterRoutes, messagingMigrations } from '@stoa/messaging';
-import { testDatabase } from '@stoa/postgres/testing';
+import { createMemoryRateLimiter } from '@stoa/http';
+import { DEAD_LETTERS_PATH } from '@stoa/messaging';
 import { createKeys, createLog, createMetrics, loadConfig, type Service, systemClock } from '@stoa/service';
-import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { gateway, gatewayConfig } from '../index.ts';
+import { createBuryingService, createSilentService } from '../testing/burying-service.ts';
 
 const derive = createKeys(Buffer.alloc(32, 9).toString('base64'));
 const lines: string[] = [];
@@ -17,16 +14,17 @@ const metrics = createMetrics();
 let who: TestIdentity;
 let reader: string;
 let replayer: string;
-let stones: Awaited<ReturnType<typeof createService>>;
-let clouds: Awaited<ReturnType<typeof createService>>;
+let stones: Awaited<ReturnType<typeof createBuryingService>>;
+let clouds: Awaited<ReturnType<typeof createBuryingService>>;
 let front: Service;
 beforeAll(async () => {
   who = await testIdentity();
   reader = await who.person('dead-letters:read');
   replayer = await who.serviceAccount('dead-letters:replay');
-  stones = await createService('stones');
-  clouds = await createService('clouds');
-  const services = [stones.service, clouds.service, await createSilent()];
+  const shared = { identity: who.identity, derive, log, metrics };
+  stones = await createBuryingService('stones', shared);
+  clouds = await createBuryingService('clouds', shared);
+  const services = [stones.service, clouds.service, await createSilentService('silent', shared)];
   front = await gateway.create({ log, derive, identity: who.identity, metrics, services, asyncApi: {} });
   await front.http.ready();
 });
@@ -35,81 +33,6 @@ afterAll(async () => {
   for (const { dispose } of [stones, clouds]) await dispose();
   await who[Symbol.asyncDispose]();
 });
-
-const asService = (name: string, http: Http): Service => ({
-  name,
-  http: http as unknown as Service['http'],
-  start: async () => {},
-  stop: async () => {},
-  health: async () => [],
-});
-
-const bare = (name: string) =>
-  createHttp({ name, title: name, description: '', version: '1', log, metrics, errors: {}, health: async () => [] });
-
-/** One that publishes and hears nothing. */
-async function createSilent(): Promise<Service> {
-  const http = await bare('silent');
-  await http.ready();
-  return asService('silent', http);
-}
-
-/** A service with the messaging tables and nothing else. */
-async function createService(name: string) {
-  const sources = [{ name: 'messaging', directory: messagingMigrations }];
-  const { database, ...rest } = await testDatabase<unknown>({ sources, leftoversExpected: 'nothing takes up what is replayed' });
-  const disposeDatabase = rest[Symbol.asyncDispose];
-  const http = await bare(name);
-  let isAway = false;
-  installAccess(http, { identity: who.identity, derive });
-  http.addHook('onRequest', async () => {
-    if (isAway) throw new Error('the database is away');
-  });
-  installDeadLetterRoutes(http, createDeadLetters({ database, log }), problems);
-  await http.ready();
-  return {
-    service: asService(name, http),
-    setAway(away: boolean) {
-      isAway = away;
-    },
-    /** @returns the id under which the message is shown. */
-    async bury(failedAt: string, { consumer = 'on-rain', data = {} as object } = {}) {
-      const { rows } = await sql<{ id: number }>`
-        insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, status, attempts, reason, failed_at)
-        values (${consumer}, ${randomUUID()}, 'rain', 1, 'sky', 'k', now(), 'c-1', 't', ${JSON.stringify(data)}, 'dead', 12, 'too wet', ${failedAt})
-        returning id`.execute(database.query);
-      return `${name}.inbox-${rows[0]?.id}`;
-    },
-    async park(occurredAt: Date) {
-      const { rows } = await sql<{ id: number }>`
-        insert into outbox (message_id, type, version, key, subscribers, correlation_id, traceparent, data, occurred_at, reason, parked_at, attempts)
-        values (${randomUUID()}, 'hail', 1, 'k', '{sky}', 'c', 't', '{}', ${occurredAt}, 'refused', now(), 10) returning id`.execute(
-        database.query,
-      );
-      return `${name}.outbox-${rows[0]?.id}`;
-    },
-    buryMany: (count: number) =>
-      sql`insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, status, attempts, reason, failed_at)
-        select 'on-rain', gen_random_uuid(), 'rain', 1, 'sky', 'k', now(), 'c-1', 't', '{}', 'dead', 12, 'too wet', now()
-        from generate_series(1, ${count})`.execute(database.query),
-    /** From the first turn to the last. */
-    secondsOfReplay: async () =>
-      (
-        await sql<{ seconds: number }>`select extract(epoch from max(run_at) - min(run_at))::float8 as seconds from inbox`.execute(
-          database.query,
-        )
-      ).rows[0]?.seconds,
-    giveUpAgain: () => sql`update inbox set status = 'dead', failed_at = now()`.execute(database.query),
-    statusOf: async (id: string) =>
-      (await sql<{ status: string }>`select status from inbox where id = ${id.split('-')[1]}::bigint`.execute(database.query)).rows[0]
-        ?.status,
-    clear: () => sql`truncate inbox, outbox, outbox_waiting`.execute(database.query),
-    async dispose() {
-      await http.close();
-      await disposeDatabase.call(rest);
-    },
-  };
-}
 
 const ask = (method: 'GET' | 'POST', url: string, authorization: string, payload?: object) =>
   front.http.inject({ method, url, headers: { authorization }, ...(payload && { payload }) });
