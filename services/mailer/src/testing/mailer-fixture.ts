@@ -85,6 +85,7 @@ export async function mailerFixture(environment: Environment = {}) {
 
   return {
     database,
+    derive,
     /** Makes the headers of those who may come in. */
     who,
     gone,

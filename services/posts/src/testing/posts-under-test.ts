@@ -69,13 +69,14 @@ export async function postsUnderTest(environment: Environment = {}) {
     async (messages) => void toldUsers.push(...(messages as Message[])),
   );
   const who = await testIdentity();
+  const derive = createKeys(randomBytes(32).toString('base64'));
   const service = await posts.create({
     config: loadConfig(posts.config, environment),
     database,
     broker,
     log: createLog({ level: 'silent' }),
     metrics: createMetrics(),
-    derive: createKeys(randomBytes(32).toString('base64')),
+    derive,
     identity: who.identity,
     clock,
     instanceId: uuidv7(),
@@ -102,6 +103,7 @@ export async function postsUnderTest(environment: Environment = {}) {
   return {
     database,
     clock,
+    derive,
     http,
     send,
     /** What users was told, the repeats too. */
