@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { FastifyInstance, RouteOptions } from 'fastify';
+import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify';
 import { dropDefaultHeader } from './default-headers.ts';
 
 /**
@@ -64,6 +64,16 @@ export function installCacheRules(http: FastifyInstance): void {
       },
     ];
   });
+}
+
+/** The parameters of path and query that are ids. */
+export const idNamesIn = ({ params, querystring }: FastifySchema = {}): string[] =>
+  [params, querystring].flatMap((part) =>
+    Object.entries((part as Parameters | undefined)?.properties ?? {}).flatMap(([name, { format }]) => (format === 'uuid' ? [name] : [])),
+  );
+
+interface Parameters {
+  readonly properties?: Readonly<Record<string, { readonly format?: string }>>;
 }
 
 /** @throws Error for a rule that could not hold. */

@@ -8,8 +8,7 @@ import {
   type RawRequestDefaultExpression,
   type RawServerDefault,
 } from 'fastify';
-import { installCacheRules } from './cache-rule.ts';
-import { idNamesIn } from './canonical-ids.ts';
+import { idNamesIn, installCacheRules } from './cache-rule.ts';
 import { edgeOf, installEdge, NO_ROUTE } from './edge.ts';
 import { installEnding } from './ending.ts';
 import { installNotModified } from './entity-tags.ts';

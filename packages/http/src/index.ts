@@ -3,7 +3,6 @@ export { type CacheRule, hasCredentials, publicCacheControl } from './cache-rule
 export { type Call, type CallAnswer, type Caller, type CallerOptions, createCaller, type Locate, type Place } from './call.ts';
 export { startCallSpan, tellAnswer } from './call-spans.ts';
 export { type CallerLimitsOptions, installCallerLimits } from './caller-limits.ts';
-export { canonicalId } from './canonical-ids.ts';
 export { BODY_BYTES, CLOSE_MS, createHttp, ENTRY_LIMITS, type Http, type HttpOptions } from './create-http.ts';
 export { type Cursors, createCursors, Page, PageQuery, pageOf } from './cursors.ts';
 export { dropDefaultHeaders, setDefaultHeader } from './default-headers.ts';

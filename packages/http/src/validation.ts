@@ -1,9 +1,8 @@
-import type { FieldError } from '@stoa/service';
+import { type Canonicalise, canonicaliserOf, type FieldError, UUID } from '@stoa/service';
 import { Ajv, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import type { FastifyContextConfig, FastifyInstance, FastifyRequest, FastifySchema, FastifyTypeProvider, RouteOptions } from 'fastify';
 import type { Static, TSchema } from 'typebox';
-import { type Canonicalise, canonicaliserOf, UUID } from './canonical-ids.ts';
 import { entityTagsKeyword } from './entity-tags.ts';
 import { type Fault, toFault, validationFailed } from './faults.ts';
 import { maxTextOf } from './json-bounds.ts';

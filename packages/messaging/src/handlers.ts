@@ -3,6 +3,7 @@ import type { Handler } from './handling.ts';
 import type { Inbox } from './inbox.ts';
 import { jobConsumer } from './jobs.ts';
 import type { Taken } from './live-copies.ts';
+import { canonicalData } from './reader-schema.ts';
 import { type Consumer, type Cron, type Job, type Jobs, type Message, MisfitError, PermanentError } from './types.ts';
 import { UNROUTED } from './unrouted.ts';
 import { findMisfit, findVersion, type Version, versionsOfConsumer, versionsOfJob } from './versions.ts';
@@ -21,8 +22,8 @@ export function createHandlers<Schema>(
       takes: takenOf(consumer.name, versionsOfConsumer(consumer)),
       ordered: consumer.ordered ?? false,
       batch: consumer.batch,
-      async handle(tx: Parameters<typeof consumer.handle>[0], message: Parameters<typeof consumer.handle>[2]) {
-        const version = versionFor(versionsOfConsumer(consumer), message);
+      async handle(tx: Transaction<Schema>, received: Message) {
+        const { version, message } = read(versionsOfConsumer(consumer), received);
         const misfit = findMisfit(version, message);
         if (misfit !== undefined) throw new PermanentError(`data does not fit the contract: ${misfit}`);
         await consumer.handle(tx, version.upcast(message.data), message);
@@ -35,8 +36,8 @@ export function createHandlers<Schema>(
         ordered: false,
         batch: job.batch,
         everySeconds: crons.find((cron) => cron.job === job.name)?.everySeconds,
-        async handle(tx, message) {
-          const version = versionFor(versionsOfJob(job), message);
+        async handle(tx, received) {
+          const { version, message } = read(versionsOfJob(job), received);
           const misfit = findMisfit(version, message);
           // What another copy of this service enqueued, it can handle: unlike an event, which is as its contract says, or broken.
           if (misfit !== undefined) throw new MisfitError(`data does not fit the job's schema: ${misfit}`);
@@ -70,8 +71,9 @@ export function createHandlers<Schema>(
 const takenOf = (consumer: string, versions: readonly Version[]): Taken[] =>
   versions.map(({ type, version }) => ({ consumer, type, version }));
 
-function versionFor(versions: readonly Version[], message: Message): Version {
-  const version = findVersion(versions, message);
-  if (version === undefined) throw new MisfitError(`no live copy takes version ${message.version} of ${message.type}`);
-  return version;
+/** @returns the message with the ids of its data in their one form, and the version that it is of. */
+function read(versions: readonly Version[], received: Message): { readonly version: Version; readonly message: Message } {
+  const version = findVersion(versions, received);
+  if (version === undefined) throw new MisfitError(`no live copy takes version ${received.version} of ${received.type}`);
+  return { version, message: { ...received, data: canonicalData(version.schema, received.data) } };
 }

@@ -1,5 +1,7 @@
+import { type Canonicalise, canonicaliserOf } from '@stoa/service';
 import type { TSchema } from 'typebox';
 
+const canonicalisers = new WeakMap<TSchema, Canonicalise>();
 const readers = new WeakMap<TSchema, TSchema>();
 
 /**
@@ -13,4 +15,14 @@ export function readerSchema(schema: TSchema): TSchema {
   const reader: TSchema = JSON.parse(JSON.stringify(schema, open));
   readers.set(schema, reader);
   return reader;
+}
+
+/** Data as a reader gets it: ids in their one form, as those of requests, wherever the schema says that there is one. Changes `data` in place. */
+export function canonicalData(schema: TSchema, data: unknown): unknown {
+  let canonicalise = canonicalisers.get(schema);
+  if (canonicalise === undefined) {
+    canonicalise = canonicaliserOf(schema) ?? ((same) => same);
+    canonicalisers.set(schema, canonicalise);
+  }
+  return canonicalise(data);
 }

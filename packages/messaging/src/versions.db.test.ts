@@ -239,3 +239,30 @@ test('rows of a consumer that no live copy has are named by health until a copy 
   await service.start([renamed]);
   await eventually(async () => expect(await inbox()).toEqual({ name: 'inbox', ok: true, background: true }));
 });
+
+test('the ids in the data of an event and of a job reach their handlers in lower case, however they were written', async () => {
+  await using service = await openService();
+  const id = uuidv7();
+  const Data = Type.Object(
+    {
+      id: Type.String({ format: 'uuid' }),
+      others: Type.Array(Type.Union([Type.String({ format: 'uuid' }), Type.Null()])),
+      note: Type.String(),
+    },
+    { additionalProperties: false },
+  );
+  const written = { id: id.toUpperCase(), others: [id.toUpperCase(), null], note: id.toUpperCase() };
+  const handled: unknown[] = [];
+  const onPaid = consumer<unknown, typeof Data>({
+    name: 'on-paid',
+    event: contract(1, Data),
+    handle: async (_tx, data, message) => void handled.push(data, message.data),
+  });
+  const work = job<unknown, typeof Data>({ name: 'work', data: Data, handle: async (_tx, data) => void handled.push(data) });
+  const copy = await service.start([onPaid], [work as Job]);
+  await copy.accept(message(1, 1, written));
+  const read = { ...written, id, others: [id, null] };
+  await eventually(() => expect(handled).toEqual([read, read]));
+  await copy.database.transaction((tx) => copy.messaging.jobs(tx).enqueue(work, written));
+  await eventually(() => expect(handled).toEqual([read, read, read]));
+});

@@ -1,3 +1,4 @@
+export { type Canonicalise, canonicalId, canonicaliserOf, UUID } from './canonical-ids.ts';
 export { type Clock, fakeClock, systemClock } from './clock.ts';
 export { ConfigError, type ConfigProblem, type ConfigRow, describeConfig, type Environment, loadConfig, Secret } from './config.ts';
 export { contextHeaders, createContext, currentContext, isRequest, type Received, type RequestContext, runInContext } from './context.ts';

@@ -1,4 +1,5 @@
-import { type CacheRule, canonicalId } from '@stoa/http';
+import type { CacheRule } from '@stoa/http';
+import { canonicalId } from '@stoa/service';
 import type { FastifyRequest } from 'fastify';
 import type { Place } from './store.ts';
 

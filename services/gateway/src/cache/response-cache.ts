@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { canonicalId, edgeOf, hasCredentials, hasTooManyParameters, setDefaultHeader } from '@stoa/http';
+import { edgeOf, hasCredentials, hasTooManyParameters, setDefaultHeader } from '@stoa/http';
 import type { Observer } from '@stoa/messaging';
-import type { Clock, Logger, Metrics } from '@stoa/service';
+import { type Clock, canonicalId, type Logger, type Metrics } from '@stoa/service';
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
 import { Counter } from 'prom-client';
 import { type CachedRoute, NEGOTIATED, pathTag, placeOf, routeTag, variantOf } from './cache-key.ts';

@@ -1,5 +1,5 @@
-import { Answer, type Cursors, canonicalId, type Http, Page, PageQuery, pageOf, problems, Text } from '@stoa/http';
-import { named } from '@stoa/service';
+import { Answer, type Cursors, type Http, Page, PageQuery, pageOf, problems, Text } from '@stoa/http';
+import { canonicalId, named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { AuditLog, LoggedEntry } from '../application/audit-log.ts';
 import { catalogue } from '../errors.ts';

@@ -1,4 +1,3 @@
-import type { FastifySchema } from 'fastify';
 import type { TSchema } from 'typebox';
 
 /** A UUID in any letter case (RFC 9562 §4), without a prefix, which the database does not take. */
@@ -60,9 +59,3 @@ function ofItems({ items }: Shape): Canonicalise | undefined {
     return value;
   };
 }
-
-/** The parameters of path and query that are ids. */
-export const idNamesIn = ({ params, querystring }: FastifySchema = {}): string[] =>
-  [params, querystring].flatMap((part) =>
-    Object.entries((part as Shape | undefined)?.properties ?? {}).flatMap(([name, { format }]) => (format === 'uuid' ? [name] : [])),
-  );
