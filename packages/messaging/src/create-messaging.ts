@@ -145,7 +145,7 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
     async stop() {
       for (const stop of stops.splice(0).reverse()) await stop();
     },
-    health: () => checkHealth(database.query, names, marks, relay, readUnsent, unclaimed),
+    health: () => checkHealth({ db: database.query, consumers: names, marks, relay, readUnsent, unclaimed }),
     deadLetters: createDeadLetters({ database, log, longestReplayHours: settings.longestReplayHours }),
   };
 }

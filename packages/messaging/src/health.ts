@@ -10,19 +10,22 @@ const LATE_SECONDS = 60;
 /** As for the part of the database itself: who asks for readiness gives up after seconds. */
 const ANSWER_WITHIN_MS = 2_000;
 
+/** What health is read from. */
+interface Checked<Schema> {
+  readonly db: Kysely<Schema>;
+  readonly consumers: readonly string[];
+  readonly marks: Marks;
+  readonly relay: Relay;
+  readonly readUnsent: () => Promise<Unsent>;
+  readonly unclaimed: readonly Unclaimed[];
+}
+
 /** `relay`: nothing waits to leave for more than a minute. `inbox`: nothing that is due waits for one of `consumers` for more than a minute. */
-export async function checkHealth<Schema>(
-  db: Kysely<Schema>,
-  consumers: readonly string[],
-  marks: Marks,
-  relay: Relay,
-  readUnsent: () => Promise<Unsent>,
-  unclaimed: readonly Unclaimed[],
-): Promise<HealthPart[]> {
+export async function checkHealth<Schema>(checked: Checked<Schema>): Promise<HealthPart[]> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_WITHIN_MS} ms`)), ANSWER_WITHIN_MS);
   try {
-    return await Promise.race([inspect(db, consumers, marks, relay, readUnsent, unclaimed), late]);
+    return await Promise.race([inspect(checked), late]);
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     return ['relay', 'inbox'].map((name) => ({ name, ok: false, detail, background: true }));
@@ -31,14 +34,7 @@ export async function checkHealth<Schema>(
   }
 }
 
-async function inspect<Schema>(
-  db: Kysely<Schema>,
-  consumers: readonly string[],
-  marks: Marks,
-  relay: Relay,
-  readUnsent: () => Promise<Unsent>,
-  unclaimed: readonly Unclaimed[],
-): Promise<HealthPart[]> {
+async function inspect<Schema>({ db, consumers, marks, relay, readUnsent, unclaimed }: Checked<Schema>): Promise<HealthPart[]> {
   const { rows } = await sql<{ dead: boolean }>`select exists (select from dead_letters) as dead`.execute(db);
   const dead = rows[0]?.dead ?? false;
   const { oldestSeconds } = await readUnsent();
