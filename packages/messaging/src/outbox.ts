@@ -60,17 +60,19 @@ export function createOutbox<Schema>(service: string, database: Database<Schema>
   };
 }
 
-/** The order of the rows becomes the order of their ids. */
+/**
+ * The order of the rows becomes the order of their ids. They travel as one text of JSON, which costs half of what a list per column does.
+ * Their data is a text in it: as a part it would have to be without what JSON can say and a text of Postgres cannot hold, as `\u0000`.
+ */
 async function insertRows<Schema>(tx: Transaction<Schema>, rows: readonly NewRow[]): Promise<void> {
-  const column = (value: (row: NewRow) => unknown): unknown[] => rows.map(value);
+  const given = rows.map(({ id, event: { name, version, subscribers }, key, json, correlationId, traceparent, tracestate }) => {
+    return { message_id: id, type: name, version, key, subscribers, correlation_id: correlationId, traceparent, tracestate, data: json };
+  });
   await sql`
     insert into outbox (message_id, type, version, key, subscribers, correlation_id, traceparent, tracestate, data)
-    select message_id, type, version, key, array(select json_array_elements_text(subscribers)), correlation_id, traceparent, tracestate, data
-    from unnest(
-      ${column(({ id }) => id)}::uuid[], ${column(({ event }) => event.name)}::text[], ${column(({ event }) => event.version)}::integer[],
-      ${column(({ key }) => key)}::text[], ${column(({ event }) => JSON.stringify(event.subscribers))}::json[],
-      ${column(({ correlationId }) => correlationId)}::text[], ${column(({ traceparent }) => traceparent)}::text[],
-      ${column(({ tracestate }) => tracestate ?? null)}::text[], ${column(({ json }) => json)}::json[]
-    ) with ordinality as r (message_id, type, version, key, subscribers, correlation_id, traceparent, tracestate, data, position)
+    select message_id, type, version, key, subscribers, correlation_id, traceparent, tracestate, data::json
+    from rows from (json_to_recordset(${JSON.stringify(given)}::json) as (
+      message_id uuid, type text, version integer, key text, subscribers text[], correlation_id text, traceparent text, tracestate text, data text
+    )) with ordinality as r (message_id, type, version, key, subscribers, correlation_id, traceparent, tracestate, data, position)
     order by position`.execute(tx);
 }
