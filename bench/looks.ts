@@ -32,6 +32,8 @@ export function listenToLooks(table: 'inbox' | 'outbox') {
   } as typeof pg.Client.prototype.query;
 
   return {
+    /** Of what comes from now on is the next measure. */
+    forget: () => looks.clear(),
     /** The dearest kind of look by now, by the median of its last ones; rows that it would take stay where they are. */
     async measure(url: string): Promise<Cost> {
       const client = new pg.Client({ connectionString: url });

@@ -1,4 +1,5 @@
 import type { Inspect } from '@stoa/service/testing';
+import { inspectFrames } from './frames.ts';
 
 /** AMQP 0-9-1 §4.2.3: type, channel, size, payload, and one octet that ends the frame. */
 const HEADER_BYTES = 7;
@@ -10,21 +11,10 @@ const BASIC_ACK = (60 << 16) | 80;
  * `basic.ack` comes from a broker in no other case than as a confirm. @param cuts is asked at each.
  */
 export function cutAtConfirm(cuts: () => boolean): () => Inspect {
-  return () => {
-    let rest: Buffer = Buffer.alloc(0);
-    return (chunk) => {
-      rest = Buffer.concat([rest, chunk]);
-      let end = 0;
-      while (rest.length >= end + HEADER_BYTES) {
-        const size = HEADER_BYTES + rest.readUInt32BE(end + 3) + 1;
-        if (rest.length < end + size) break;
-        const isConfirm = rest[end] === METHOD && rest.readUInt32BE(end + HEADER_BYTES) === BASIC_ACK;
-        if (isConfirm && cuts()) return 'cut';
-        end += size;
-      }
-      const whole = rest.subarray(0, end);
-      rest = rest.subarray(end);
-      return whole;
-    };
-  };
+  return () =>
+    inspectFrames({
+      headerBytes: HEADER_BYTES,
+      sizeOf: (bytes, at) => HEADER_BYTES + bytes.readUInt32BE(at + 3) + 1,
+      look: (frame) => (frame[0] === METHOD && frame.readUInt32BE(HEADER_BYTES) === BASIC_ACK && cuts() ? 'cut' : undefined),
+    });
 }

@@ -1,4 +1,5 @@
 import type { Inspect } from '@stoa/service/testing';
+import { inspectFrames } from './frames.ts';
 
 /** PostgreSQL's protocol, "Message Formats": type, and size without the type. */
 const HEADER_BYTES = 5;
@@ -13,22 +14,14 @@ export interface Losses {
 }
 
 export function loseAnswers(losses: Losses): () => Inspect {
-  return () => {
-    let rest: Buffer = Buffer.alloc(0);
-    return (chunk) => {
-      rest = Buffer.concat([rest, chunk]);
-      let end = 0;
-      while (rest.length >= end + HEADER_BYTES) {
-        const size = 1 + rest.readUInt32BE(end + 1);
-        if (rest.length < end + size) break;
-        const message = rest.subarray(end, end + size);
+  return () =>
+    inspectFrames({
+      headerBytes: HEADER_BYTES,
+      sizeOf: (bytes, at) => 1 + bytes.readUInt32BE(at + 1),
+      look(message) {
         if (message[0] === COMMAND_COMPLETE && message.toString('latin1', HEADER_BYTES) === 'COMMIT\0' && losses.commit()) return 'cut';
         if (message[0] === READY_FOR_QUERY && message[HEADER_BYTES] === IN_TRANSACTION && losses.statement()) return 'hang';
-        end += size;
-      }
-      const whole = rest.subarray(0, end);
-      rest = rest.subarray(end);
-      return whole;
-    };
-  };
+        return undefined;
+      },
+    });
 }

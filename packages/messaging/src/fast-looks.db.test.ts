@@ -1,6 +1,6 @@
-import { testDatabase } from '@stoa/postgres/testing';
+import { noteStatements, testDatabase } from '@stoa/postgres/testing';
 import { eventually } from '@stoa/service/testing';
-import { CompiledQuery, type KyselyPlugin, sql } from 'kysely';
+import { CompiledQuery, sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { messagingMigrations } from './create-messaging.ts';
 import { createHorizon } from './horizon.ts';
@@ -14,11 +14,6 @@ const MOST = 5_000;
 /** What a look may read: the roots of the indexes it uses, and a leaf of each. */
 const A_HANDFUL = 15;
 
-interface Plan {
-  readonly 'Shared Hit Blocks': number;
-  readonly 'Shared Read Blocks': number;
-}
-
 let fixture: Awaited<ReturnType<typeof testDatabase<unknown>>>;
 beforeAll(async () => {
   const sources = [{ name: 'messaging', directory: messagingMigrations }];
@@ -29,16 +24,8 @@ afterAll(() => fixture[Symbol.asyncDispose]());
 /** The product's looks, on a database that notes what they send, and a clock that a test turns. */
 function createLooks() {
   const { database } = fixture;
-  let sent: CompiledQuery[] = [];
+  const { db: query, sentBy, pagesOf } = noteStatements(database.query);
   let time = 0;
-  const spy: KyselyPlugin = {
-    transformQuery({ node, queryId }) {
-      sent.push(database.query.getExecutor().compileQuery(node, queryId));
-      return node;
-    },
-    transformResult: async ({ result }) => result,
-  };
-  const query = database.query.withPlugin(spy);
   const clock = (): number => time;
   const rows = createOutboxRows('sender', query, LIMIT);
   return {
@@ -47,27 +34,8 @@ function createLooks() {
     unsent: createUnsent(query, clock),
     waiting: createWaitingRows('sender', { ...database, query }, LIMIT),
     turnClock: () => void (time += 10_000),
-    /** What `work` sends. */
-    async statements(work: () => Promise<unknown>): Promise<readonly CompiledQuery[]> {
-      sent = [];
-      await work();
-      return sent;
-    },
-    /** The pages that the statements of `work` read. */
-    async pages(work: () => Promise<unknown>): Promise<number> {
-      sent = [];
-      await work();
-      const noted = sent;
-      let pages = 0;
-      for (const { sql: text, parameters } of noted) {
-        const { rows } = await database.query.executeQuery<{ 'QUERY PLAN': [{ Plan: Plan }] }>(
-          CompiledQuery.raw(`explain (analyze, buffers, format json) ${text}`, [...parameters]),
-        );
-        const { Plan: plan } = (rows[0] as (typeof rows)[0])['QUERY PLAN'][0];
-        pages += plan['Shared Hit Blocks'] + plan['Shared Read Blocks'];
-      }
-      return pages;
-    },
+    statements: sentBy,
+    pages: pagesOf,
   };
 }
 
@@ -147,11 +115,15 @@ test('100,000 deliveries that wait for a subscriber who is not there cost a step
   );
   await sql`vacuum analyze outbox, outbox_waiting`.execute(fixture.database.query);
   const route = { subscriber: 'absent', type: 'happened' };
-  for (const _ of [1, 2, 3, 4, 5]) {
-    await looks.reader.read([]);
-    looks.turnClock();
-  }
-  expect(await looks.pages(() => looks.reader.read([]))).toBeLessThan(A_HANDFUL);
+  // The horizon comes after, as soon as no transaction of another test holds it up.
+  await eventually(
+    async () => {
+      await looks.reader.read([]);
+      looks.turnClock();
+      expect(await looks.pages(() => looks.reader.read([]))).toBeLessThan(A_HANDFUL);
+    },
+    { timeoutMs: 60_000 },
+  );
   expect(await looks.pages(() => looks.waiting.due(route, new Date(0), 1, []))).toBeLessThan(A_HANDFUL);
   expect(await looks.pages(() => looks.waiting.nextDueMs(route, new Date(0)))).toBeLessThan(A_HANDFUL);
   expect(await looks.pages(looks.waiting.routes)).toBeLessThan(A_HANDFUL);

@@ -1,6 +1,6 @@
-import { testDatabase } from '@stoa/postgres/testing';
+import { noteStatements, testDatabase } from '@stoa/postgres/testing';
 import { eventually } from '@stoa/service/testing';
-import { CompiledQuery, type Kysely, type KyselyPlugin, sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { readBacklog } from './backlog.ts';
 import { messagingMigrations } from './create-messaging.ts';
@@ -18,43 +18,14 @@ async function openInbox() {
   return await testDatabase<unknown>({ sources, leftoversExpected: 'nothing handles them' });
 }
 
-/** A database that notes what it is sent, and the pages that this touches. */
-function measured(db: Kysely<unknown>) {
-  const sent: CompiledQuery[] = [];
-  const spy: KyselyPlugin = {
-    transformQuery({ node, queryId }) {
-      sent.push(db.getExecutor().compileQuery(node, queryId));
-      return node;
-    },
-    transformResult: async ({ result }) => result,
-  };
-  const spied = db.withPlugin(spy);
-  return {
-    db: spied,
-    async pagesOf(work: (db: Kysely<unknown>) => Promise<unknown>): Promise<number> {
-      sent.length = 0;
-      await work(spied);
-      let pages = 0;
-      for (const { sql: text, parameters } of sent.splice(0)) {
-        const { rows } = await db.executeQuery<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
-          CompiledQuery.raw(`explain (analyze, buffers, format json) ${text}`, [...parameters]),
-        );
-        const plan = rows[0]?.['QUERY PLAN'][0].Plan ?? {};
-        pages += (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0);
-      }
-      return pages;
-    },
-  };
-}
-
 /** All that runs per step of a worker and per scrape, by what it is. */
-async function pagesPerLook({ pagesOf }: ReturnType<typeof measured>, marks: Marks) {
+async function pagesPerLook({ db, pagesOf }: ReturnType<typeof noteStatements<unknown>>, marks: Marks) {
   return {
-    any: await pagesOf((db) => takeAny(db, 'c', LIMIT, marks.of('c'))),
-    ordered: await pagesOf((db) => takeOrdered(db, 'c', LIMIT, marks.of('c'))),
+    any: await pagesOf(() => takeAny(db, 'c', LIMIT, marks.of('c'))),
+    ordered: await pagesOf(() => takeOrdered(db, 'c', LIMIT, marks.of('c'))),
     look: await pagesOf(() => marks.look(['c'])),
-    backlog: await pagesOf((db) => readBacklog(db, ['c'], marks, createUnsent(db))),
-    unclaimed: await pagesOf((db) => findUnclaimed(db)),
+    backlog: await pagesOf(() => readBacklog(db, ['c'], marks, createUnsent(db))),
+    unclaimed: await pagesOf(() => findUnclaimed(db)),
   };
 }
 
@@ -77,7 +48,7 @@ test.for([false, true])(
     const { query } = fixture.database;
     await sql`alter table inbox set (autovacuum_enabled = off)`.execute(query);
     let time = 0;
-    const spied = measured(query);
+    const spied = noteStatements(query);
     const marks = createMarks(spied.db, () => time);
     const settle = async () => {
       for (let n = 0; n < 4; n++) {

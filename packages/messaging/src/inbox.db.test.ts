@@ -4,10 +4,10 @@ import { eventually } from '@stoa/service/testing';
 import { sql } from 'kysely';
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
-import type { Accept } from './broker.ts';
 import { createMessaging, messagingMigrations } from './create-messaging.ts';
 import { createInbox } from './inbox.ts';
 import { happened, silent } from './testing/copies.ts';
+import { createHandBus } from './testing/hand-bus.ts';
 import { type Consumer, consumer } from './types.ts';
 
 const message = (changes: object = {}) => ({
@@ -31,17 +31,7 @@ async function openReceiver(consumers: readonly Consumer[] = [onHappened]) {
     leftoversExpected: 'dead letters',
   });
   const { database } = fixture;
-  let accept: Accept = async () => {};
-  const broker = {
-    publish: async () => [],
-    subscribe: async (_subscriber: string, _types: readonly string[], given: Accept) => {
-      accept = given;
-      return { stop: async () => {} };
-    },
-    observe: async () => ({ stop: async () => {} }),
-    health: async () => ({ ok: true }),
-    close: async () => {},
-  };
+  const { broker, accept } = createHandBus();
   const start = async (declared: readonly Consumer[]) => {
     const common = {
       service: 'receiver',
@@ -63,7 +53,7 @@ async function openReceiver(consumers: readonly Consumer[] = [onHappened]) {
   };
   let messaging = await start(consumers);
   return {
-    accept: (...received: unknown[]) => accept(received),
+    accept,
     deadLetters: () => messaging.deadLetters,
     /** Starts again with other consumers, as a new version does. */
     async restart(declared: readonly Consumer[]) {

@@ -6,9 +6,9 @@ import { sql } from 'kysely';
 import { Registry } from 'prom-client';
 import { type TSchema, Type } from 'typebox';
 import { expect, test } from 'vitest';
-import type { Accept } from './broker.ts';
 import { createMessaging, messagingMigrations } from './create-messaging.ts';
 import { silent } from './testing/copies.ts';
+import { createHandBus } from './testing/hand-bus.ts';
 import { type Consumer, consumer, type EventContract, type Job, job } from './types.ts';
 
 const contract = <S extends TSchema>(version: number, schema: S) =>
@@ -75,17 +75,7 @@ async function openService(leftoversExpected = '') {
         metrics: new Registry(),
         maxConnections: 4,
       });
-      let accept: Accept = async () => {};
-      const broker = {
-        publish: async () => [],
-        subscribe: async (_subscriber: string, _types: readonly string[], given: Accept) => {
-          accept = given;
-          return { stop: async () => {} };
-        },
-        observe: async () => ({ stop: async () => {} }),
-        health: async () => ({ ok: true }),
-        close: async () => {},
-      };
+      const { broker, accept } = createHandBus();
       const messaging = createMessaging<unknown>({
         ...{
           service: 'products',
@@ -109,7 +99,7 @@ async function openService(leftoversExpected = '') {
       return {
         messaging,
         database,
-        accept: (...received: unknown[]) => accept(received),
+        accept,
         async stop() {
           stops.splice(stops.indexOf(stop), 1);
           await stop();

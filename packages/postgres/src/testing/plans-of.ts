@@ -35,8 +35,14 @@ export async function plansOf<Schema>(
 
 const nodesOf = (plan: PlanNode): readonly PlanNode[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
 
-async function sentBy<Schema>(db: Kysely<Schema>, work: (db: Transaction<Schema>) => Promise<unknown>): Promise<CompiledQuery[]> {
-  const sent: CompiledQuery[] = [];
+async function sentBy<Schema>(db: Kysely<Schema>, work: (db: Transaction<Schema>) => Promise<unknown>): Promise<readonly CompiledQuery[]> {
+  const noted = noteStatements(db);
+  return await noted.sentBy(() => work(noted.db as Transaction<Schema>));
+}
+
+/** A database that notes what it is sent. */
+export function noteStatements<Schema>(db: Kysely<Schema>) {
+  let sent: CompiledQuery[] = [];
   const spy: KyselyPlugin = {
     transformQuery({ node, queryId }) {
       sent.push(db.getExecutor().compileQuery(node, queryId));
@@ -44,6 +50,26 @@ async function sentBy<Schema>(db: Kysely<Schema>, work: (db: Transaction<Schema>
     },
     transformResult: async ({ result }) => result,
   };
-  await work(db.withPlugin(spy) as Transaction<Schema>);
-  return sent;
+  const sentBy = async (work: () => Promise<unknown>): Promise<readonly CompiledQuery[]> => {
+    sent = [];
+    await work();
+    return sent;
+  };
+  return {
+    db: db.withPlugin(spy),
+    /** What `work` sends by `db`. */
+    sentBy,
+    /** The pages that the statements of `work` touch, each of which is run once more. */
+    async pagesOf(work: () => Promise<unknown>): Promise<number> {
+      let pages = 0;
+      for (const { sql: text, parameters } of await sentBy(work)) {
+        const { rows } = await db.executeQuery<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
+          CompiledQuery.raw(`explain (analyze, buffers, format json) ${text}`, [...parameters]),
+        );
+        const plan = rows[0]?.['QUERY PLAN'][0].Plan ?? {};
+        pages += (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0);
+      }
+      return pages;
+    },
+  };
 }
