@@ -10,21 +10,34 @@ interface BrokenOff {
   readonly next: Verdict;
 }
 
+interface Which {
+  readonly only?: BrokenOff;
+  /** The ids of mails that are in hand. */
+  readonly except?: readonly string[];
+}
+
 /**
- * Puts back into the queue what `owners` had in hand, or `only` one mail of it. A mail whose attempt had begun may have been
- * sent: the attempt ends as `unknown`, and after too many of these so does the mail. @returns how many mails it were.
+ * Puts back into the queue what `owners` had in hand, or `only` one mail of it, or all `except` what is in hand indeed. A mail whose attempt
+ * had begun may have been sent: the attempt ends as `unknown`, and after too many of these so does the mail. @returns how many mails it were.
  */
-export async function reclaimMails(database: Database<MailerTables>, owners: readonly string[], only?: BrokenOff): Promise<number> {
-  const reason = only === undefined ? 'the process that sent the mail is gone' : 'the delivery broke off';
+export async function reclaimMails(
+  database: Database<MailerTables>,
+  owners: readonly string[],
+  { only, except = [] }: Which = {},
+): Promise<number> {
+  const reason = only === undefined ? 'whoever was to send the mail does not know of it' : 'the delivery broke off';
   // Those of the dead have waited long enough.
   const { next = { status: 'queued', delayMs: 0 } } = only ?? {};
   return await database.transaction(async (tx) => {
+    // A claim whose process is gone, or has not heard how it ended, may be under way at the server: it has this row until it is over.
+    if (only === undefined) await tx.selectFrom('pacing').select('turn').forUpdate().execute();
     let inHand = tx
       .selectFrom('mails')
       .select(['id', 'unknowns'])
       .where('status', '=', 'sending')
       .where('owner', '=', anyOf(owners, 'uuid'));
     if (only !== undefined) inHand = inHand.where('id', '=', only.mail.id);
+    if (except.length > 0) inHand = inHand.where(({ not, eb }) => not(eb('id', '=', anyOf(except, 'uuid'))));
     const mails = await inHand.forUpdate().execute();
     if (mails.length === 0) return 0;
     const ids = mails.map(({ id }) => id);

@@ -12,6 +12,8 @@ export interface SenderOptions {
   readonly deliver: Deliver;
   /** What to do with a mail whose delivery threw: it must not stay in our hands. */
   readonly giveBack: (mail: ClaimedMail) => Promise<void>;
+  /** What is ours in the database goes back to the queue, except `inHand`. @returns how many mails it were. */
+  readonly takeBack: (inHand: readonly string[]) => Promise<number>;
   /** Most mails on their way at once. */
   readonly concurrency: number;
   readonly log: Logger;
@@ -26,8 +28,10 @@ export interface Sender {
 }
 
 /** Claims mails as the pace allows, and lets each go its way without waiting for it. */
-export function startSender({ claim, deliver, giveBack, concurrency, log }: SenderOptions): Sender {
-  const inHand = new Set<Promise<void>>();
+export function startSender({ claim, deliver, giveBack, takeBack, concurrency, log }: SenderOptions): Sender {
+  const inHand = new Map<string, Promise<void>>();
+  /** Mails may be ours that we do not know of: the answer to a claim was lost, or a mail could not be given back. */
+  let isUnsure = false;
   let stopping = false;
   let moreMails = false;
   let newPace = false;
@@ -50,19 +54,28 @@ export function startSender({ claim, deliver, giveBack, concurrency, log }: Send
         log.error({ err: error, mail: mail.id }, 'delivery broke off');
         await giveBack(mail);
       })
-      .catch((error) => log.error({ err: error, mail: mail.id }, 'a mail could not be given back: the next start will find it'))
+      .catch((error) => {
+        isUnsure = true;
+        log.error({ err: error, mail: mail.id }, 'a mail could not be given back, will be looked for');
+      })
       .finally(() => {
-        inHand.delete(way);
+        // It may be in hand anew.
+        if (inHand.get(mail.id) === way) inHand.delete(mail.id);
         // A free hand matters only where all were full.
         if (inHand.size === concurrency - 1) wake();
       });
-    inHand.add(way);
+    inHand.set(mail.id, way);
   }
 
   /** One claim. @returns when to try again, and what may bring that forward. */
   async function round(): Promise<{ waitMs: number; isNews: () => boolean }> {
     const free = concurrency - inHand.size;
     if (free === 0) return { waitMs: FOREVER_MS, isNews: () => moreMails };
+    if (isUnsure) {
+      const mails = await takeBack([...inHand.keys()]);
+      isUnsure = false;
+      if (mails > 0) log.warn({ mails }, 'mails whose claim was not answered are in the queue again');
+    }
     const { mails, waitMs, paced } = await claim(free);
     for (const mail of mails) take(mail);
     // A queue that grows while the pace holds us back is no news.
@@ -78,6 +91,7 @@ export function startSender({ claim, deliver, giveBack, concurrency, log }: Send
         trouble = undefined;
         if (waitMs > 0) await pause(waitMs, isNews);
       } catch (error) {
+        isUnsure = true;
         trouble = error instanceof Error ? error.message : String(error);
         log.error({ err: error }, 'no mail could be claimed');
         await pause(RECOVER_MS, () => false);
@@ -103,7 +117,7 @@ export function startSender({ claim, deliver, giveBack, concurrency, log }: Send
       stopping = true;
       endPause();
       await ended;
-      await Promise.all(inHand);
+      await Promise.all(inHand.values());
     },
     health: () => ({ name: 'sender', background: true, ok: trouble === undefined, ...(trouble !== undefined && { detail: trouble }) }),
   };

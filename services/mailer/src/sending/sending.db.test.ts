@@ -179,6 +179,20 @@ describe('a delivery that breaks off', () => {
   });
 });
 
+test('mails whose claim was committed, and not answered, leave all the same, once, from the process that lives on', async () => {
+  let lost = 0;
+  const losesAnswer = (result: unknown): boolean => {
+    const isClaim = lost < 2 && ((result as { mails?: readonly unknown[] } | undefined)?.mails ?? []).length > 0;
+    if (isClaim) lost += 1;
+    return isClaim;
+  };
+  const mails = await house.queue(20);
+  await house.startSender({ losesAnswer });
+  for (const { recipient } of mails) await finished(recipient, 'sent');
+  expect(lost).toBe(2);
+  for (const { recipient } of mails) expect(house.receivedBy(recipient)).toHaveLength(1);
+});
+
 describe('the pace', () => {
   // The database notes each claim in the transaction that makes it: how late a sender goes on with it does not count.
   beforeAll(async () => {

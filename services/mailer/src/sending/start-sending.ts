@@ -49,7 +49,8 @@ export async function startSending(options: SendingOptions): Promise<Sending> {
     claim: createClaimMails(database, ratePerSecond, instanceId),
     deliver: createDeliver({ ...options, attempts: createAttempts(database, instanceId, signal), signal }),
     giveBack: async (mail) =>
-      void (await persistently(() => reclaimMails(database, [instanceId], { mail, next: afterFailure('broken', mail) }), signal)),
+      void (await persistently(() => reclaimMails(database, [instanceId], { only: { mail, next: afterFailure('broken', mail) } }), signal)),
+    takeBack: (inHand) => reclaimMails(database, [instanceId], { except: inHand }),
     concurrency: connections,
     log,
   });

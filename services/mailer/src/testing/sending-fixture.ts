@@ -22,6 +22,8 @@ interface SenderSettings {
   readonly connections?: number;
   readonly instanceId?: string;
   readonly heartbeats?: Heartbeats;
+  /** Asked of each transaction that has committed, by its result: whether the process does not hear of it. */
+  readonly losesAnswer?: (result: unknown) => boolean;
   /** How long the mail server may say nothing. */
   readonly silenceMs?: number;
 }
@@ -63,7 +65,15 @@ export async function sendingFixture() {
     async startSender(settings: SenderSettings = {}): Promise<Sending> {
       const { ratePerSecond = 1_000, connections = 10, instanceId = uuidv7(), heartbeats = FAST_HEARTBEATS, silenceMs = 30_000 } = settings;
       const metrics = createMetrics();
-      const own = createDatabase<MailerTables>({ url, name: 'mailer', log, metrics });
+      const whole = createDatabase<MailerTables>({ url, name: 'mailer', log, metrics });
+      const own: typeof whole = {
+        ...whole,
+        async transaction(work) {
+          const result = await whole.transaction(work);
+          if (settings.losesAnswer?.(result)) throw new Error('the answer to COMMIT was lost');
+          return result;
+        },
+      };
       const transport = createSmtpTransport({
         url: smtp.url,
         from: 'Stoa <no-reply@stoa.test>',
