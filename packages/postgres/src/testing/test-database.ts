@@ -67,7 +67,7 @@ export async function testDatabase<Schema>({
   };
 }
 
-/** Where a test asked for it, for whoever finds the database later. */
+/** Where a test asked for it, for those who find the database later. */
 const callingTest = (): string => new Error().stack?.match(/[^ (/]+\.test\.ts:\d+/)?.[0] ?? 'unknown';
 
 let own: ReturnType<typeof startTestServer> | undefined;

@@ -112,6 +112,8 @@ export function createInstance(database: Database<MailerTables>, id: string, log
       clearInterval(beating);
       await beat;
       await Promise.all([...stops].map((stop) => stop()));
+      // Ours may be what a claim took whose answer was lost: without our row nobody would look for it.
+      await reclaimMails(database, [id]);
       await query.deleteFrom('instances').where('id', '=', id).execute();
     },
   };

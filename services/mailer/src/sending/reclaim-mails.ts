@@ -25,7 +25,7 @@ export async function reclaimMails(
   owners: readonly string[],
   { only, except = [] }: Which = {},
 ): Promise<number> {
-  const reason = only === undefined ? 'whoever was to send the mail does not know of it' : 'the delivery broke off';
+  const reason = only === undefined ? 'the process that claimed the mail is gone, or does not know of it' : 'the delivery broke off';
   // Those of the dead have waited long enough.
   const { next = { status: 'queued', delayMs: 0 } } = only ?? {};
   return await database.transaction(async (tx) => {

@@ -179,6 +179,23 @@ describe('a delivery that breaks off', () => {
   });
 });
 
+test('mails whose claim was committed, and not answered, are left to others by a process that stops just then', async () => {
+  const { promise: lost, resolve } = Promise.withResolvers<void>();
+  const losesAnswer = (result: unknown): boolean => {
+    const isClaim = ((result as { mails?: readonly unknown[] } | undefined)?.mails ?? []).length > 0;
+    if (isClaim) resolve();
+    return isClaim;
+  };
+  const [mail] = await house.queue(1);
+  const { recipient } = mail as NonNullable<typeof mail>;
+  const stopping = await house.startSender({ losesAnswer });
+  await lost;
+  await stopping.stop();
+  await house.startSender();
+  await finished(recipient, 'sent');
+  expect(house.receivedBy(recipient)).toHaveLength(1);
+});
+
 test('mails whose claim was committed, and not answered, leave all the same, once, from the process that lives on', async () => {
   let lost = 0;
   const losesAnswer = (result: unknown): boolean => {
