@@ -1,28 +1,36 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { configDefaults, defineConfig } from 'vitest/config';
+import { MixedSequencer } from './test/support/mixed-sequencer.ts';
 
-/** A test's suffix is its tier, and each tier is a project: `npx vitest run --project=db`. */
-const tiers = ['db', 'api', 'e2e', 'machine', 'services', 'browser', 'chaos', 'containers'] as const;
+/** Processes that tests start load what was compiled before. */
+process.env['NODE_COMPILE_CACHE'] ??= join(tmpdir(), 'node-compile-cache');
+
+/** A test's suffix is its tier. `npx vitest run --project=integration db.test` runs one tier of those that share a project. */
+const integration = ['db', 'api', 'e2e', 'machine'] as const;
+const tiers = [...integration, 'services', 'browser', 'chaos', 'containers'] as const;
 const files = (suffix: string) => [`{apps,contracts,packages,scripts,services,test}/**/*.${suffix}.ts`];
 const exclude = [...configDefaults.exclude, 'test/architecture/fixtures'];
-/** One more than there are cores, as a test waits for a database or a process half of its time. */
-const maxWorkers = availableParallelism() + 1;
+/** More than there are cores, as a test waits for a database or a process half of its time. */
+const maxWorkers = availableParallelism() + 2;
 /** Files leave nothing behind in a process, so that they share it instead of loading everything anew. */
 const shared = { isolate: false, maxWorkers };
 
 /** One Postgres for the run, in which each test file makes databases of its own. */
+const database = 'test/support/database-server.ts';
+/** Whole Stoas, one of which is shared by the files that are only its clients. */
+const stoa = 'test/support/stoa-for-clients.ts';
 const withDatabase = {
   exclude,
   ...shared,
-  globalSetup: ['test/support/database-server.ts'],
+  globalSetup: [database],
   setupFiles: ['test/support/leave-nothing-behind.ts', 'test/support/answers-as-declared.ts'],
-  testTimeout: 60_000,
-  hookTimeout: 60_000,
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
 };
 /** They start processes and servers of their own, and wait for them. */
 const withProcesses = { exclude, ...shared, testTimeout: 120_000, hookTimeout: 120_000 };
-/** Whole Stoas, one of which is shared by the files that are only its clients. */
-const withStoa = { ...withProcesses, globalSetup: ['test/support/stoa-for-clients.ts'] };
+const withStoa = { ...withProcesses, globalSetup: [stoa] };
 /** One file at a time, and none of another group beside it, so that what is timed is not slowed by a neighbour. */
 const alone = (groupOrder: number) => ({ maxWorkers: 1, fileParallelism: false, sequence: { groupOrder } });
 const timed = 'test/e2e/*.alone.*.test.ts';
@@ -30,6 +38,7 @@ const timed = 'test/e2e/*.alone.*.test.ts';
 export default defineConfig({
   test: {
     allowOnly: false,
+    sequence: { sequencer: MixedSequencer },
     projects: [
       {
         test: {
@@ -40,13 +49,18 @@ export default defineConfig({
           exclude: [...exclude, ...tiers.flatMap((tier) => files(`${tier}.test`))],
         },
       },
-      { test: { name: 'db', include: files('db.test'), ...withDatabase } },
-      { test: { name: 'api', include: files('api.test'), ...withDatabase } },
-      { test: { name: 'machine', include: files('machine.test'), ...withProcesses, exclude: [...exclude, 'test/e2e'] } },
-      { test: { name: 'e2e', include: [...files('e2e.test'), 'test/e2e/*.machine.test.ts'], ...withStoa, exclude: [...exclude, timed] } },
+      {
+        test: {
+          name: 'integration',
+          include: integration.flatMap((tier) => files(`${tier}.test`)),
+          ...withDatabase,
+          globalSetup: [database, stoa],
+          exclude: [...exclude, timed],
+        },
+      },
       { test: { name: 'alone', include: [timed], ...withProcesses, ...alone(1) } },
       // RabbitMQ and Redis at their standard ports: `.ci/services` brings them. Some files start, and break, servers of their own.
-      { test: { name: 'services', include: files('services.test'), ...withDatabase, testTimeout: 120_000 } },
+      { test: { name: 'services', include: files('services.test'), ...withDatabase } },
       // Minutes each, and no part of `npm test`.
       {
         test: {

@@ -2,13 +2,18 @@ import { readFileSync, statSync } from 'node:fs';
 import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '@stoa/service/testing';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { register, somebody } from './client.ts';
-import { dataFolder, startStoa } from './stoa-process.ts';
+import { type DataFolder, dataFolder, startStoa } from './stoa-process.ts';
+
+let folder: DataFolder;
+beforeAll(async () => {
+  folder = await dataFolder();
+});
+afterAll(() => folder[Symbol.asyncDispose]());
 
 describe('after kill -9', () => {
   test('the next start takes over within 15 s and has what was answered', async () => {
-    await using folder = await dataFolder();
     const port = await freePort();
     const person = somebody();
     const first = await startStoa({ dataDirectory: folder.path, port });
@@ -22,7 +27,6 @@ describe('after kill -9', () => {
   });
 
   test('of Stoa and its Postgres together, too', async () => {
-    await using folder = await dataFolder();
     const first = await startStoa({ dataDirectory: folder.path });
     const person = somebody();
     expect((await register(first.url, person)).status).toBe(201);
@@ -38,7 +42,6 @@ describe('after kill -9', () => {
 });
 
 test('data and secret survive a clean stop, and the files are private', async () => {
-  await using folder = await dataFolder();
   const person = somebody();
   const first = await startStoa({ dataDirectory: folder.path });
   expect((await register(first.url, person)).status).toBe(201);
@@ -54,9 +57,8 @@ test('data and secret survive a clean stop, and the files are private', async ()
 test.runIf(process.getuid?.() === 0)(
   'as root under a folder that only root may enter, it works and says where the database is',
   async () => {
-    await using folder = await dataFolder();
-    const closed = join(folder.path, 'closed');
-    await mkdir(closed, { recursive: true });
+    const closed = `${folder.path}-closed`;
+    await mkdir(closed);
     await chmod(closed, 0o700);
     const stoa = await startStoa({ dataDirectory: join(closed, 'data') });
     const person = somebody();

@@ -73,6 +73,7 @@ export function spawnStoa({ dataDirectory, port, env, args = [], command, cwd = 
     env: {
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
       DATA_DIR: dataDirectory,
       PORT: String(port ?? 0),
       LOG_LEVEL: 'warn',

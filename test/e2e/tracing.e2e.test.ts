@@ -4,7 +4,7 @@ import { eventually } from '@stoa/service/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { activate, latestMail, logIn, post, register, somebody } from './client.ts';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from './otlp-receiver.ts';
-import { dataFolder, type StoaProcess, startStoa } from './stoa-process.ts';
+import { type DataFolder, dataFolder, type StoaProcess, startStoa } from './stoa-process.ts';
 
 /** Says on standard error which packages of OpenTelemetry a process loads. */
 const TELL_LOADED = `--import=data:text/javascript,${encodeURIComponent(
@@ -17,13 +17,17 @@ const SPAN = '00f067aa0ba902b7';
 
 const isSpread = process.env['STOA_TEST_TOPOLOGY'] === 'spread';
 
+let folder: DataFolder;
+beforeAll(async () => {
+  folder = await dataFolder();
+});
+afterAll(() => folder[Symbol.asyncDispose]());
+
 describe('with a collector', () => {
-  let folder: Awaited<ReturnType<typeof dataFolder>>;
   let collector: OtlpReceiver;
   let stoa: StoaProcess;
   beforeAll(async () => {
     collector = await startOtlpReceiver();
-    folder = await dataFolder();
     stoa = await startStoa({
       dataDirectory: folder.path,
       env: {
@@ -38,7 +42,6 @@ describe('with a collector', () => {
   });
   afterAll(async () => {
     expect(await stoa.stop()).toBe(0);
-    await folder[Symbol.asyncDispose]();
     await collector[Symbol.asyncDispose]();
   });
 
@@ -212,7 +215,6 @@ describe('with a collector', () => {
 test('a collector that never answers delays neither requests nor the stop', async () => {
   const hanging = createServer(() => {}).listen(0, '127.0.0.1');
   await once(hanging, 'listening');
-  await using folder = await dataFolder();
   const { port } = hanging.address() as AddressInfo;
   const stoa = await startStoa({
     dataDirectory: folder.path,
@@ -230,7 +232,6 @@ test('a collector that never answers delays neither requests nor the stop', asyn
 
 test('without the variable the SDK is not loaded and nothing is sent', async () => {
   await using collector = await startOtlpReceiver();
-  await using folder = await dataFolder();
   // What is OpenTelemetry's default, and every other variable, names nobody to send to.
   const env = { OTEL_SERVICE_NAME: 'stoa', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces`, NODE_OPTIONS: TELL_LOADED };
   const stoa = await startStoa({ dataDirectory: folder.path, env });

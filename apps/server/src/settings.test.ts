@@ -1,14 +1,15 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError, type Environment } from '@stoa/service';
 import { Type } from 'typebox';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { loadServices, serviceNames } from './services.ts';
 import { chosenServices, readEnvironment, readSettings, withPublicUrl } from './settings.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stoa-settings-'));
 writeFileSync(join(folder, '.env'), 'PORT=1\nHOST=file\nLOG_LEVEL=\nDATA_DIR="a folder"\n');
+afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('the environment', () => {
   test('flags beat the environment, which beats .env; an empty value counts as unset', () => {

@@ -14,7 +14,7 @@ import { type PostsDatabase, postsDatabase } from './testing/posts-database.ts';
  * How PostgreSQL runs the statements that are sent most, with tables as full as they get: never by reading a whole one. What is
  * explained is what the product itself sends.
  */
-const POSTS = 30_000;
+const POSTS = 15_000;
 let fixture: PostsDatabase;
 let post: { id: string; author: string; number: string };
 

@@ -29,6 +29,7 @@ export async function drained(...databases: readonly Queryable[]): Promise<void>
   await eventually(probe, { timeoutMs: 5_000 });
 }
 
+/** By the clock when a row is read: `now()` is older than what was committed between it and the statement's snapshot. */
 async function findLeft({ query }: Queryable): Promise<Left[]> {
   const { rows } = await sql<Left>`
     select 'outbox' as box, type as who, case when outbox.parked_at is null then 'unsent' else 'parked' end as state, count(*)::integer as count,
@@ -36,7 +37,7 @@ async function findLeft({ query }: Queryable): Promise<Left[]> {
     from outbox where sent_at is null group by 1, 2, 3
     union all
     select 'inbox', consumer, status, count(*)::integer, max(reason)
-    from inbox where status = 'dead' or (status = 'pending' and (attempts > 0 or run_at <= now())) group by 1, 2, 3
+    from inbox where status = 'dead' or (status = 'pending' and (attempts > 0 or run_at <= clock_timestamp())) group by 1, 2, 3
     order by 1, 2, 3`.execute(query);
   return rows;
 }
