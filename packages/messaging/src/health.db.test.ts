@@ -21,6 +21,22 @@ test('a message that waits to leave for more than a minute makes the relay unwel
   });
 });
 
+test('a message that is due and not handled for more than a minute makes the inbox unwell, and says so', async () => {
+  await using pipeline = await openPipeline();
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const receiver = await pipeline.startReceiver(createLocalBroker({ log: silent }), () => released);
+  const inbox = async () => (await receiver.health())[1];
+  expect(await inbox()).toEqual({ name: 'inbox', ok: true, background: true });
+  await sql`
+    insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, registered, run_at)
+    values ('any-order', gen_random_uuid(), 'happened', 1, 'sender', 'a', now(), '', '', '{"key":"a","n":1}', true, now() - interval '2 minutes')`.execute(
+    pipeline.receiver.database.query,
+  );
+  expect(await inbox()).toMatchObject({ ok: false, detail: expect.stringMatching(/^the longest overdue message is 12\d s late$/) });
+  release();
+  await eventually(async () => expect(await inbox()).toEqual({ name: 'inbox', ok: true, background: true }));
+});
+
 test('the metrics show what waits, what went through and what failed', async () => {
   await using pipeline = await openPipeline('the dead letter');
   const broker = createLocalBroker({ log: silent });
