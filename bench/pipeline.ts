@@ -1,14 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Broker, consumer, createLocalBroker, createMessaging, type Messaging, messagingMigrations } from '@stoa/messaging';
 import { createDatabase, type Database, ensureDatabase, migrate, startEmbeddedPostgres } from '@stoa/postgres';
+import { databaseFolder } from '@stoa/postgres/testing';
 import { createLog, createMetrics } from '@stoa/service';
-import { sql } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import { Type } from 'typebox';
-import { median, type Workload } from './workload.ts';
+import { inTurns, type Result, type Workload } from './workload.ts';
 
 export const EVENTS = 10_000;
-const PER_TRANSACTION = 50;
 export const ROUNDS = 3;
 
 export const log = createLog({ level: 'silent' });
@@ -24,6 +24,14 @@ export const happened = {
 } as const;
 export const text = 'x'.repeat(200);
 
+/** How events are appended, and the rows of the floor written. */
+export interface Shape {
+  readonly perTransaction: number;
+  /** Transactions under way at a time. */
+  readonly atOnce: number;
+}
+const LARGE: Shape = { perTransaction: 50, atOnce: 1 };
+
 /** Two services with a database each, on a durable Postgres. */
 export interface Sides {
   readonly sender: Database<unknown>;
@@ -33,24 +41,32 @@ export interface Sides {
 
 /**
  * Events from the outbox of one service through the bus and the inbox of another until they are handled, on a durable
- * Postgres, beside plain inserts of the same rows: once as the outbox would hold them, once as the inbox would.
+ * Postgres, beside plain inserts of the same rows: once as the outbox would hold them, once as the inbox would. First in large
+ * transactions, one after the other; then as requests make them: one event in each, eight at a time.
  */
 export const pipeline: Workload = () =>
-  withSides(async (sides) => {
-    const values: number[] = [];
-    const floors: number[] = [];
-    for (let round = 0; round < ROUNDS; round += 1) {
-      floors.push(await insertsPerSecond(sides.sender));
+  withSides(async (sides) => [
+    await measure(sides, 'events, 50 in a transaction, outbox → bus → inbox → handled', LARGE),
+    await measure(sides, 'events, one in a transaction, 8 at once, outbox → bus → inbox → handled', { perTransaction: 1, atOnce: 8 }),
+  ]);
+
+async function measure(sides: Sides, what: string, shape: Shape): Promise<Result> {
+  const { value, floor } = await inTurns(
+    ROUNDS,
+    async () => {
       const broker = createLocalBroker({ log });
-      values.push(await eventsPerSecond(sides, broker, broker));
+      const perSecond = await eventsPerSecond(sides, broker, broker, shape);
       await broker.close();
-    }
-    return [{ what: 'events, outbox → bus → inbox → handled', value: median(values), unit: 'events/s', floor: median(floors) }];
-  });
+      return perSecond;
+    },
+    () => insertsPerSecond(sides.sender, shape),
+  );
+  return { what, value, unit: 'events/s', floor };
+}
 
 export async function withSides<T>(work: (sides: Sides) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp('/tmp/stoa-bench-');
-  const postgres = await startEmbeddedPostgres({ directory: join(folder, 'postgres'), log });
+  await using folder = await databaseFolder(tmpdir());
+  const postgres = await startEmbeddedPostgres({ directory: join(folder.path, 'postgres'), log });
   const [sender, receiver] = await Promise.all([openDatabase(postgres.url, 'sender'), openDatabase(postgres.url, 'receiver')]);
   try {
     const urls = { sender: sender.url, receiver: receiver.url };
@@ -58,7 +74,6 @@ export async function withSides<T>(work: (sides: Sides) => Promise<T>): Promise<
   } finally {
     await Promise.all([sender.database.close(), receiver.database.close()]);
     await postgres.stop();
-    await rm(folder, { recursive: true, force: true });
   }
 }
 
@@ -69,13 +84,18 @@ async function openDatabase(adminUrl: string, name: string): Promise<{ url: stri
 }
 
 /** From the first append until the last event is handled. */
-export async function eventsPerSecond({ sender, receiver }: Sides, sendersBroker: Broker, receiversBroker: Broker): Promise<number> {
+export async function eventsPerSecond(
+  { sender, receiver }: Sides,
+  sendersBroker: Broker,
+  receiversBroker: Broker,
+  shape: Shape = LARGE,
+): Promise<number> {
   const receiving = createReceiver(receiver, receiversBroker);
   const sending = createSender(sender, sendersBroker);
   await receiving.start();
   await sending.start();
   const begun = performance.now();
-  await appendAll(sender, sending);
+  await appendAll(sender, sending, shape);
   await receiving.allHandled;
   const seconds = (performance.now() - begun) / 1000;
   await sending.stop();
@@ -100,29 +120,39 @@ export function createReceiver(database: Database<unknown>, broker: Broker): Mes
   return { ...messaging, allHandled };
 }
 
-export async function appendAll(database: Database<unknown>, sending: Messaging<unknown>): Promise<void> {
-  for (let n = 0; n < EVENTS; n += PER_TRANSACTION) {
-    await database.transaction(async (tx) => {
-      const outbox = sending.outbox(tx);
-      await Promise.all(Array.from({ length: PER_TRANSACTION }, (_, i) => outbox.append(happened, { n: n + i, text })));
-    });
-  }
-}
+export const appendAll = (database: Database<unknown>, sending: Messaging<unknown>, shape: Shape = LARGE): Promise<void> =>
+  inTransactions(database, shape, async (tx, numbers) => {
+    const outbox = sending.outbox(tx);
+    await Promise.all(numbers.map((n) => outbox.append(happened, { n, text })));
+  });
 
 /** As many rows as the pipeline writes, in transactions of the same size, nothing read or changed. */
-async function insertsPerSecond(database: Database<unknown>): Promise<number> {
+async function insertsPerSecond(database: Database<unknown>, shape: Shape): Promise<number> {
   await sql`create table if not exists floor (id uuid primary key default gen_random_uuid(), type text not null, key text not null, data json not null)`.execute(
     database.query,
   );
   const begun = performance.now();
   for (let table = 0; table < 2; table += 1) {
-    for (let n = 0; n < EVENTS; n += PER_TRANSACTION) {
-      const rows = Array.from(
-        { length: PER_TRANSACTION },
-        (_, i) => sql`(${happened.name}, ${String(i)}, ${JSON.stringify({ n: n + i, text })})`,
-      );
-      await database.transaction((tx) => sql`insert into floor (type, key, data) values ${sql.join(rows)}`.execute(tx));
-    }
+    await inTransactions(database, shape, async (tx, numbers) => {
+      const rows = numbers.map((n) => sql`(${happened.name}, ${String(n)}, ${JSON.stringify({ n, text })})`);
+      await sql`insert into floor (type, key, data) values ${sql.join(rows)}`.execute(tx);
+    });
   }
   return EVENTS / ((performance.now() - begun) / 1000);
+}
+
+/** Runs `work` for each number below `EVENTS`, so many numbers to a transaction. */
+async function inTransactions(
+  database: Database<unknown>,
+  { perTransaction, atOnce }: Shape,
+  work: (tx: Transaction<unknown>, numbers: readonly number[]) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const writer = async () => {
+    while (next < EVENTS) {
+      const numbers = Array.from({ length: perTransaction }, () => next++);
+      await database.transaction((tx) => work(tx, numbers));
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, writer));
 }

@@ -1,7 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { consumer, createMessaging, createRabbitBroker, messagingMigrations } from '@stoa/messaging';
 import { createDatabase, ensureDatabase, migrate, startEmbeddedPostgres } from '@stoa/postgres';
+import { databaseFolder } from '@stoa/postgres/testing';
 import { createLog, createMetrics, uuidv7 } from '@stoa/service';
 import pg from 'pg';
 import { Connection } from 'rabbitmq-client';
@@ -20,8 +21,8 @@ const MIB = 1024 * 1024;
 
 const log = createLog({ level: 'error' });
 const looks = { outbox: listenToLooks('outbox'), inbox: listenToLooks('inbox') };
-const folder = await mkdtemp('/tmp/stoa-soak-');
-const postgres = await startEmbeddedPostgres({ directory: join(folder, 'postgres'), log });
+const folder = await databaseFolder(tmpdir());
+const postgres = await startEmbeddedPostgres({ directory: join(folder.path, 'postgres'), log });
 
 async function openSide(name: string) {
   const url = await ensureDatabase({ adminUrl: postgres.url, database: name, role: name, password: 'bench' });
@@ -145,4 +146,4 @@ await client.close();
 await Promise.all(holders.map((holder) => holder.end()));
 await Promise.all([sender, receiver].map(({ database }) => database.close()));
 await postgres.stop();
-await rm(folder, { recursive: true, force: true });
+await folder[Symbol.asyncDispose]();

@@ -125,17 +125,17 @@ function rescue({ message }: NewRow, error: Error): NewRow {
 /** One statement; a message that a consumer was given before is left out, whatever became of it. The order of the rows becomes the order of their ids. */
 async function insertRows<Schema>(db: Kysely<Schema>, rows: readonly NewRow[]): Promise<void> {
   if (rows.length === 0) return;
-  const given = rows.map(({ consumer, reason, message }) => {
-    const { id, type, version, source, key, occurredAt, correlationId, traceparent, tracestate, data } = message;
-    const context = { occurred_at: occurredAt, correlation_id: correlationId, traceparent, tracestate };
-    return { consumer, message_id: id, type, version, source, key, ...context, data: JSON.stringify(data), reason };
-  });
+  const column = (value: (row: NewRow) => unknown): unknown[] => rows.map(value);
   await sql`
     with given as (
-      select * from rows from (json_to_recordset(${JSON.stringify(given)}::json) as (
-        consumer text, message_id uuid, type text, version integer, source text, key text, occurred_at timestamptz, correlation_id text,
-        traceparent text, tracestate text, data text, reason text
-      )) with ordinality as r (
+      select * from unnest(
+        ${column(({ consumer }) => consumer)}::text[], ${column(({ message }) => message.id)}::uuid[], ${column(({ message }) => message.type)}::text[],
+        ${column(({ message }) => message.version)}::integer[], ${column(({ message }) => message.source)}::text[],
+        ${column(({ message }) => message.key)}::text[], ${column(({ message }) => message.occurredAt)}::timestamptz[],
+        ${column(({ message }) => message.correlationId)}::text[], ${column(({ message }) => message.traceparent)}::text[],
+        ${column(({ message }) => message.tracestate ?? null)}::text[], ${column(({ message }) => JSON.stringify(message.data))}::json[],
+        ${column(({ reason }) => reason ?? null)}::text[]
+      ) with ordinality as r (
         consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate, data, reason, position
       )
     ), unknown as (
@@ -144,7 +144,7 @@ async function insertRows<Schema>(db: Kysely<Schema>, rows: readonly NewRow[]): 
       on conflict do nothing returning message_id, consumer
     )
     insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate, data, status, reason, failed_at, registered)
-    select consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate, data::json,
+    select consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate, data,
       case when reason is null then 'pending' else 'dead' end, reason, case when reason is not null then now() end, true
     from given join unknown using (consumer, message_id)
     order by position

@@ -32,6 +32,7 @@ export async function publishInSpans(
   publish: (outgoing: readonly Outgoing[]) => Promise<readonly Rejection[]>,
 ): Promise<readonly Rejection[]> {
   const begun = outgoing.map((item) => ({ ...item, span: startPublishing(item.message) }));
+  if (begun.every(({ span }) => span === undefined)) return await publish(outgoing);
   const failures = new Map<string, string>();
   try {
     const rejections = await publish(

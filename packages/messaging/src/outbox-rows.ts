@@ -154,10 +154,15 @@ export function createOutboxRows<Schema>(source: string, db: Kysely<Schema>, { b
   };
 }
 
-/** @returns how many rows it moved. */
+/**
+ * Commits without waiting for the disk: what a crash of the server brings back is sent once more, and its subscribers know it.
+ * @returns how many rows it moved.
+ */
 export async function moveSent<Schema>(db: Kysely<Schema>, which: RawBuilder<unknown>): Promise<number> {
   const { numAffectedRows = 0n } = await sql`
     with gone as (delete from outbox where ${which} returning ${sentColumns})
-    insert into outbox_sent (${sentColumns}, sent_at) select ${sentColumns}, now() from gone`.execute(db);
+    insert into outbox_sent (${sentColumns}, sent_at) select ${sentColumns}, now() from set_config('synchronous_commit', 'off', true), gone`.execute(
+    db,
+  );
   return Number(numAffectedRows);
 }

@@ -8,6 +8,9 @@ import type { EventContract, Outbox } from './types.ts';
 /** A thousand times what an event needs, and little enough for a batch of them to be held in memory. Larger data rest with their owner. */
 const MOST_BYTES = 1024 * 1024;
 
+/** Rows of one statement, which has parameters for each of them. */
+const MOST_ROWS = 100;
+
 /** Told when something was appended. */
 export const OUTBOX_CHANNEL = 'outbox';
 /** Told there when dead letters are to be tried again: what waits is to be looked at. */
@@ -23,7 +26,7 @@ interface NewRow {
   readonly tracestate: string | undefined;
 }
 
-/** The outbox of `tx`, a transaction of `database`. What is appended without waiting in between is written by one statement. */
+/** The outbox of `tx`, a transaction of `database`. What is appended without waiting in between is written together. */
 export function createOutbox<Schema>(service: string, database: Database<Schema>, tx: Transaction<Schema>): Outbox {
   let gathering: { readonly rows: NewRow[]; readonly written: Promise<void> } | undefined;
 
@@ -60,19 +63,17 @@ export function createOutbox<Schema>(service: string, database: Database<Schema>
   };
 }
 
-/**
- * The order of the rows becomes the order of their ids. They travel as one text of JSON, which costs half of what a list per column does.
- * Their data is a text in it: as a part it would have to be without what JSON can say and a text of Postgres cannot hold, as `\u0000`.
- */
+/** The order of the rows becomes the order of their ids. */
 async function insertRows<Schema>(tx: Transaction<Schema>, rows: readonly NewRow[]): Promise<void> {
-  const given = rows.map(({ id, event: { name, version, subscribers }, key, json, correlationId, traceparent, tracestate }) => {
-    return { message_id: id, type: name, version, key, subscribers, correlation_id: correlationId, traceparent, tracestate, data: json };
-  });
-  await sql`
-    insert into outbox (message_id, type, version, key, subscribers, correlation_id, traceparent, tracestate, data)
-    select message_id, type, version, key, subscribers, correlation_id, traceparent, tracestate, data::json
-    from rows from (json_to_recordset(${JSON.stringify(given)}::json) as (
-      message_id uuid, type text, version integer, key text, subscribers text[], correlation_id text, traceparent text, tracestate text, data text
-    )) with ordinality as r (message_id, type, version, key, subscribers, correlation_id, traceparent, tracestate, data, position)
-    order by position`.execute(tx);
+  for (let from = 0; from < rows.length; from += MOST_ROWS) {
+    const values = rows
+      .slice(from, from + MOST_ROWS)
+      .map(
+        ({ id, event, key, json, correlationId, traceparent, tracestate }) =>
+          sql`(${id}, ${event.name}, ${event.version}, ${key}, ${event.subscribers}, ${correlationId}, ${traceparent}, ${tracestate ?? null}, ${json})`,
+      );
+    await sql`
+      insert into outbox (message_id, type, version, key, subscribers, correlation_id, traceparent, tracestate, data)
+      values ${sql.join(values)}`.execute(tx);
+  }
 }

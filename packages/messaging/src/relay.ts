@@ -56,6 +56,7 @@ export function createRelay<Schema>(options: RelayOptions<Schema>): Relay {
   let fullLookAt = 0;
   let isReplayed = false;
   let wake = (): void => {};
+  let isLeading = false;
 
   async function step(stopping: AbortSignal): Promise<number> {
     await lookAtAll();
@@ -177,8 +178,10 @@ export function createRelay<Schema>(options: RelayOptions<Schema>): Relay {
       },
     });
     wake = loop.wake;
+    isLeading = true;
     onAbort(signal, end);
     await ended;
+    isLeading = false;
     await loop.stop();
     await Promise.all(tries);
   }
@@ -189,6 +192,7 @@ export function createRelay<Schema>(options: RelayOptions<Schema>): Relay {
         await database.listen(OUTBOX_CHANNEL, (payload) => {
           isReplayed ||= payload === REPLAYED;
           wake();
+          return isLeading;
         }),
       );
       stops.push(await database.lead('relay', lead));

@@ -33,7 +33,7 @@ export function createSender({ broker, log, settings, waiting, routes, published
   /** @param stuck where something waits since it was read, so that nothing may overtake it. @returns for whom the row leaves now. */
   function open(row: Row, stuck: ReadonlySet<string>): string[] {
     const goes = (subscriber: string): boolean =>
-      !stuck.has(laneOf(subscriber, row)) && !routes.isAsleep({ subscriber, type: row.message.type });
+      (stuck.size === 0 || !stuck.has(laneOf(subscriber, row))) && !routes.isAsleep({ subscriber, type: row.message.type });
     if (!isFresh(row)) return goes(row.subscriber) ? [row.subscriber] : [];
     return row.subscribers.filter((subscriber) => !row.blocked.includes(subscriber) && goes(subscriber));
   }
@@ -48,7 +48,8 @@ export function createSender({ broker, log, settings, waiting, routes, published
     if (sending.length === 0) return [];
     const rejections = await publishInSpans(sending, (outgoing) => broker.publish(outgoing));
     const rejected = new Map(rejections.map((rejection) => [`${rejection.id} ${rejection.subscriber}`, rejection]));
-    const rejectionOf = ({ message }: Row, subscriber: string): Rejection | undefined => rejected.get(`${message.id} ${subscriber}`);
+    const rejectionOf = ({ message }: Row, subscriber: string): Rejection | undefined =>
+      rejected.size === 0 ? undefined : rejected.get(`${message.id} ${subscriber}`);
     const [taken, settled, aside]: [OutboxRow[], number[], SetAside[]] = [[], [], []];
     const now = performance.now();
     for (const { row, subscribers } of sending) {

@@ -1,8 +1,12 @@
+import { createDatabase } from '@stoa/postgres';
 import { eventually } from '@stoa/service/testing';
 import { sql } from 'kysely';
+import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import { createLocalBroker } from './local-broker.ts';
-import { createOutbox } from './outbox.ts';
+import { createOutbox, OUTBOX_CHANNEL } from './outbox.ts';
+import { createRelay } from './relay.ts';
+import { defaultSettings } from './settings.ts';
 import { happened, silent } from './testing/copies.ts';
 import { openPipeline } from './testing/pipeline.ts';
 import { PermanentError } from './types.ts';
@@ -31,6 +35,37 @@ test('what is appended, accepted and replayed wakes those who carry and handle i
     { key: 'a', n: 2 },
   ]);
   expect(await sender.health()).toMatchObject([{ ok: true }, { ok: true }]);
+});
+
+test('an append in the process whose relay leads is told to no other; one in a process whose relay waits is', async () => {
+  await using pipeline = await openPipeline();
+  const broker = createLocalBroker({ log: silent });
+  await pipeline.startReceiver(broker);
+  const heard: string[] = [];
+  await pipeline.sender.database.listen(OUTBOX_CHANNEL, (payload) => heard.push(payload));
+  await using stack = new AsyncDisposableStack();
+  const startProcess = async (instanceId: string) => {
+    const common = { log: silent, metrics: new Registry() };
+    const database = createDatabase<unknown>({ ...common, url: pipeline.sender.url, name: 'sender' });
+    stack.defer(() => database.close());
+    const relay = createRelay({
+      ...{ service: 'sender', database, broker, log: silent, instanceId, published: () => {} },
+      settings: { ...defaultSettings, ...settings },
+    });
+    await relay.start();
+    stack.defer(relay.stop);
+    return (n: number) => database.transaction((tx) => createOutbox('sender', database, tx).append(happened, { key: 'a', n }));
+  };
+  const append = await startProcess('leads');
+  await append(1);
+  await pipeline.expectOnce([{ key: 'a', n: 1 }]);
+  const before = heard.length;
+  const appendElsewhere = await startProcess('waits');
+  await append(2);
+  await pipeline.expectOnce([1, 2].map((n) => ({ key: 'a', n })));
+  await appendElsewhere(3);
+  await pipeline.expectOnce([1, 2, 3].map((n) => ({ key: 'a', n })));
+  await eventually(() => expect(heard.length).toBe(before + 1));
 });
 
 test('an append that is not awaited, or whose failure nobody looks at, takes its transaction with it', async () => {

@@ -28,9 +28,10 @@ export interface Database<Schema> {
   notify(channel: string, payload?: string): void;
   /**
    * Calls `handler` on each notification of `channel`, and once after every reconnect, as notifications may have been missed.
+   * When it returns `true`, nobody else has to hear of what this process told.
    * @returns a function that ends it.
    */
-  listen(channel: string, handler: (payload: string) => void): Promise<() => Promise<void>>;
+  listen(channel: string, handler: (payload: string) => unknown): Promise<() => Promise<void>>;
   /**
    * Runs `work` in at most one process at a time over all that share the database (session advisory lock on `name`),
    * for as long as the connection lives: `signal` is aborted when the lock is lost or on `stop`. Other processes wait and try again.

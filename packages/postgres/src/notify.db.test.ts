@@ -62,6 +62,18 @@ describe('what is told', () => {
     expect(other.length).toBeLessThan(250);
   });
 
+  test('and settled here is told to nobody else', async () => {
+    const [here, there] = [open('here'), open('there')];
+    const other = await hearerOf(there, 'settled');
+    let isSettled = true;
+    await here.listen('settled', () => isSettled);
+    here.notify('settled', 'first');
+    isSettled = false;
+    here.notify('settled', 'second');
+    await eventually(() => expect(other).toContain('second'));
+    expect(other).toEqual(['second']);
+  });
+
   test('by a process that closes at once is heard', async () => {
     const other = await hearerOf(open('there'), 'parting');
     const here = createDatabase<unknown>({ url: fixture.url, name: 'here', log, metrics: new Registry() });

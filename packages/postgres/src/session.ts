@@ -5,7 +5,7 @@ import { createLeading } from './leading.ts';
 import { createNotifier } from './notifier.ts';
 import { createSessionConnection, type Link } from './session-connection.ts';
 
-type Handler = (payload: string) => void;
+type Handler = (payload: string) => unknown;
 
 export interface SessionOptions {
   readonly options: pg.ClientConfig;
@@ -21,14 +21,17 @@ export interface Session extends Pick<Database<unknown>, 'listen' | 'lead' | 'no
 export function createSession({ options, log, name }: SessionOptions): Session {
   const handlers = new Map<string, Set<Handler>>();
 
-  const tell = (channel: string, payload: string): void => {
+  /** @returns whether one of the handlers says that nobody else has to hear of it. */
+  const tell = (channel: string, payload: string): boolean => {
+    let isSettled = false;
     for (const handler of [...(handlers.get(channel) ?? [])]) {
       try {
-        handler(payload);
+        if (handler(payload) === true) isSettled = true;
       } catch (error) {
         log.error({ err: error, database: name, channel }, 'notification handler threw');
       }
     }
+    return isSettled;
   };
 
   const connection = createSessionConnection({
@@ -62,8 +65,7 @@ export function createSession({ options, log, name }: SessionOptions): Session {
     },
     lead: leading.lead,
     notify(channel, payload = '') {
-      tell(channel, payload);
-      notifier.notify(channel, payload);
+      if (!tell(channel, payload)) notifier.notify(channel, payload);
     },
     async close() {
       await leading.stop();

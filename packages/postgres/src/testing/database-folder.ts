@@ -7,9 +7,12 @@ const IN_MEMORY = '/dev/shm';
 /** More than the tests of one run hold at a time. */
 const ROOM_BYTES = 4 * 1024 ** 3;
 
-/** A folder for the data of a database server, removed at the end. As root, Postgres is another user, who must be able to pass through. */
-export async function databaseFolder(): Promise<{ readonly path: string } & AsyncDisposable> {
-  const path = await mkdtemp(join(await parent(), 'stoa-test-'));
+/**
+ * A folder for the data of a database server, removed at the end. As root, Postgres is another user, who must be able to pass through.
+ * @param parent in memory by default, where there is room.
+ */
+export async function databaseFolder(parent?: string): Promise<{ readonly path: string } & AsyncDisposable> {
+  const path = await mkdtemp(join(parent ?? (await inMemory()), 'stoa-test-'));
   await chmod(path, 0o711);
   return {
     path,
@@ -17,7 +20,7 @@ export async function databaseFolder(): Promise<{ readonly path: string } & Asyn
   };
 }
 
-async function parent(): Promise<string> {
+async function inMemory(): Promise<string> {
   const { bavail = 0, bsize = 0 } = await statfs(IN_MEMORY).catch(() => ({ bavail: 0, bsize: 0 }));
   return bavail * bsize >= ROOM_BYTES ? IN_MEMORY : tmpdir();
 }
