@@ -7,7 +7,7 @@ import { openPipeline } from './testing/pipeline.ts';
 test('any number of events that are appended at a time are written, in their order, each with its subscribers', async () => {
   await using pipeline = await openPipeline('the relay is never started here');
   const { database } = pipeline.sender;
-  // As bind parameters of one statement they would be 72,000, and PostgreSQL takes 65,535.
+  // As bind parameters they would be 72,000, and PostgreSQL takes 65,535.
   const numbers = Array.from({ length: 8_000 }, (_, n) => n);
   const elsewhere = { ...happened, subscribers: ['one', 'an-other'] };
   await database.transaction(async (tx) => {

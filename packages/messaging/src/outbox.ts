@@ -8,9 +8,6 @@ import type { EventContract, Outbox } from './types.ts';
 /** A thousand times what an event needs, and little enough for a batch of them to be held in memory. Larger data rest with their owner. */
 const MOST_BYTES = 1024 * 1024;
 
-/** Rows of one statement, which has parameters for each of them. */
-const MOST_ROWS = 100;
-
 /** Told when something was appended. */
 export const OUTBOX_CHANNEL = 'outbox';
 /** Told there when dead letters are to be tried again: what waits is to be looked at. */
@@ -26,7 +23,7 @@ interface NewRow {
   readonly tracestate: string | undefined;
 }
 
-/** The outbox of `tx`, a transaction of `database`. What is appended without waiting in between is written together. */
+/** The outbox of `tx`, a transaction of `database`. What is appended without waiting in between is written by one statement. */
 export function createOutbox<Schema>(service: string, database: Database<Schema>, tx: Transaction<Schema>): Outbox {
   let gathering: { readonly rows: NewRow[]; readonly written: Promise<void> } | undefined;
 
@@ -65,15 +62,15 @@ export function createOutbox<Schema>(service: string, database: Database<Schema>
 
 /** The order of the rows becomes the order of their ids. */
 async function insertRows<Schema>(tx: Transaction<Schema>, rows: readonly NewRow[]): Promise<void> {
-  for (let from = 0; from < rows.length; from += MOST_ROWS) {
-    const values = rows
-      .slice(from, from + MOST_ROWS)
-      .map(
-        ({ id, event, key, json, correlationId, traceparent, tracestate }) =>
-          sql`(${id}, ${event.name}, ${event.version}, ${key}, ${event.subscribers}, ${correlationId}, ${traceparent}, ${tracestate ?? null}, ${json})`,
-      );
-    await sql`
-      insert into outbox (message_id, type, version, key, subscribers, correlation_id, traceparent, tracestate, data)
-      values ${sql.join(values)}`.execute(tx);
-  }
+  const column = (value: (row: NewRow) => unknown): unknown[] => rows.map(value);
+  await sql`
+    insert into outbox (message_id, type, version, key, subscribers, correlation_id, traceparent, tracestate, data)
+    select message_id, type, version, key, subscribers::text[], correlation_id, traceparent, tracestate, data
+    from unnest(
+      ${column(({ id }) => id)}::uuid[], ${column(({ event }) => event.name)}::text[], ${column(({ event }) => event.version)}::integer[],
+      ${column(({ key }) => key)}::text[], ${column(({ event }) => `{${event.subscribers.map((name) => JSON.stringify(name)).join()}}`)}::text[],
+      ${column(({ correlationId }) => correlationId)}::text[], ${column(({ traceparent }) => traceparent)}::text[],
+      ${column(({ tracestate }) => tracestate ?? null)}::text[], ${column(({ json }) => json)}::json[]
+    ) with ordinality as r (message_id, type, version, key, subscribers, correlation_id, traceparent, tracestate, data, position)
+    order by position`.execute(tx);
 }
