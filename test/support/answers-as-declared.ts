@@ -1,6 +1,7 @@
 import { subscribe } from 'node:diagnostics_channel';
 import { globSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import type { Http } from '@stoa/http';
 import { createAnswerCheck, type SeenAnswer } from '@stoa/http/testing';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { afterAll, expect } from 'vitest';
@@ -14,6 +15,17 @@ const described = new Set(globSync('*.json', { cwd: reference }).map((file) => b
 const kFaults = Symbol.for('stoa.undeclaredAnswers');
 
 const shared = globalThis as { [kFaults]?: Set<string> };
+
+/** By service and routes: instances that have the same describe them in the same way, and a description takes its time. */
+const checks = new Map<string, (answer: SeenAnswer) => string[]>();
+
+function checkOf(fastify: FastifyInstance): (answer: SeenAnswer) => string[] {
+  const routes = (fastify as Http).declaredRoutes.map(({ method, url }) => `${method} ${url}`);
+  const key = [fastify.serviceName, ...routes].join('\n');
+  const check = checks.get(key) ?? createAnswerCheck(fastify);
+  checks.set(key, check);
+  return check;
+}
 
 /** Once for a process, however many files it runs. */
 function watch(): Set<string> {
@@ -29,7 +41,7 @@ function watch(): Set<string> {
     fastify.addHook('onResponse', (request, reply, done) => {
       const { url } = request.routeOptions;
       if (url !== undefined && !request.is404 && described.has(fastify.serviceName)) {
-        check ??= createAnswerCheck(fastify);
+        check ??= checkOf(fastify);
         const { statusCode: status } = reply;
         const body = request.method === 'HEAD' || status === 304 ? undefined : bodies.get(request);
         for (const fault of check({ method: request.method, url, status, headers: reply.getHeaders(), body })) faults.add(fault);
