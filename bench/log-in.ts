@@ -25,15 +25,15 @@ export const logIns: Workload = async () => {
 };
 
 async function logInsBy({ name, env, logIns: count, floor: [script, ...parameters] }: (typeof HASHERS)[number]) {
-  await using house = await stoaForLoad(env);
-  const people = await Promise.all(Array.from({ length: 20 }, () => activePerson(house.url)));
+  await using system = await stoaForLoad(env);
+  const people = await Promise.all(Array.from({ length: 20 }, () => activePerson(system.url)));
   const logInsPerSecond = async () => {
     let left: number = count;
     const begun = performance.now();
     const client = async () => {
       while (left > 0) {
         left -= 1;
-        const { status } = await logIn(house.url, people[left % people.length] as (typeof people)[number]);
+        const { status } = await logIn(system.url, people[left % people.length] as (typeof people)[number]);
         if (status !== 201) throw new Error(`log-in answered ${status}`);
       }
     };

@@ -4,10 +4,10 @@ import { inTurns, type Workload } from './workload.ts';
 
 /** `GET /v1/users/me` through the gateway, everything on, beside a bare Fastify with pg that reads the same row for anybody. */
 export const profile: Workload = async () => {
-  await using house = await stoaForLoad();
-  const { accessToken, user } = await tokensOf(house.url, await activePerson(house.url));
-  await using bare = await startServer('bare-profile-server.ts', [usersDatabaseUrl(house.stoa), user.id]);
-  const ours = { url: `${house.url}/v1/users/me`, headers: { authorization: `Bearer ${accessToken}` } };
+  await using system = await stoaForLoad();
+  const { accessToken, user } = await tokensOf(system.url, await activePerson(system.url));
+  await using bare = await startServer('bare-profile-server.ts', [usersDatabaseUrl(system.stoa), user.id]);
+  const ours = { url: `${system.url}/v1/users/me`, headers: { authorization: `Bearer ${accessToken}` } };
   const theirs = { url: `${bare.url}/v1/users/me` };
   for (const target of [ours, theirs]) await requestsPerSecond({ ...target, duration: 2 });
   const { value, floor } = await inTurns(

@@ -36,8 +36,8 @@ export const pipelineOverRabbit: Workload = () =>
     const floors: number[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
       floors.push(await bareMessagesPerSecond());
-      values.push(await inHouse((broker) => carriedPerSecond(sides, broker)));
-      whole.push(await inHouse((broker) => eventsPerSecond(sides, broker(), broker())));
+      values.push(await withInstallation((broker) => carriedPerSecond(sides, broker)));
+      whole.push(await withInstallation((broker) => eventsPerSecond(sides, broker(), broker())));
     }
     const what = 'events, outbox → RabbitMQ → inbox → handled';
     const flow = { what, value: median(values), unit: 'events/s', floor: median(floors), goal: 'ratio ≥ 0.35' };
@@ -47,11 +47,11 @@ export const pipelineOverRabbit: Workload = () =>
       unit: 'events/s',
       floor: median(floors),
     };
-    return [flow, appended, ...(await inHouse((broker) => drainBacklogs(sides, broker)))];
+    return [flow, appended, ...(await withInstallation((broker) => drainBacklogs(sides, broker)))];
   });
 
-/** Gives brokers of a house of its own, and removes it. */
-async function inHouse<T>(work: (broker: () => ReturnType<typeof createRabbitBroker>) => Promise<T>): Promise<T> {
+/** Gives brokers of an installation of its own, and removes it. */
+async function withInstallation<T>(work: (broker: () => ReturnType<typeof createRabbitBroker>) => Promise<T>): Promise<T> {
   const prefix = `bench-${uuidv7()}`;
   const brokers: ReturnType<typeof createRabbitBroker>[] = [];
   try {

@@ -11,12 +11,12 @@ const SESSIONS = 100;
  * rotates the same rows by the same statement and signs a token of the same size.
  */
 export const refresh: Workload = async () => {
-  await using house = await stoaForLoad();
-  const person = await activePerson(house.url);
-  const newTokens = () => Promise.all(Array.from({ length: SESSIONS }, async () => (await tokensOf(house.url, person)).refreshToken));
-  const databaseUrl = usersDatabaseUrl(house.stoa);
+  await using system = await stoaForLoad();
+  const person = await activePerson(system.url);
+  const newTokens = () => Promise.all(Array.from({ length: SESSIONS }, async () => (await tokensOf(system.url, person)).refreshToken));
+  const databaseUrl = usersDatabaseUrl(system.stoa);
   await using bare = await startServer('bare-refresh-server.ts', [databaseUrl, String(SESSIONS)]);
-  const ours = async (duration?: number) => refreshesPerSecond(`${house.url}/v1/sessions/refresh`, await newTokens(), duration);
+  const ours = async (duration?: number) => refreshesPerSecond(`${system.url}/v1/sessions/refresh`, await newTokens(), duration);
   const bareTokens = async () => (await (await fetch(`${bare.url}/sessions`, { method: 'POST' })).json()) as string[];
   const theirs = async (duration?: number) => refreshesPerSecond(`${bare.url}/v1/sessions/refresh`, await bareTokens(), duration);
   await ours(2);

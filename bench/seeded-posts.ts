@@ -1,5 +1,5 @@
 import { messagingMigrations } from '@stoa/messaging';
-import { createDatabase, ensureDatabase, houseMigrations, migrate } from '@stoa/postgres';
+import { createDatabase, ensureDatabase, platformMigrations, migrate } from '@stoa/postgres';
 import { posts } from '@stoa/posts';
 import { createLog, createMetrics, systemClock } from '@stoa/service';
 
@@ -16,7 +16,7 @@ export async function seededPosts(adminUrl: string, count: number): Promise<Seed
   const url = await ensureDatabase({ adminUrl, database: `posts_${count}`, role: 'posts', password: 'bench' });
   const sources = [
     { name: 'messaging', directory: messagingMigrations },
-    { name: 'house', directory: houseMigrations },
+    platformMigrations,
     { name: posts.name, directory: posts.migrations as URL },
   ];
   await migrate({ url, sources, log });

@@ -8,11 +8,11 @@ const PER_ACCOUNT = 8;
 
 /** Milliseconds until a wrong password is refused, beside those until an unknown account is: in turns, medians. */
 export const timing: Workload = async () => {
-  await using house = await stoaForLoad({ BCRYPT_COST: '10' });
-  const people = await Promise.all(Array.from({ length: SAMPLES / PER_ACCOUNT }, () => activePerson(house.url)));
+  await using system = await stoaForLoad({ BCRYPT_COST: '10' });
+  const people = await Promise.all(Array.from({ length: SAMPLES / PER_ACCOUNT }, () => activePerson(system.url)));
   const timed = async (email: string) => {
     const begun = performance.now();
-    const { status } = await logIn(house.url, { email, password: 'not the password' });
+    const { status } = await logIn(system.url, { email, password: 'not the password' });
     if (status !== 401) throw new Error(`log-in answered ${status}`);
     return performance.now() - begun;
   };

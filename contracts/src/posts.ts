@@ -45,7 +45,7 @@ export const postDeleted = defineEvent({
   key: (data) => data.postId,
 });
 
-/** For the audit log, which users keeps for the whole house. */
+/** For the audit log, which users keeps for the whole system. */
 export const postModerated = defineEvent({
   name: 'post-moderated',
   version: 1,

@@ -1,7 +1,7 @@
 import type { Import, Module } from './module.ts';
 
 /**
- * The boundaries of the house, from docs/architecture.md. Each rule has a fixture of its name in test/architecture/fixtures that
+ * The boundaries of the system, from docs/architecture.md. Each rule has a fixture of its name in test/architecture/fixtures that
  * breaks it. Test code is free to look inside, but not to tie services together.
  */
 export interface Rule {

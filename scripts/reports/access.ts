@@ -5,7 +5,7 @@ import { wireForDocuments } from '../../apps/server/src/commands/documents.ts';
 const WHO = {
   anyone: 'anyone',
   user: 'a logged-in person',
-  service: 'a service of the house',
+  service: 'a service of Stoa itself',
   basic: 'HTTP Basic: e-mail address and password',
 } as const;
 

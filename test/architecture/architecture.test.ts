@@ -5,7 +5,7 @@ import { checkArchitecture } from '../../scripts/architecture/check-architecture
 import { rules } from '../../scripts/architecture/rules.ts';
 
 /**
- * Each folder in `fixtures` is a small house that breaks the rule it is named after, and no other: in the files whose names
+ * Each folder in `fixtures` is a small system that breaks the rule it is named after, and no other: in the files whose names
  * begin with `breaks-`, each in its own way. The other files show what is still allowed.
  */
 const fixtures = join(import.meta.dirname, 'fixtures');

@@ -1,34 +1,34 @@
 import { eventually } from '@stoa/service/testing';
 import { expect, test } from 'vitest';
 import { loggedIn } from '../e2e/logged-in.ts';
-import type { House } from './house.ts';
+import type { System } from './system.ts';
 import { registering } from './registering.ts';
-import { underLoad, useHouse, type Work } from './scenario.ts';
+import { underLoad, useSystem, type Work } from './scenario.ts';
 import { writingBy } from './writing.ts';
 
-const house = useHouse();
+const system = useSystem();
 /** Who loses an answer of the database does not know what became of his request, and says so. */
 const expected = { answersMayBreak: true, refusalsMayBe: true } as const;
 
-const works: readonly [string, (house: House) => Promise<Work>][] = [
+const works: readonly [string, (system: System) => Promise<Work>][] = [
   ['people register', async () => registering],
   ['people write posts', async ({ gateways }) => writingBy([await loggedIn(gateways[0]?.url as string)])],
 ];
 
 test.for(works)('the answer to COMMIT is lost, again and again, while %s', async ([what, workOf]) => {
-  const { lossyNetwork } = house();
+  const { lossyNetwork } = system();
   const lose = async () => {
     lossyNetwork.commitsDue = 40;
     await eventually(() => expect(lossyNetwork.commitsDue).toBe(0), { timeoutMs: 240_000 });
   };
-  await underLoad(`COMMIT unanswered, ${what}`, house(), expected, lose, await workOf(house()));
+  await underLoad(`COMMIT unanswered, ${what}`, system(), expected, lose, await workOf(system()));
 });
 
 test.for(works)('a transaction hangs between two statements, again and again, while %s', async ([what, workOf]) => {
-  const { lossyNetwork } = house();
+  const { lossyNetwork } = system();
   const hang = async () => {
     lossyNetwork.statementsDue = 20;
     await eventually(() => expect(lossyNetwork.statementsDue).toBe(0), { timeoutMs: 240_000 });
   };
-  await underLoad(`hanging between statements, ${what}`, house(), expected, hang, await workOf(house()));
+  await underLoad(`hanging between statements, ${what}`, system(), expected, hang, await workOf(system()));
 });

@@ -2,11 +2,11 @@ import { setTimeout as lasting } from 'node:timers/promises';
 import { eventually } from '@stoa/service/testing';
 import pg from 'pg';
 import { expect, test } from 'vitest';
-import type { House } from './house.ts';
+import type { System } from './system.ts';
 import { expectDrained } from './ledger.ts';
-import { useHouse } from './scenario.ts';
+import { useSystem } from './scenario.ts';
 
-const house = useHouse();
+const system = useSystem();
 /** What a day of a good hundred thousand messages leaves behind where no vacuum comes by. */
 const MESSAGES = 120_000;
 const PART = 10_000;
@@ -15,7 +15,7 @@ const WATCHED_MS = 20_000;
 const SERVICES = ['users', 'mailer'] as const;
 
 /** Deletions of accounts that nobody has, for the mailer alone: one row of its own for each, and many in a transaction. */
-const append = (ask: House['ask']) =>
+const append = (ask: System['ask']) =>
   ask(
     'users',
     `insert into outbox (message_id, type, version, key, subscribers, correlation_id, traceparent, data)
@@ -24,7 +24,7 @@ const append = (ask: House['ask']) =>
      from (select gen_random_uuid()::text as id from generate_series(1, ${PART})) as ids`,
   );
 
-const pagesOf = async (ask: House['ask']): Promise<number> => {
+const pagesOf = async (ask: System['ask']): Promise<number> => {
   const [row] = await ask<{ pages: number }>(
     'users',
     `select sum(blks_hit + blks_read)::float8 as pages from pg_stat_database where datname in ('stoa_users', 'stoa_mailer')`,
@@ -33,14 +33,14 @@ const pagesOf = async (ask: House['ask']): Promise<number> => {
 };
 
 /** Pages that all processes touch in a second in which nothing happens: what their looks cost. */
-async function pagesAtRest(ask: House['ask']): Promise<number> {
+async function pagesAtRest(ask: System['ask']): Promise<number> {
   const before = await pagesOf(ask);
   await lasting(WATCHED_MS);
   return ((await pagesOf(ask)) - before) / (WATCHED_MS / 1_000);
 }
 
 /** Switches autovacuum off everywhere, and holds a snapshot as a backup does, so that nothing that is dead is removed. */
-async function withoutVacuum({ postgres, ask }: House): Promise<AsyncDisposable> {
+async function withoutVacuum({ postgres, ask }: System): Promise<AsyncDisposable> {
   const stack = new AsyncDisposableStack();
   for (const service of SERVICES) {
     await ask(
@@ -61,8 +61,8 @@ async function withoutVacuum({ postgres, ask }: House): Promise<AsyncDisposable>
 }
 
 test('a day without vacuum, and under a foreign snapshot: neither a message nor a look costs more in the end', async () => {
-  const { ask } = house();
-  await using _ = await withoutVacuum(house());
+  const { ask } = system();
+  await using _ = await withoutVacuum(system());
   /** Appends a part, and waits until the mailer has heard of it, which costs as little late in the day as early. */
   const pass = async () => {
     const [{ begun } = { begun: '' }] = await ask<{ begun: string }>('mailer', 'select now()::text as begun');

@@ -2,14 +2,14 @@ import { setTimeout as lasting } from 'node:timers/promises';
 import { eventually } from '@stoa/service/testing';
 import { expect, test } from 'vitest';
 import { emailOf } from './registering.ts';
-import { underLoad, useHouse } from './scenario.ts';
+import { underLoad, useSystem } from './scenario.ts';
 
-const house = useHouse();
+const system = useSystem();
 const AWAY_MS = 20_000;
 
 test('RabbitMQ is stopped for 20 s', async () => {
-  const { rabbit } = house();
-  await underLoad('RabbitMQ stopped 20 s', house(), {}, async () => {
+  const { rabbit } = system();
+  await underLoad('RabbitMQ stopped 20 s', system(), {}, async () => {
     await rabbit.stop();
     await lasting(AWAY_MS);
     await rabbit.start();
@@ -17,16 +17,16 @@ test('RabbitMQ is stopped for 20 s', async () => {
 });
 
 test('RabbitMQ is killed and comes back', async () => {
-  const { rabbit } = house();
-  await underLoad('RabbitMQ kill -9', house(), {}, async () => {
+  const { rabbit } = system();
+  await underLoad('RabbitMQ kill -9', system(), {}, async () => {
     await rabbit.kill();
     await rabbit.start();
   });
 });
 
 test('Redis is stopped for 20 s', async () => {
-  const { redis } = house();
-  await underLoad('Redis stopped 20 s', house(), {}, async () => {
+  const { redis } = system();
+  await underLoad('Redis stopped 20 s', system(), {}, async () => {
     await redis.stop();
     await lasting(AWAY_MS);
     await redis.start();
@@ -34,24 +34,24 @@ test('Redis is stopped for 20 s', async () => {
 });
 
 test('Postgres is killed, and comes back', async () => {
-  await underLoad('Postgres kill -9', house(), { answersMayBreak: true, refusalsMayBe: true }, () => house().postgres.kill());
+  await underLoad('Postgres kill -9', system(), { answersMayBreak: true, refusalsMayBe: true }, () => system().postgres.kill());
 });
 
 test('the connection to RabbitMQ is cut between publish and confirm, again and again', async () => {
-  const { rabbitNetwork } = house();
-  await underLoad('cut before the confirm', house(), {}, async () => {
+  const { rabbitNetwork } = system();
+  await underLoad('cut before the confirm', system(), {}, async () => {
     rabbitNetwork.cutsDue = 20;
     await eventually(() => expect(rabbitNetwork.cutsDue).toBe(0), { timeoutMs: 240_000 });
   });
 });
 
 test('the connections to RabbitMQ are half-open: nothing comes any more, and nobody is told', async () => {
-  const { rabbitNetwork, ask } = house();
-  await underLoad('half-open to RabbitMQ', house(), {}, async (load) => {
+  const { rabbitNetwork, ask } = system();
+  await underLoad('half-open to RabbitMQ', system(), {}, async (load) => {
     rabbitNetwork.hang();
     const before = load.wishes.length;
     await load.passed(before + 50);
-    // The new ones go through while the old connections still hang: the house has noticed by itself.
+    // The new ones go through while the old connections still hang: the system has noticed by itself.
     const recipient = emailOf(`${load.batch}-${before + 49}`);
     await eventually(
       async () => expect(await ask('mailer', `select from mails where recipient = $1 and status = 'sent'`, [recipient])).toHaveLength(1),
@@ -62,8 +62,8 @@ test('the connections to RabbitMQ are half-open: nothing comes any more, and nob
 });
 
 test('the network to RabbitMQ swallows everything for 20 s', async () => {
-  const { rabbitNetwork } = house();
-  await underLoad('no network to RabbitMQ 20 s', house(), {}, async () => {
+  const { rabbitNetwork } = system();
+  await underLoad('no network to RabbitMQ 20 s', system(), {}, async () => {
     rabbitNetwork.freeze();
     await lasting(AWAY_MS);
     rabbitNetwork.heal();
@@ -71,11 +71,11 @@ test('the network to RabbitMQ swallows everything for 20 s', async () => {
 });
 
 test('a pod that loses the database is not ready, and comes back; the others go on', async () => {
-  const { postgresNetwork, usersApis } = house();
+  const { postgresNetwork, usersApis } = system();
   const [lonely, other] = usersApis;
   const status = (expected: number) =>
     eventually(async () => expect(await lonely?.readiness()).toBe(expected), { timeoutMs: 120_000, intervalMs: 200 });
-  await underLoad('one pod without its database', house(), { answersMayBreak: true, refusalsMayBe: true }, async (load) => {
+  await underLoad('one pod without its database', system(), { answersMayBreak: true, refusalsMayBe: true }, async (load) => {
     postgresNetwork.refuse();
     await status(503);
     await load.moreAccepted(50);

@@ -35,7 +35,7 @@ const DRAIN_LIMIT_MS = 400_000;
 /** Holds what the clients were told against what the databases say. */
 export type Examine = (load: Load, ask: Ask) => Promise<Pick<Ledger, 'lost' | 'twice' | 'wrong'>>;
 
-/** Waits until the house has nothing left to do, then has everything examined. */
+/** Waits until the system has nothing left to do, then has everything examined. */
 export async function settleLedger(load: Load, ask: Ask, examine: Examine): Promise<Ledger> {
   const begun = performance.now();
   await eventually(() => expectDrained(ask), { timeoutMs: DRAIN_LIMIT_MS, intervalMs: 200 });

@@ -67,7 +67,7 @@ const MOST_OPEN = 100;
 
 /**
  * Clients that want something under names of their own and do what a good client does: wait for `Retry-After`, then repeat, also
- * when no answer came. Goes on until `finish`, whatever happens to the house meanwhile.
+ * when no answer came. Goes on until `finish`, whatever happens to the system meanwhile.
  */
 export function startLoad({ balancer, atLeast, concurrency, perSecond, requestOf }: LoadOptions): Load {
   const batch = `c${randomBytes(4).toString('hex')}`;

@@ -1,11 +1,11 @@
 import { eventually } from '@stoa/service/testing';
 import { expect, test } from 'vitest';
 import { activate, latestMail, logIn, register, somebody } from '../e2e/client.ts';
-import type { House } from './house.ts';
+import type { System } from './system.ts';
 import type { Pod } from './pod.ts';
-import { useHouse } from './scenario.ts';
+import { useSystem } from './scenario.ts';
 
-const house = useHouse();
+const system = useSystem();
 /** The promise of the product. */
 const LIMIT_MS = 1_000;
 const ROUNDS = 3;
@@ -17,7 +17,7 @@ interface Guard {
 }
 
 /** Every process that takes tokens; the mailer knows this one, and that it may read no mails: 403, and 401 once it has ended. */
-const guardsOf = ({ gateways, usersApis, mailers }: House): readonly Guard[] => [
+const guardsOf = ({ gateways, usersApis, mailers }: System): readonly Guard[] => [
   ...[...gateways, ...usersApis].map((pod) => ({ pod, path: '/v1/sessions' })),
   ...mailers.map((pod) => ({ pod, path: '/v1/mails' })),
 ];
@@ -28,7 +28,7 @@ const ask = async ({ pod, path }: Guard, token: string, method = 'GET'): Promise
   return answer.status;
 };
 
-async function loggedIn({ gateways }: House): Promise<string> {
+async function loggedIn({ gateways }: System): Promise<string> {
   const person = somebody();
   const url = gateways[0]?.url as string;
   expect((await register(url, person)).status).toBe(201);
@@ -55,10 +55,10 @@ async function logOutAndMeasure(token: string, at: Guard, guards: readonly Guard
 
 /** `between` happens when all have logged in, and before the first logs out. */
 async function measureAtEach(title: string, between: () => Promise<unknown>): Promise<void> {
-  const guards = guardsOf(house());
+  const guards = guardsOf(system());
   const places = Array.from({ length: ROUNDS }, () => guards.filter(({ path }) => path === '/v1/sessions')).flat();
   const tokens: string[] = [];
-  for (const _ of places) tokens.push(await eventually(() => loggedIn(house()), { timeoutMs: 60_000 }));
+  for (const _ of places) tokens.push(await eventually(() => loggedIn(system()), { timeoutMs: 60_000 }));
   await between();
   const takenMs: number[] = [];
   for (const [index, at] of places.entries()) takenMs.push(await logOutAndMeasure(tokens[index] as string, at, guards));
@@ -76,7 +76,7 @@ test('a log-out at one process is refused at every other within a second', async
 
 test('also after users was restarted', async () => {
   await measureAtEach('users was restarted', async () => {
-    for (const pod of house().usersApis) {
+    for (const pod of system().usersApis) {
       await pod.terminate();
       await pod.start();
     }
@@ -85,25 +85,25 @@ test('also after users was restarted', async () => {
 
 test('also after users was killed', async () => {
   await measureAtEach('users was killed', async () => {
-    await Promise.all(house().usersApis.map((pod) => pod.kill()));
-    await Promise.all(house().usersApis.map((pod) => pod.start()));
+    await Promise.all(system().usersApis.map((pod) => pod.kill()));
+    await Promise.all(system().usersApis.map((pod) => pod.start()));
   });
 });
 
 test('also while Redis is away, and when it was restarted', async () => {
-  await measureAtEach('Redis is away', () => house().redis.stop());
-  await house().redis.start();
+  await measureAtEach('Redis is away', () => system().redis.stop());
+  await system().redis.start();
   await measureAtEach('Redis was restarted', async () => {
-    await house().redis.stop();
-    await house().redis.start();
+    await system().redis.stop();
+    await system().redis.start();
   });
 });
 
 test('who logged out while a process could not hear of it is refused there as soon as it hears again', async () => {
-  const guards = guardsOf(house());
-  const [first] = house().usersApis;
-  const token = await loggedIn(house());
-  const frozen = house().gateways[1] as Pod;
+  const guards = guardsOf(system());
+  const [first] = system().usersApis;
+  const token = await loggedIn(system());
+  const frozen = system().gateways[1] as Pod;
   expect(await ask({ pod: frozen, path: '/v1/sessions' }, token)).toBe(200);
   frozen.freeze();
   try {

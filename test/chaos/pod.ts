@@ -25,7 +25,7 @@ export interface PodOptions {
   readonly enter?: readonly string[];
 }
 
-/** One process of the house, as an orchestrator sees it: it can die, be stopped and come back, always at the same address. */
+/** One process of the system, as an orchestrator sees it: it can die, be stopped and come back, always at the same address. */
 export interface Pod {
   readonly name: string;
   readonly url: string;

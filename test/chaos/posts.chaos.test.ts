@@ -1,19 +1,19 @@
 import { eventually } from '@stoa/service/testing';
 import { expect, test } from 'vitest';
 import { type LoggedIn, loggedIn } from '../e2e/logged-in.ts';
-import type { House } from './house.ts';
+import type { System } from './system.ts';
 import type { Load } from './load.ts';
 import type { Ask } from './postgres-ground.ts';
-import { killInTurn, underLoad, useHouse } from './scenario.ts';
+import { killInTurn, underLoad, useSystem } from './scenario.ts';
 import { writingBy } from './writing.ts';
 
-const house = useHouse();
+const system = useSystem();
 const PEOPLE = 4;
 /** More than go in one transaction. */
 const LEFT_BEHIND = 600;
 
 /** Somebody with many posts. */
-async function prolific({ gateways, balancer }: House): Promise<LoggedIn> {
+async function prolific({ gateways, balancer }: System): Promise<LoggedIn> {
   const author = await loggedIn(gateways[0]?.url as string);
   const numbers = Array.from({ length: LEFT_BEHIND }, (_, number) => number).values();
   const write = async () => {
@@ -31,17 +31,17 @@ const countOf = async (ask: Ask, { id }: LoggedIn) =>
 
 /** Posts without a pause, and the account of one who wrote many is deleted: then the blow falls. */
 async function whileOneLeaves(title: string, expected: Parameters<typeof underLoad>[2], blow: (load: Load) => Promise<void>) {
-  const { gateways, ask } = house();
+  const { gateways, ask } = system();
   const url = gateways[0]?.url as string;
   const people = await Promise.all(Array.from({ length: PEOPLE }, () => loggedIn(url)));
-  const leaver = await prolific(house());
+  const leaver = await prolific(system());
   expect(await countOf(ask, leaver)).toBe(LEFT_BEHIND);
   const leaveAndBlow = async (load: Load) => {
     const left = await fetch(`${url}/v1/users/me`, { method: 'DELETE', headers: { authorization: leaver.authorization } });
     expect(left.status).toBe(204);
     await blow(load);
   };
-  await underLoad(title, house(), expected, leaveAndBlow, writingBy(people));
+  await underLoad(title, system(), expected, leaveAndBlow, writingBy(people));
   await eventually(async () => expect(await countOf(ask, leaver)).toBe(0), { timeoutMs: 60_000 });
   const [author] = await ask<{ name: string | null; gone: boolean }>(
     'posts',
@@ -53,21 +53,21 @@ async function whileOneLeaves(title: string, expected: Parameters<typeof underLo
 
 test('posts: kill -9 of what answers', async () => {
   const expected = { answersMayBreak: true, refusalsMayBe: true } as const;
-  await whileOneLeaves('posts: kill -9 api', expected, (load) => killInTurn(house().postsApis, load));
+  await whileOneLeaves('posts: kill -9 api', expected, (load) => killInTurn(system().postsApis, load));
 });
 
 test('posts: kill -9 of what works', async () => {
-  await whileOneLeaves('posts: kill -9 worker', {}, (load) => killInTurn(house().postsWorkers, load));
+  await whileOneLeaves('posts: kill -9 worker', {}, (load) => killInTurn(system().postsWorkers, load));
 });
 
 test('posts: Postgres is killed, and comes back', async () => {
   const expected = { answersMayBreak: true, refusalsMayBe: true } as const;
-  await whileOneLeaves('posts: Postgres kill -9', expected, () => house().postgres.kill());
+  await whileOneLeaves('posts: Postgres kill -9', expected, () => system().postgres.kill());
 });
 
 test('posts: RabbitMQ is killed and comes back', async () => {
   await whileOneLeaves('posts: RabbitMQ kill -9', {}, async () => {
-    const { rabbit } = house();
+    const { rabbit } = system();
     await rabbit.kill();
     await rabbit.start();
   });

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import type { House } from './house.ts';
+import type { System } from './system.ts';
 import type { Pod } from './pod.ts';
-import { killInTurn, underLoad, useHouse } from './scenario.ts';
+import { killInTurn, underLoad, useSystem } from './scenario.ts';
 
-const house = useHouse();
+const system = useSystem();
 
-const kinds: readonly [string, (house: House) => readonly Pod[], Parameters<typeof underLoad>[2]][] = [
+const kinds: readonly [string, (system: System) => readonly Pod[], Parameters<typeof underLoad>[2]][] = [
   ['gateway', ({ gateways }) => gateways, { answersMayBreak: true }],
   ['users api', ({ usersApis }) => usersApis, { answersMayBreak: true, refusalsMayBe: true }],
   ['users worker', ({ usersWorkers }) => usersWorkers, {}],
@@ -13,12 +13,12 @@ const kinds: readonly [string, (house: House) => readonly Pod[], Parameters<type
 ];
 
 test.for(kinds)('kill -9 of a %s', async ([kind, podsOf, expected]) => {
-  await underLoad(`kill -9 ${kind}`, house(), expected, (load) => killInTurn(podsOf(house()), load));
+  await underLoad(`kill -9 ${kind}`, system(), expected, (load) => killInTurn(podsOf(system()), load));
 });
 
 test('a rolling restart of everything by SIGTERM refuses nobody', async () => {
-  await underLoad('rolling restart', house(), {}, async () => {
-    for (const pod of house().pods) {
+  await underLoad('rolling restart', system(), {}, async () => {
+    for (const pod of system().pods) {
       expect(await pod.terminate(), `exit code of ${pod.name}`).toBe(0);
       await pod.start();
     }

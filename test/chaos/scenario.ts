@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeEach, expect } from 'vitest';
-import { type House, startHouse } from './house.ts';
+import { type System, startSystem } from './system.ts';
 import { type Examine, type Ledger, settleLedger } from './ledger.ts';
 import { type Load, type RequestOf, startLoad } from './load.ts';
 import type { Pod } from './pod.ts';
@@ -32,12 +32,12 @@ const ROUNDS = 2;
  */
 export async function underLoad(
   title: string,
-  house: House,
+  system: System,
   expected: Expected,
   blow: (load: Load) => Promise<void>,
   { requestOf, examine }: Work = registering,
 ): Promise<Ledger> {
-  const load = startLoad({ balancer: house.balancer, ...LOAD, requestOf });
+  const load = startLoad({ balancer: system.balancer, ...LOAD, requestOf });
   try {
     await load.passed(BEFORE);
     await blow(load);
@@ -46,8 +46,8 @@ export async function underLoad(
     throw error;
   }
   await load.finish();
-  await Promise.all(house.pods.map((pod) => pod.untilReady()));
-  const ledger = await settleLedger(load, house.ask, examine);
+  await Promise.all(system.pods.map((pod) => pod.untilReady()));
+  const ledger = await settleLedger(load, system.ask, examine);
   report(title, ledger);
   expect(ledger.lost, 'lost').toEqual([]);
   expect(ledger.twice, 'done twice').toEqual([]);
@@ -72,19 +72,19 @@ export async function killInTurn(pods: readonly Pod[], load: Load): Promise<void
   }
 }
 
-/** One house for the scenarios of a file, as a house has to stand them one after the other; a new one after a failure. */
-export function useHouse(): () => House {
-  let house: House | undefined;
+/** One system for the scenarios of a file, as a system has to stand them one after the other; a new one after a failure. */
+export function useSystem(): () => System {
+  let system: System | undefined;
   const end = async (keepLogs: boolean) => {
-    await house?.stop({ keepLogs });
-    house = undefined;
+    await system?.stop({ keepLogs });
+    system = undefined;
   };
   beforeEach(async () => {
-    house ??= await startHouse();
+    system ??= await startSystem();
   });
   afterEach(({ task }) => (task.result?.state === 'fail' ? end(true) : undefined));
   afterAll(() => end(false));
-  return () => house as House;
+  return () => system as System;
 }
 
 function report(

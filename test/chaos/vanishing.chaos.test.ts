@@ -1,14 +1,14 @@
 import { eventually } from '@stoa/service/testing';
 import { expect, test } from 'vitest';
-import { underLoad, useHouse } from './scenario.ts';
+import { underLoad, useSystem } from './scenario.ts';
 import { openVanishingNetwork } from './vanishing-network.ts';
 
-const house = useHouse();
+const system = useSystem();
 /** `tcp_user_timeout` of the server, and what a busy machine takes to notice it. */
 const LOCKS_FREE_WITHIN_MS = 30_000;
 
 test('the machine vanishes whose worker leads: its locks are free within half a minute, and all leaves once', async () => {
-  const { usersWorkers, another, ask } = house();
+  const { usersWorkers, another, ask } = system();
   await using network = await openVanishingNetwork();
   // Alone, it leads all there is to lead.
   for (const worker of usersWorkers) await worker.terminate();
@@ -26,7 +26,7 @@ test('the machine vanishes whose worker leads: its locks are free within half a 
   });
   for (const worker of usersWorkers) await worker.start();
   let freedMs = Number.POSITIVE_INFINITY;
-  await underLoad('the leading machine vanishes', house(), {}, async (load) => {
+  await underLoad('the leading machine vanishes', system(), {}, async (load) => {
     await network.vanish();
     const vanishedAt = performance.now();
     await eventually(

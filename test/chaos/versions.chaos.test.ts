@@ -3,9 +3,9 @@ import { eventually } from '@stoa/service/testing';
 import { expect, test } from 'vitest';
 import type { Load } from './load.ts';
 import type { Pod } from './pod.ts';
-import { underLoad, useHouse } from './scenario.ts';
+import { underLoad, useSystem } from './scenario.ts';
 
-const house = useHouse();
+const system = useSystem();
 const next = (change: string) => ({ NODE_OPTIONS: `--import ${join(import.meta.dirname, 'next-version.ts')}`, NEXT_VERSION: change });
 
 /** By a copy of this version, or of another one; something has to happen between two. */
@@ -18,9 +18,9 @@ async function replace(pods: readonly Pod[], load: Load, env: Readonly<Record<st
 }
 
 test('an event with a field more: two versions of users and of the mailer side by side, there and back in any order', async () => {
-  const { usersApis, usersWorkers, mailers } = house();
+  const { usersApis, usersWorkers, mailers } = system();
   const env = next('a field more');
-  await underLoad('two versions, a field more', house(), {}, async (load) => {
+  await underLoad('two versions, a field more', system(), {}, async (load) => {
     await replace([usersApis[1] as Pod, mailers[1] as Pod], load, env);
     // One copy at a time takes from the bus: each has its turn.
     await replace([mailers[0] as Pod], load);
@@ -31,10 +31,10 @@ test('an event with a field more: two versions of users and of the mailer side b
 });
 
 test('another version of an event: what no copy takes yet waits and is not dead, and readers go back last', async () => {
-  const { usersApis, mailers, ask } = house();
+  const { usersApis, mailers, ask } = system();
   const env = next('another version of an event');
   const waiting = () => ask('mailer', `select from inbox where version = 2 and status = 'pending'`);
-  await underLoad('two versions, another version of an event', house(), {}, async (load) => {
+  await underLoad('two versions, another version of an event', system(), {}, async (load) => {
     // Before any reader of it, which is the wrong order.
     await replace([usersApis[1] as Pod], load, env);
     await eventually(async () => expect(await waiting()).not.toEqual([]));

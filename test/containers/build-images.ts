@@ -1,4 +1,4 @@
-import { STOA_VERSION } from './container-house.ts';
+import { STOA_VERSION } from './container-stoa.ts';
 import { runCompose } from './engine.ts';
 
 /** Vitest calls it before the first test of the run: the images are those of the code that is tested. */

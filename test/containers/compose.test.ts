@@ -82,7 +82,7 @@ describe('the compose file', () => {
     expect(published.map(([name, { ports }]) => [name, ports])).toEqual([['gateway', ['3000:3000']]]);
     expect(compose.networks?.['data']?.internal).toBe(true);
     expect(serviceCalled('postgres').networks).toEqual(['data']);
-    expect(serviceCalled('gateway').networks).toEqual(['house']);
+    expect(serviceCalled('gateway').networks).toEqual(['stoa']);
   });
 
   test('a store is asked for its health and keeps its data', () => {

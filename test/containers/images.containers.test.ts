@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { STOA_VERSION } from './container-house.ts';
+import { STOA_VERSION } from './container-stoa.ts';
 import { runEngine } from './engine.ts';
 import { deployed } from './settings-of.ts';
 

@@ -173,7 +173,7 @@ describe('the manifests', () => {
     }
   });
 
-  test('nobody reaches anybody but for what the house needs', () => {
+  test('nobody reaches anybody but for what the system needs', () => {
     const policies = ofKind('NetworkPolicy');
     expect(named('NetworkPolicy', 'default-deny').spec).toEqual({ podSelector: {}, policyTypes: ['Ingress', 'Egress'] });
     const pod = (name: string) => ({ [NAME]: name, 'app.kubernetes.io/part-of': 'stoa' });

@@ -3,22 +3,22 @@
 //
 //   node test/containers/measure.ts
 import { eventually } from '@stoa/service/testing';
-import { closeProject, newProject } from './container-house.ts';
+import { closeProject, newProject } from './container-stoa.ts';
 import { containersOf, publishedPort, runCompose, runEngine } from './engine.ts';
 import { deployed } from './settings-of.ts';
 
 const RUNS = 5;
 const TO_TRY = ['gateway', 'users', 'mailer', 'posts'];
 
-const house = newProject();
-const { project, variables } = house;
+const system = newProject();
+const { project, variables } = system;
 const imageOf = (service: string) => `stoa-${service}:${variables['STOA_VERSION']}`;
 
 async function start(service: string): Promise<{ readonly seconds: number; readonly residentMiB: number }> {
   const [running] = await containersOf(project, service);
   const environment = JSON.parse(await runEngine(['inspect', '--format', '{{json .Config.Env}}', running as string])) as string[];
   const begun = performance.now();
-  const words = ['--network', `${project}_house`, '--publish', '127.0.0.1::3000', ...environment.flatMap((each) => ['--env', each])];
+  const words = ['--network', `${project}_stoa`, '--publish', '127.0.0.1::3000', ...environment.flatMap((each) => ['--env', each])];
   const container = await runEngine(['run', '--detach', '--read-only', '--cap-drop', 'ALL', ...words, imageOf(service)]);
   try {
     const place = await publishedPort(container, 3000);
@@ -73,5 +73,5 @@ try {
     );
   }
 } finally {
-  await closeProject(house);
+  await closeProject(system);
 }

@@ -8,7 +8,7 @@ const ROUNDS = 10;
 const PER_ROUND = 20;
 
 /**
- * The promise of the house, tried: the process is killed ten times in the middle of 200 registrations. Every answer 201 has its
+ * The promise of Stoa, tried: the process is killed ten times in the middle of 200 registrations. Every answer 201 has its
  * mail in the end, and a mail that arrived twice has a second attempt in the audit.
  */
 test('kill -9 ten times under 200 registrations: every 201 has its mail', async () => {
@@ -62,7 +62,7 @@ async function attemptsByAddress(dataDirectory: string): Promise<Map<string, num
   return new Map(rows.map((row) => [row.recipient, Number(row.attempts)]));
 }
 
-/** What the house knows of an address, for a failure that can be understood. */
+/** What the system knows of an address, for a failure that can be understood. */
 async function trace(dataDirectory: string, email: string): Promise<string> {
   const users = await ask(
     dataDirectory,

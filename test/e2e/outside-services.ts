@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { Connection } from 'rabbitmq-client';
 
-/** Takes away what the house of this prefix has left at the broker: its exchange and queues, with all that waits in them. */
+/** Takes away what the system of this prefix has left at the broker: its exchange and queues, with all that waits in them. */
 export async function emptyBroker(url: string, prefix: string): Promise<void> {
   const connection = new Connection({ url, connectionTimeout: 5_000 });
   const { promise: failed, reject } = Promise.withResolvers<never>();

@@ -31,14 +31,14 @@ export interface StartOptions {
   readonly detached?: boolean;
 }
 
-/** What a Stoa of these tests is: many processes (`spread-house.ts`), containers (`../containers/container-house.ts`), else one process. */
+/** What a Stoa of these tests is: many processes (`spread-stoa.ts`), containers (`../containers/container-stoa.ts`), else one process. */
 const TOPOLOGY = process.env['STOA_TEST_TOPOLOGY'];
 
 /** Starts Stoa, in the topology of the run, and resolves as soon as `/health/ready` answers 200. */
 export async function startStoa(options: StartOptions, topology = TOPOLOGY): Promise<StoaProcess> {
   const port = options.port ?? (await freePort());
-  if (topology === 'spread') return await (await import('./spread-house.ts')).startSpread({ ...options, port });
-  if (topology === 'containers') return await (await import('../containers/container-house.ts')).startInContainers({ ...options, port });
+  if (topology === 'spread') return await (await import('./spread-stoa.ts')).startSpread({ ...options, port });
+  if (topology === 'containers') return await (await import('../containers/container-stoa.ts')).startInContainers({ ...options, port });
   const stoa = spawnStoa({ ...options, port });
   const ready = eventually(
     async () => {
@@ -112,8 +112,8 @@ export async function dataFolder(topology = TOPOLOGY): Promise<DataFolder> {
     path: data,
     async [Symbol.asyncDispose]() {
       killThoseOf(folder.path);
-      if (topology === 'spread') await (await import('./spread-house.ts')).closeGround(data);
-      if (topology === 'containers') await (await import('../containers/container-house.ts')).closeContainers(data);
+      if (topology === 'spread') await (await import('./spread-stoa.ts')).closeGround(data);
+      if (topology === 'containers') await (await import('../containers/container-stoa.ts')).closeContainers(data);
       await folder[Symbol.asyncDispose]();
     },
   };

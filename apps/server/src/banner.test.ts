@@ -36,7 +36,7 @@ describe('the banner', () => {
     expect(banner({ ...facts, services: ['gateway', 'mailer'] })).not.toContain('/v1/users');
   });
 
-  test('says where the rest of the house is, without passwords', () => {
+  test('says where the rest of the system is, without passwords', () => {
     const elsewhere = new Map([['users', ['http://10.0.0.1:3000', 'http://10.0.0.2:3000']]]);
     const text = banner({ ...facts, elsewhere, broker: 'amqp://stoa:hunter2@rabbit:5672', redis: 'redis://:hunter2@redis:6379' });
     for (const part of ['users at http://10.0.0.1:3000 and http://10.0.0.2:3000', 'amqp://rabbit:5672', 'redis://redis:6379'])

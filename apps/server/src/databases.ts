@@ -1,12 +1,12 @@
 import { messagingMigrations } from '@stoa/messaging';
-import { ensureDatabase, houseMigrations, migrate, pendingMigrations } from '@stoa/postgres';
+import { ensureDatabase, platformMigrations, migrate, pendingMigrations } from '@stoa/postgres';
 import type { DeriveKey, Environment, Logger } from '@stoa/service';
 import { databaseVariable } from './settings.ts';
 import { StartProblem } from './start-problem.ts';
 
 /**
  * Each service has its own database and its own role, `<prefix><service>`. The role's password is derived from the
- * house's secret, so that `stoa migrate`, which sets it, and the service, which uses it, need no exchange.
+ * installation's secret, so that `stoa migrate`, which sets it, and the service, which uses it, need no exchange.
  */
 export interface DatabasePlace {
   /** Absent where each service's database is named outright. */
@@ -45,7 +45,7 @@ interface Migratable {
 /** The migrations of a service's database, in the order they run. */
 const sourcesOf = ({ name, migrations }: Migratable) => [
   { name: 'messaging', directory: messagingMigrations },
-  { name: 'house', directory: houseMigrations },
+  platformMigrations,
   ...(migrations === undefined ? [] : [{ name, directory: migrations }]),
 ];
 

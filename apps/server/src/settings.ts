@@ -98,7 +98,7 @@ const ownConfig = Type.Object({
     default: 'stoa',
     pattern: '^[a-z][a-z0-9_-]{0,30}$',
     expected: 'lower-case letters, digits, _ and -',
-    description: 'Begins the names of the exchange and the queues: tells apart houses that share a broker.',
+    description: 'Begins the names of the exchange and the queues: tells apart installations that share a broker.',
   }),
   REDIS_URL: Type.Optional(
     Type.String({

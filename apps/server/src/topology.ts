@@ -3,7 +3,7 @@ import { GATEWAY, serviceNames } from './services.ts';
 import { LOCAL, placeVariable, portVariable, type Settings } from './settings.ts';
 import { StartProblem } from './start-problem.ts';
 
-/** What this process is within the house: what it runs, and where the rest is. */
+/** What this process is within the system: what it runs, and where the rest is. */
 export interface Topology {
   /** Whether the gateway is here, in front of what is here. */
   readonly hasGateway: boolean;

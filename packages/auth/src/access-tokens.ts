@@ -1,6 +1,6 @@
 import { type CryptoKey, errors, importJWK, type JWK, jwtVerify, SignJWT } from 'jose';
 
-/** Who a token of this house is from and for: constant, as each house has keys of its own. */
+/** Who a token of this installation is from and for: constant, as each installation has keys of its own. */
 const ISSUER = 'stoa';
 const AUDIENCE = 'stoa';
 /** RFC 9068 §2.1: an access token is never taken for another kind of JWT. */
@@ -67,7 +67,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /**
  * Checks algorithm, type, key, signature, issuer, audience, times and the form of every claim.
- * @returns `undefined` for whatever is not a token of this house, valid at `now`.
+ * @returns `undefined` for whatever is not a token of this installation, valid at `now`.
  */
 export async function verifyAccessToken(token: string, keys: KeysById, now: Date): Promise<AccessClaims | undefined> {
   try {

@@ -9,7 +9,7 @@ import { verifyServiceCredential } from './service-credential.ts';
 
 /**
  * Who may call a route: `anyone` (a bad token is refused all the same), a `user` with a session, a user or service account with
- * a permission, a `service` of the house. Routes with `basic` guard themselves; those of an `owner` are handed to it.
+ * a permission, a `service` of Stoa itself. Routes with `basic` guard themselves; those of an `owner` are handed to it.
  */
 export type Access = 'anyone' | 'user' | 'service' | 'basic' | 'owner' | { readonly permission: string };
 

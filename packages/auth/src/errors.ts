@@ -1,12 +1,12 @@
 import { defineErrors } from '@stoa/service';
 
-/** What every guard of the house can answer. */
+/** What every guard of the system can answer. */
 export const authErrors = defineErrors({
   service_credential_invalid: {
     kind: 'unauthenticated',
-    title: 'This route is for the services of the house.',
+    title: 'This route is for the services of Stoa itself.',
     cause: 'A path below /internal/ was called without the credential of a service, or with one made from another STOA_SECRET.',
-    fix: 'Clients use the paths below /v1/. Services of one house must all run with the same STOA_SECRET.',
+    fix: 'Clients use the paths below /v1/. Services of one installation must all run with the same STOA_SECRET.',
   },
   token_missing: {
     kind: 'unauthenticated',

@@ -42,7 +42,7 @@ const other = createForwarding(createKeys(randomBytes(32).toString('base64')));
 test.for([
   ['nobody tells', undefined],
   ['it is told without proof', '203.0.113.7'],
-  ['the proof is of another house', other('203.0.113.7')],
+  ['the proof is of another installation', other('203.0.113.7')],
   ['the proof is of another service', `${serviceCredential(derive, 'mailer')} 203.0.113.7`],
   ['the proof is cut', forwarding('203.0.113.7').slice(1)],
   ['the proof has another length in bytes', `é${forwarding('203.0.113.7').slice(1)}`],

@@ -12,7 +12,7 @@ const apiKey = `${API_KEY_PREFIX}${'k'.repeat(43)}`;
 const accountId = randomUUID();
 
 /** The service users as its callers see it: an answer when there is news. */
-async function house() {
+async function system() {
   const made = await generateSigningKey();
   const state: IdentityState = {
     keys: [{ kty: 'OKP', crv: 'Ed25519', x: made.publicKey, kid: made.kid }],
@@ -38,12 +38,12 @@ async function house() {
 
 describe('the identity of a process', () => {
   const clock = fakeClock(new Date('2026-11-21T09:00:00Z'));
-  let users: Awaited<ReturnType<typeof house>>;
+  let users: Awaited<ReturnType<typeof system>>;
   let identity: Identity;
   let time = 0;
 
   beforeEach(async () => {
-    users = await house();
+    users = await system();
     let cursor = 0;
     identity = createIdentity({
       log,

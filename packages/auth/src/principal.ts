@@ -18,7 +18,7 @@ export interface ServiceAccountPrincipal {
   readonly permissions: ReadonlySet<string>;
 }
 
-/** A service of the house. */
+/** A service of Stoa itself. */
 export interface ServicePrincipal {
   readonly kind: 'service';
   readonly name: string;

@@ -3,16 +3,16 @@ import { createKeys } from '@stoa/service';
 import { describe, expect, test } from 'vitest';
 import { serviceCredential, verifyServiceCredential } from './service-credential.ts';
 
-const newHouse = () => createKeys(randomBytes(32).toString('base64'));
-const derive = newHouse();
+const newKeys = () => createKeys(randomBytes(32).toString('base64'));
+const derive = newKeys();
 
 describe('the credential of a service', () => {
-  test('proves its caller within the house', () => {
+  test('proves its caller within the system', () => {
     expect(verifyServiceCredential(derive, serviceCredential(derive, 'mailer'))).toBe('mailer');
   });
 
-  test('proves nothing in another house', () => {
-    expect(verifyServiceCredential(newHouse(), serviceCredential(derive, 'mailer'))).toBeUndefined();
+  test('proves nothing in another installation', () => {
+    expect(verifyServiceCredential(newKeys(), serviceCredential(derive, 'mailer'))).toBeUndefined();
   });
 
   test('does not pass for another caller', () => {

@@ -6,7 +6,7 @@ const HEADER = /^Service ([a-z][a-z0-9-]{0,62})\.([A-Za-z0-9_-]{43})$/;
 
 const keyOf = (derive: DeriveKey, caller: string): Buffer => derive(`service:${caller}`);
 
-/** The `Authorization` header by which `caller` shows the other services of the house who it is. */
+/** The `Authorization` header by which `caller` shows the other services of Stoa itself who it is. */
 export const serviceCredential = (derive: DeriveKey, caller: string): string =>
   `Service ${caller}.${keyOf(derive, caller).toString('base64url')}`;
 

@@ -20,7 +20,7 @@ declare module 'fastify' {
   }
 }
 
-/** Seconds for which a cache in front of the house may show an answer without asking: no event reaches it. */
+/** Seconds for which a cache in front of the system may show an answer without asking: no event reaches it. */
 const OUTSIDE_SECONDS = 5;
 
 /**
@@ -46,7 +46,7 @@ export function installCacheRules(http: FastifyInstance): void {
     check(route, rule);
     route.onRequest = [
       (request, reply, done) => {
-        // The house's default would hide what the handler says.
+        // Our default would hide what the handler says.
         if (!hasCredentials(request.headers)) dropDefaultHeader(reply.raw, 'cache-control');
         done();
       },

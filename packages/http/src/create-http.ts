@@ -55,7 +55,7 @@ export type Http = FastifyInstance<
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The errors that the routes of this instance can answer with, the house's not counted. */
+    /** The errors that the routes of this instance can answer with, those of the platform not counted. */
     readonly errorCatalogue: ErrorCatalogue;
     readonly serviceName: string;
     /** Who is asked for the parts of `/health/ready`: the service, and whoever adds himself before the first request. */
@@ -92,14 +92,14 @@ const LIMITS = {
 };
 
 /**
- * What the entry to the house allows other than a service, which stands behind it. A service that refused what the entry lets through
+ * What the entry to the system allows other than a service, which stands behind it. A service that refused what the entry lets through
  * would do so unread, by hanging up: whoever sent such requests would make it look broken to the gateway.
  */
 export const ENTRY_LIMITS = { headerBytes: 16_384, headers: 1_000 };
 
-const HOUSE_TAGS = { operations: 'How the process is: health, metrics, errors explained.' };
+const PLATFORM_TAGS = { operations: 'How the process is: health, metrics, errors explained.' };
 
-/** An instance of Fastify with the defaults of the house; see README.md for what they are. Routes are added to what it resolves to. */
+/** An instance of Fastify with our defaults; see README.md for what they are. Routes are added to what it resolves to. */
 export async function createHttp(options: HttpOptions): Promise<Http> {
   const { name, title, description, version, log, metrics, errors, commonErrors = {}, health, tags = {}, readinessPage } = options;
   const limits = { ...LIMITS, ...options.limits };
@@ -161,7 +161,7 @@ export async function createHttp(options: HttpOptions): Promise<Http> {
       openapi: '3.1.0',
       info: { title, description, version },
       servers: [{ url: '/' }],
-      tags: Object.entries({ ...tags, ...HOUSE_TAGS }).map(([name, description]) => ({ name, description })),
+      tags: Object.entries({ ...tags, ...PLATFORM_TAGS }).map(([name, description]) => ({ name, description })),
       components: {
         securitySchemes: {
           basic: { type: 'http', scheme: 'basic', description: 'E-mail address and password of an account.' },

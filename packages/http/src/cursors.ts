@@ -38,7 +38,7 @@ export interface Cursors {
 /** Truncated as RFC 2104 §5 allows: guessing 128 bits is hopeless. */
 const MAC_BYTES = 16;
 
-/** Cursors of keyset pages, authenticated with a key of the house, so that every copy of the service reads them. */
+/** Cursors of keyset pages, authenticated with a key of the installation, so that every copy of the service reads them. */
 export function createCursors(derive: DeriveKey): Cursors {
   const key = derive('cursor');
   const macOf = (scope: unknown, values: string) =>

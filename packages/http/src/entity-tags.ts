@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { httpErrors } from './http-errors.ts';
 
-/** The headers of a route that honours `If-Match`, for its description; its 412 is added by the house. */
+/** The headers of a route that honours `If-Match`, for its description; its 412 is added by the platform. */
 export const IfMatch = Type.Object({
   'If-Match': Type.Optional(
     Type.String({

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { createDatabase, createPgIdempotency, type Database, houseMigrations } from '@stoa/postgres';
+import { createDatabase, createPgIdempotency, type Database, platformMigrations } from '@stoa/postgres';
 import { type TestDatabase, testDatabase } from '@stoa/postgres/testing';
 import { createKeys, createLog, fakeClock } from '@stoa/service';
 import { startTcpProxy, type TcpProxy } from '@stoa/service/testing';
@@ -22,7 +22,7 @@ let toLose = 0;
 let isEnd = false;
 
 beforeAll(async () => {
-  fixture = await testDatabase({ sources: [{ name: 'house', directory: houseMigrations }] });
+  fixture = await testDatabase({ sources: [platformMigrations] });
   await sql`create table orders (id uuid primary key, sku text not null)`.execute(fixture.database.query);
   network = await startTcpProxy(Number(new URL(fixture.url).port), () => (chunk) => {
     if (toLose === 0 || !chunk.includes('COMMIT\0')) return chunk;

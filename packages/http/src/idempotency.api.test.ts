@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
-import { createPgIdempotency, houseMigrations } from '@stoa/postgres';
+import { createPgIdempotency, platformMigrations } from '@stoa/postgres';
 import { type TestDatabase, testDatabase } from '@stoa/postgres/testing';
 import { createKeys, createLog, defineErrors, fakeClock } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
@@ -38,7 +38,7 @@ let http: Http;
 let other: Http;
 
 beforeAll(async () => {
-  fixture = await testDatabase<Schema>({ sources: [{ name: 'house', directory: houseMigrations }] });
+  fixture = await testDatabase<Schema>({ sources: [platformMigrations] });
   store = createPgIdempotency(fixture.database.query);
   [http, other] = await Promise.all([instance(store), instance(store)]);
 });

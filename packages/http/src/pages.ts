@@ -16,7 +16,7 @@ interface PageParts {
 }
 
 /**
- * The frame of every page of the house: no inline script or style, so that the strict policy (`PAGE_CSP`) holds. Its stylesheet
+ * The frame of every page: no inline script or style, so that the strict policy (`PAGE_CSP`) holds. Its stylesheet
  * and icon are served by the gateway below /assets/.
  */
 export const page = ({ title, body, head = '', width, nav, heading = true }: PageParts): string => `<!doctype html>

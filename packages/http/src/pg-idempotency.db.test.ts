@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { createPgIdempotency, houseMigrations } from '@stoa/postgres';
+import { createPgIdempotency, platformMigrations } from '@stoa/postgres';
 import { type TestDatabase, testDatabase } from '@stoa/postgres/testing';
 import { afterAll, expect, test } from 'vitest';
 import { idempotencyStoreContract } from './idempotency-store-contract.ts';
@@ -12,7 +12,7 @@ let fixture: TestDatabase<Schema>;
 afterAll(() => fixture[Symbol.asyncDispose]());
 
 idempotencyStoreContract('Postgres', async () => {
-  fixture = await testDatabase<Schema>({ sources: [{ name: 'house', directory: houseMigrations }], maxConnections: 20 });
+  fixture = await testDatabase<Schema>({ sources: [platformMigrations], maxConnections: 20 });
   return createPgIdempotency(fixture.database.query);
 });
 

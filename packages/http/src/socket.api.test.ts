@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createHttp, type Http } from './index.ts';
 import { sendRaw } from './testing/index.ts';
 
-/** What only a real connection shows. The limits are those of the house, shortened. */
+/** What only a real connection shows. The limits are ours, shortened. */
 const limits = { bodyBytes: 1_000, headersMs: 200, requestMs: 400, checkMs: 20, closeHalfMs: 50, closeMs: 2_000 };
 let lines: Record<string, unknown>[];
 let served: unknown[];

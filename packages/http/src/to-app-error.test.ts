@@ -24,7 +24,7 @@ describe('what was thrown becomes', () => {
     expect([found, cause]).toEqual([code, error]);
   });
 
-  test('an error of the house itself', () => {
+  test('an error of the platform itself', () => {
     const error = new AppError('gone', 'code_expired', { message: 'Expired.' });
     expect(toAppError(error)).toBe(error);
   });

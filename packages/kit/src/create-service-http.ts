@@ -5,7 +5,7 @@ import type { ServiceDeps } from './service-deps.ts';
 
 type Needed = 'database' | 'identity' | 'derive' | 'clock' | 'log' | 'metrics';
 
-/** The HTTP side of a service with a database: the house's defaults, `config.access` of its routes, and `config.idempotent` by caller. */
+/** The HTTP side of a service with a database: our defaults, `config.access` of its routes, and `config.idempotent` by caller. */
 export async function createServiceHttp<Tables>(
   deps: Pick<ServiceDeps<unknown, Tables>, Needed>,
   options: Omit<HttpOptions, 'log' | 'metrics' | 'commonErrors'>,

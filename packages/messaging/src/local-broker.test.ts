@@ -15,7 +15,7 @@ const message = (id: string): Message => ({
   data: {},
 });
 
-test('a house without one of the subscribers: those who are there have the message, and who sent it hears of the one who is not; who observes hears all', async () => {
+test('a system without one of the subscribers: those who are there have the message, and who sent it hears of the one who is not; who observes hears all', async () => {
   const broker = createLocalBroker({ log: silent });
   const [received, heard]: [unknown[], string[]] = [[], []];
   await broker.subscribe('receiver', ['happened'], async (messages) => void received.push(...messages));

@@ -1,4 +1,4 @@
--- Requests that came with an Idempotency-Key, with their first answers. Nothing in it can be read without the house's secret.
+-- Requests that came with an Idempotency-Key, with their first answers. Nothing in it can be read without the installation's secret.
 create table idempotency_keys (
   -- HMAC of caller, method, path and key
   key bytea primary key,

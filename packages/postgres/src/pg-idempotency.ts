@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import type { MigrationSource } from './migration-files.ts';
 
 /** A request that wants to be the first with its key. Times are the caller's, so that one clock decides over all of them. */
 interface Claim {
@@ -16,8 +17,8 @@ type Found =
   | { readonly state: 'running' | 'other-request' }
   | { readonly state: 'answered'; readonly answer: Buffer };
 
-/** The migration of the table below; a source of its own, named `house`. */
-export const houseMigrations = new URL('../migrations/', import.meta.url);
+/** The migration of the table below, which comes before a service's own. Databases keep the name it had at first. */
+export const platformMigrations: MigrationSource = { name: 'house', directory: new URL('../migrations/', import.meta.url) };
 
 /**
  * Idempotency keys in the service's own database: adapter of the port `IdempotencyStore` of `@stoa/http`. Each operation is one

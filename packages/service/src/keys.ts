@@ -4,7 +4,7 @@ import { hkdfSync } from 'node:crypto';
 export type DeriveKey = (purpose: string) => Buffer;
 
 /**
- * @param secret the house's `STOA_SECRET`: 32 random bytes, base64.
+ * @param secret the installation's `STOA_SECRET`: 32 random bytes, base64.
  * @returns keys of 32 bytes by HKDF-SHA-256 (RFC 5869) with the purpose as `info`.
  * @throws RangeError when the secret is not 32 bytes.
  */

@@ -35,7 +35,7 @@ export interface ServiceDefinition<Deps, Config extends TObject = TObject> {
   /** The service's folder of `.sql` migrations; absent when it has no database. */
   readonly migrations?: URL;
   create(deps: Deps): Service | Promise<Service>;
-  /** Adds what nobody has, to try out how the house is with much: `stoa seed --<name> N`. @returns what to tell of it. */
+  /** Adds what nobody has, to try out how the system is with much: `stoa seed --<name> N`. @returns what to tell of it. */
   seed?(deps: Pick<Deps, CommandDeps & keyof Deps>, seeding: Seeding): Promise<string>;
 }
 

@@ -179,7 +179,7 @@ describe('documents and pages', () => {
     await other.http.close();
   });
 
-  test('each tag that is used is described once, those of the house last', async () => {
+  test('each tag that is used is described once, those of the platform last', async () => {
     const { tags } = (await front.http.inject('/openapi.json')).json();
     expect(tags.map(({ name }: { name: string }) => name)).toEqual(['stones', 'operations']);
   });

@@ -161,7 +161,7 @@ function serveDeadLetters(http: Http, { log, derive, services, elsewhere = [] }:
   deadLettersRoutes(http, { deadLetters: createAllDeadLetters(call, names, log), cursors: createCursors(derive), services: names });
 }
 
-/** All errors of the house. A code means the same wherever it is answered. */
+/** All errors of the system. A code means the same wherever it is answered. */
 function catalogueOf(behind: readonly Behind[]): ErrorCatalogue {
   return Object.assign({}, httpErrors.catalogue, authErrors.catalogue, deadLetterErrors.catalogue, ...behind.map(({ errors }) => errors));
 }

@@ -1,18 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type CachedHouse, startCachedHouse } from './testing/cached-house.ts';
+import { type CachedGateway, startCachedGateway } from './testing/cached-gateway.ts';
 
 const settings = { PUBLIC_READS_PER_MINUTE: '3', SIGNED_IN_READS_PER_MINUTE: '4', WRITES_PER_MINUTE: '2' };
 
 describe.each(['here', 'elsewhere'] as const)('requests for a service %s', (where) => {
-  let house: CachedHouse;
+  let system: CachedGateway;
   beforeAll(async () => {
-    house = await startCachedHouse({ where, settings });
+    system = await startCachedGateway({ where, settings });
   });
-  afterAll(() => house[Symbol.asyncDispose]());
+  afterAll(() => system[Symbol.asyncDispose]());
 
-  const nextMinute = () => house.clock.advance(60_000);
+  const nextMinute = () => system.clock.advance(60_000);
   const ask = async (path: string, { method = 'GET', authorization = '' } = {}) => {
-    const answer = await fetch(`${house.url}${path}`, { method, headers: authorization ? { authorization } : {} });
+    const answer = await fetch(`${system.url}${path}`, { method, headers: authorization ? { authorization } : {} });
     await answer.text();
     return answer;
   };
@@ -38,8 +38,8 @@ describe.each(['here', 'elsewhere'] as const)('requests for a service %s', (wher
     expect(first.headers.get('ratelimit-policy')).toBe('"public-reads";q=3;w=60');
     expect([first, kept].map(({ headers }) => headers.get('ratelimit'))).toEqual(['"public-reads";r=2;t=60', '"public-reads";r=1;t=60']);
     await ask('/v1/notes');
-    house.clock.advance(10_000);
-    const refused = await fetch(`${house.url}/v1/notes`);
+    system.clock.advance(10_000);
+    const refused = await fetch(`${system.url}/v1/notes`);
     expect(refused.headers.get('retry-after')).toBe('50');
     expect(refused.headers.get('ratelimit')).toBe('"public-reads";r=0;t=50');
     expect(await refused.json()).toMatchObject({ status: 429, code: 'rate_limited' });
@@ -68,7 +68,7 @@ describe.each(['here', 'elsewhere'] as const)('requests for a service %s', (wher
 
   test('with a token are counted by who it is, and take nothing from the others at the address', async () => {
     nextMinute();
-    const [ada, bot] = [await house.who.person(), await house.who.serviceAccount()];
+    const [ada, bot] = [await system.who.person(), await system.who.serviceAccount()];
     expect(await statuses(5, '/v1/drafts', { authorization: ada })).toEqual([200, 200, 200, 200, 429]);
     expect(await statuses(4, '/v1/drafts', { authorization: bot })).toEqual([200, 200, 200, 200]);
     expect(await statuses(3, '/v1/drafts')).toEqual([200, 200, 200]);
@@ -78,12 +78,12 @@ describe.each(['here', 'elsewhere'] as const)('requests for a service %s', (wher
 
   test('with a bad token are refused, and count for their address', async () => {
     nextMinute();
-    const before = house.asked();
-    const answer = await fetch(`${house.url}/v1/drafts`, { headers: { authorization: 'Bearer made-up' } });
+    const before = system.asked();
+    const answer = await fetch(`${system.url}/v1/drafts`, { headers: { authorization: 'Bearer made-up' } });
     expect(await answer.json()).toMatchObject({ status: 401, code: 'token_invalid' });
     expect(answer.headers.get('www-authenticate')).toContain('Bearer');
     expect(answer.headers.get('ratelimit')).toBe('"public-reads";r=2;t=60');
-    expect(house.asked()).toBe(before);
+    expect(system.asked()).toBe(before);
     expect(await statuses(3, '/v1/drafts')).toEqual([200, 200, 429]);
   });
 
@@ -103,9 +103,9 @@ describe.each(['here', 'elsewhere'] as const)('requests for a service %s', (wher
 });
 
 test.each([{ RATE_LIMITS: 'off', ...settings }, { PUBLIC_READS_PER_MINUTE: '0' }])('nothing is counted with %o', async (off) => {
-  await using house = await startCachedHouse({ settings: off });
+  await using system = await startCachedGateway({ settings: off });
   for (let n = 0; n < 5; n += 1) {
-    const answer = await fetch(`${house.url}/v1/notes`);
+    const answer = await fetch(`${system.url}/v1/notes`);
     expect([answer.status, answer.headers.get('ratelimit')]).toEqual([200, null]);
   }
 });

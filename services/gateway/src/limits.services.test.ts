@@ -13,13 +13,13 @@ const stack = new AsyncDisposableStack();
 let redis: RedisServer;
 /** The way of both copies to Redis. */
 let toRedis: TcpProxy;
-let house: GatewayCopies;
+let system: GatewayCopies;
 beforeAll(async () => {
   redis = stack.use(await startRedisServer());
   toRedis = await startTcpProxy(redis.port);
   stack.defer(() => toRedis.close());
   const url = `redis://127.0.0.1:${toRedis.port}`;
-  house = stack.use(await startGatewayCopies({ redisUrls: [url, url], settings }));
+  system = stack.use(await startGatewayCopies({ redisUrls: [url, url], settings }));
 });
 afterAll(() => stack.disposeAsync());
 
@@ -36,7 +36,7 @@ interface Answer {
 
 async function ask(copy: 0 | 1, headers: Headers, method = 'GET'): Promise<Answer> {
   const written = method === 'PUT' ? { headers: { ...headers, 'content-type': 'application/json' }, body: '{"text":"a"}' } : { headers };
-  const answer = await fetch(`${house.copies[copy].url}/v1/notes/${randomUUID()}`, { method, ...written });
+  const answer = await fetch(`${system.copies[copy].url}/v1/notes/${randomUUID()}`, { method, ...written });
   await answer.text();
   return { status: answer.status, left: Number(/;r=(\d+)/.exec(answer.headers.get('ratelimit') ?? '')?.[1]) };
 }
@@ -55,7 +55,7 @@ async function letIn(count: number, headers: Headers, method?: string): Promise<
 }
 
 /** Resolves when both copies count in Redis, as they are told at their next request. */
-const isBack = () => eventually(() => expect(house.copies.map((copy) => copy.redis.health().ok)).toEqual([true, true]));
+const isBack = () => eventually(() => expect(system.copies.map((copy) => copy.redis.health().ok)).toEqual([true, true]));
 
 describe('of three times as many as a limit allows, at once over two copies', () => {
   test('exactly as many are let in of an address, reads and writes each for themselves; others have theirs', async () => {
@@ -67,13 +67,13 @@ describe('of three times as many as a limit allows, at once over two copies', ()
   });
 
   test.each(['person', 'serviceAccount'] as const)('exactly as many are let in of a %s, from whatever addresses', async (kind) => {
-    const authorization = await house.who[kind]();
+    const authorization = await system.who[kind]();
     const answers = await Promise.all(
       Array.from({ length: 3 * OWN_READS }, (_, n) => ask(n % 2 === 0 ? 0 : 1, { ...stranger(), authorization })),
     );
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(OWN_READS);
     expect(await letIn(3 * WRITES, { authorization }, 'PUT')).toBe(WRITES);
-    expect(await letIn(2, { authorization: await house.who[kind]() })).toBe(2);
+    expect(await letIn(2, { authorization: await system.who[kind]() })).toBe(2);
   });
 });
 
@@ -98,7 +98,7 @@ describe('without Redis', () => {
             `copy ${copy}`,
           ).toHaveLength(READS);
         expect(answers.filter(({ status }) => status === 429)).toHaveLength(4 * READS);
-        for (const { http } of house.copies) expect((await http.inject('/health/ready')).statusCode).toBe(200);
+        for (const { http } of system.copies) expect((await http.inject('/health/ready')).statusCode).toBe(200);
       } finally {
         await breaks[how].end();
       }

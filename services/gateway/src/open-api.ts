@@ -20,7 +20,7 @@ export function mergeOpenApi(gateway: Http, behind: readonly Behind[]): object {
   const tags = documents.flatMap((document) => document.tags ?? []);
   return {
     ...own,
-    // Each once, those of the house last.
+    // Each once, those of the platform last.
     tags: tags.filter(({ name }, index) => used.has(name) && tags.findLastIndex((tag) => tag.name === name) === index),
     paths,
     components: mergeComponents(documents),

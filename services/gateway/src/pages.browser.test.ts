@@ -1,6 +1,6 @@
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startSmallHouse } from './testing/small-house.ts';
+import { startSmallSystem } from './testing/small-system.ts';
 
 /** Where pictures of the pages go, for a person to look at; none are taken when it is not set. */
 const PICTURES = process.env['STOA_TEST_PICTURES'];
@@ -14,15 +14,15 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-let house: Awaited<ReturnType<typeof startSmallHouse>>;
+let system: Awaited<ReturnType<typeof startSmallSystem>>;
 let browser: Browser;
 beforeAll(async () => {
-  house = await startSmallHouse();
+  system = await startSmallSystem();
   browser = await chromium.launch({ executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium', args: FLAGS });
 });
 afterAll(async () => {
   await browser.close();
-  await house[Symbol.asyncDispose]();
+  await system[Symbol.asyncDispose]();
 });
 
 interface Visit extends AsyncDisposable {
@@ -45,9 +45,9 @@ async function visit(path: string, { width = 1280, dark = false } = {}): Promise
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('requestfailed', (request) => complaints.push(`${request.url()}: ${request.failure()?.errorText}`));
   page.on('request', (request) => {
-    if (!request.url().startsWith(house.url) && !request.url().startsWith('data:')) strangers.push(request.url());
+    if (!request.url().startsWith(system.url) && !request.url().startsWith('data:')) strangers.push(request.url());
   });
-  await page.goto(`${house.url}${path}`, { waitUntil: 'networkidle' });
+  await page.goto(`${system.url}${path}`, { waitUntil: 'networkidle' });
   return { page, complaints, strangers, [Symbol.asyncDispose]: () => context.close() };
 }
 
@@ -111,7 +111,7 @@ describe('pages of the gateway', () => {
     const links = await visited.page.getByRole('main').getByRole('link').all();
     const paths = await Promise.all(links.map((link) => link.getAttribute('href')));
     expect(paths).toEqual(['/docs', '/problems', '/health/ready', '/metrics']);
-    for (const path of paths) expect((await fetch(`${house.url}${path}`)).status, String(path)).toBe(200);
+    for (const path of paths) expect((await fetch(`${system.url}${path}`)).status, String(path)).toBe(200);
     expect(visited.complaints).toEqual([]);
   });
 

@@ -5,18 +5,18 @@ import type { Service } from '@stoa/service';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { latest, mailerFixture } from './testing/mailer-fixture.ts';
 
-let house: Awaited<ReturnType<typeof mailerFixture>>;
+let system: Awaited<ReturnType<typeof mailerFixture>>;
 let service: Service;
 let authorization: string;
 beforeAll(async () => {
-  house = await mailerFixture();
-  service = await house.start();
-  authorization = await house.who.person('mails:read', 'mails:resend');
+  system = await mailerFixture();
+  service = await system.start();
+  authorization = await system.who.person('mails:read', 'mails:resend');
 });
-afterAll(() => house[Symbol.asyncDispose]());
+afterAll(() => system[Symbol.asyncDispose]());
 const http = () => service.http as unknown as Http;
 const headers = ({ url }: { readonly url: string }) => ({
-  authorization: url.startsWith('/internal/') ? serviceCredential(house.derive, 'gateway') : authorization,
+  authorization: url.startsWith('/internal/') ? serviceCredential(system.derive, 'gateway') : authorization,
 });
 
 test('every route refuses the worst bodies that it takes', async () => {
@@ -24,7 +24,7 @@ test('every route refuses the worst bodies that it takes', async () => {
 });
 
 test('every route answers for an id in upper case as in lower case', async () => {
-  const { email } = await house.request();
+  const { email } = await system.request();
   const { message } = await latest(service, email);
   const { faults, asked } = await askInBothCases(http(), { headers, bodies: {}, id: message.id });
   expect(faults).toEqual([]);

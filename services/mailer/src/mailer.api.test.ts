@@ -7,22 +7,22 @@ import { createTransport } from 'nodemailer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { latest, mailerFixture } from './testing/mailer-fixture.ts';
 
-let house: Awaited<ReturnType<typeof mailerFixture>>;
+let system: Awaited<ReturnType<typeof mailerFixture>>;
 let service: Service;
 beforeAll(async () => {
-  house = await mailerFixture();
-  service = await house.start();
+  system = await mailerFixture();
+  service = await system.start();
 });
 afterAll(async () => {
-  await drained(house.database);
-  await house[Symbol.asyncDispose]();
+  await drained(system.database);
+  await system[Symbol.asyncDispose]();
 });
 
-const mailsTo = (email: string) => house.database.query.selectFrom('mails').selectAll().where('recipient', '=', email).execute();
+const mailsTo = (email: string) => system.database.query.selectFrom('mails').selectAll().where('recipient', '=', email).execute();
 
 describe('from the event to the mailbox', () => {
   test('a registration brings a welcome with the code, and its correlation id is on the mail', async () => {
-    const { email, code, correlationId } = await house.request();
+    const { email, code, correlationId } = await system.request();
     const { status, message } = await latest(service, email);
     expect(status).toBe(200);
     expect(message).toMatchObject({ to: email, subject: 'Welcome to Stoa: activate your account', code, from: 'no-reply@stoa.localhost' });
@@ -32,34 +32,34 @@ describe('from the event to the mailbox', () => {
   });
 
   test('a resend brings the new code alone', async () => {
-    const { email, code } = await house.request({ reason: 'resend', fullName: null });
+    const { email, code } = await system.request({ reason: 'resend', fullName: null });
     const { message } = await latest(service, email);
     expect(message).toMatchObject({ subject: 'Your new activation code for Stoa', code });
     expect(message.text).toContain('\nHi,\n');
   });
 
   test('an event that comes several times makes one mail', async () => {
-    const requests = await Promise.all(Array.from({ length: 20 }, () => house.request()));
+    const requests = await Promise.all(Array.from({ length: 20 }, () => system.request()));
     for (const { email } of requests) await latest(service, email);
-    await drained(house.database);
+    await drained(system.database);
     for (const { email } of requests) expect(await mailsTo(email)).toHaveLength(1);
   });
 
   test('an event that is replayed when the inbox has long forgotten it makes no second mail', async () => {
-    const { email, again } = await house.request();
+    const { email, again } = await system.request();
     await latest(service, email);
-    await drained(house.database);
-    await sql`truncate inbox, inbox_seen`.execute(house.database.query);
+    await drained(system.database);
+    await sql`truncate inbox, inbox_seen`.execute(system.database.query);
     await again();
-    await eventually(async () => expect((await sql`select from inbox_seen`.execute(house.database.query)).rows).toHaveLength(1));
-    await drained(house.database);
+    await eventually(async () => expect((await sql`select from inbox_seen`.execute(system.database.query)).rows).toHaveLength(1));
+    await drained(system.database);
     expect(await mailsTo(email)).toHaveLength(1);
   });
 
   test('a request that is gone when its mail would leave brings nothing', async () => {
     const requestId = 'a2b7b1f0-3f7e-4a3e-9d3c-0d8f4b6d9c11';
-    house.gone.add(requestId);
-    const { email } = await house.request({ requestId });
+    system.gone.add(requestId);
+    const { email } = await system.request({ requestId });
     await eventually(async () => expect(await mailsTo(email)).toMatchObject([{ status: 'superseded' }]));
     expect((await service.http.inject(`/mailbox/messages/latest?to=${email}`)).statusCode).toBe(404);
   });
@@ -74,7 +74,7 @@ describe('names are strangers’ text', () => {
     ['marks that turn the text round', 'Ada \u202eecalevoL\u2069', 'Hi Ada ecalevoL,'],
     ['an advertisement', 'Win at https://evil.example/ now', 'Hi,'],
   ])('%s stay text', async (_title, fullName, greeting) => {
-    const { email, code } = await house.request({ fullName });
+    const { email, code } = await system.request({ fullName });
     const { message } = await latest(service, email);
     expect(message.text.split(/\r?\n/)).toContain(greeting);
     expect(message.code).toBe(code);
@@ -87,22 +87,22 @@ describe('names are strangers’ text', () => {
 
 describe('secrets', () => {
   test('a code is nowhere but in the mailbox: not in another table, not in the log', async () => {
-    const { email, code } = await house.request({ requestId: '5e0f6a52-52a1-4b56-8b7c-0000e3f3a2d1' });
+    const { email, code } = await system.request({ requestId: '5e0f6a52-52a1-4b56-8b7c-0000e3f3a2d1' });
     await latest(service, email);
     await eventually(async () => expect(await mailsTo(email)).toMatchObject([{ status: 'sent' }]));
     const { rows: tables } = await sql<{ name: string }>`
       select table_name as name from information_schema.tables where table_schema = 'public' and table_name <> 'mailbox_messages'`.execute(
-      house.database.query,
+      system.database.query,
     );
     expect(tables.map(({ name }) => name)).toEqual(expect.arrayContaining(['mails', 'attempts', 'inbox']));
     const word = `\\m${code}\\M`;
     for (const { name } of tables) {
-      const { rows } = await sql`select * from ${sql.table(name)} as dump where dump::text ~ ${word}`.execute(house.database.query);
+      const { rows } = await sql`select * from ${sql.table(name)} as dump where dump::text ~ ${word}`.execute(system.database.query);
       expect(rows, name).toEqual([]);
     }
-    expect(house.logged.length).toBeGreaterThan(0);
+    expect(system.logged.length).toBeGreaterThan(0);
     expect(
-      house.logged.filter((line) => line.includes(email) || new RegExp(`\\b${code}\\b`).test(line.replace(/"time":"[^"]*"/, ''))),
+      system.logged.filter((line) => line.includes(email) || new RegExp(`\\b${code}\\b`).test(line.replace(/"time":"[^"]*"/, ''))),
     ).toEqual([]);
   });
 

@@ -5,21 +5,21 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { latest, mailerFixture } from './testing/mailer-fixture.ts';
 
 /** One copy that only answers, and one that works, on one database. */
-let house: Awaited<ReturnType<typeof mailerFixture>>;
+let system: Awaited<ReturnType<typeof mailerFixture>>;
 let answers: Service;
 let works: Service;
 beforeAll(async () => {
-  house = await mailerFixture();
-  answers = await house.start({ works: false });
+  system = await mailerFixture();
+  answers = await system.start({ works: false });
   expect(await senders(), 'who only answers is no sender').toEqual([]);
-  works = await house.start();
+  works = await system.start();
 });
 afterAll(async () => {
-  await drained(house.database);
-  await house[Symbol.asyncDispose]();
+  await drained(system.database);
+  await system[Symbol.asyncDispose]();
 });
 
-const senders = () => house.database.query.selectFrom('instances').select('id').execute();
+const senders = () => system.database.query.selectFrom('instances').select('id').execute();
 const partsOf = async (service: Service) => (await service.health()).map(({ name, ok }) => `${name} ${ok}`);
 
 test('health speaks of the sender where there is one, and tells of nothing wrong where there is none', async () => {
@@ -31,13 +31,13 @@ test('health speaks of the sender where there is one, and tells of nothing wrong
 test('who waits for a mail at the one hears of what the other has sent', async () => {
   const email = `${crypto.randomUUID()}@example.com`;
   const waiting = latest(answers, email);
-  const { code } = await house.request({ email });
+  const { code } = await system.request({ email });
   expect(await waiting).toMatchObject({ status: 200, message: { to: email, code } });
 });
 
 test('a mail that is sent again by the one leaves by the other', async () => {
-  const authorization = await house.who.serviceAccount('mails:read', 'mails:resend');
-  const { email } = await house.requestLink('reset-password');
+  const authorization = await system.who.serviceAccount('mails:read', 'mails:resend');
+  const { email } = await system.requestLink('reset-password');
   await latest(answers, email);
   const listed = async () => {
     const answer = await answers.http.inject({ url: `/v1/mails?to=${email}`, headers: { authorization } });

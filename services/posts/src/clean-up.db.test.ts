@@ -6,32 +6,32 @@ import { createCleanUp } from './clean-up.ts';
 import { type PostsDatabase, postsDatabase } from './testing/posts-database.ts';
 import { createWritePosts } from './write-posts.ts';
 
-let house: PostsDatabase;
+let system: PostsDatabase;
 let write: (text: string, author?: string) => Promise<string>;
 const clock = fakeClock();
 beforeAll(async () => {
-  house = await postsDatabase();
-  const posts = createWritePosts({ database: house.database, outbox: house.outbox, clock });
+  system = await postsDatabase();
+  const posts = createWritePosts({ database: system.database, outbox: system.outbox, clock });
   write = async (text, author = randomUUID()) => (await posts.create(author, { title: 'x', text })).id;
 });
-afterAll(() => house[Symbol.asyncDispose]());
+afterAll(() => system[Symbol.asyncDispose]());
 beforeEach(async () => {
-  for (const table of ['posts', 'words', 'authors']) await sql`delete from ${sql.table(table)}`.execute(house.database.query);
+  for (const table of ['posts', 'words', 'authors']) await sql`delete from ${sql.table(table)}`.execute(system.database.query);
 });
 
-const cleanUp = () => house.database.transaction<unknown>((tx) => createCleanUp({ clock }).handle(tx, {}));
+const cleanUp = () => system.database.transaction<unknown>((tx) => createCleanUp({ clock }).handle(tx, {}));
 const words = async () => {
   const { rows } = await sql<{ word: string; age: number }>`select word, current_date - used_on as age from words order by word`.execute(
-    house.database.query,
+    system.database.query,
   );
   return Object.fromEntries(rows.map(({ word, age }) => [word, age]));
 };
 const age = (word: string, days: number) =>
   sql`insert into words (word, used_on) values (${word}, current_date - ${days}::int)
-    on conflict (word) do update set used_on = excluded.used_on`.execute(house.database.query);
+    on conflict (word) do update set used_on = excluded.used_on`.execute(system.database.query);
 
 test('what is over goes a batch at a time, and as long as there may be more the job says so', async () => {
-  const { query } = house.database;
+  const { query } = system.database;
   const insert = (count: number, expiresAt: Date) =>
     sql`insert into idempotency_keys (key, request, owner, lease_until, expires_at)
       select decode(md5(${expiresAt}::text || n), 'hex'), '', gen_random_uuid(), ${expiresAt}, ${expiresAt} from generate_series(1, ${count}::int) as n`.execute(
@@ -64,7 +64,7 @@ describe('words', () => {
 
   test('of a post that is hidden stay, as it may be shown again', async () => {
     await write('Obfuscated');
-    await sql`update posts set hidden_at = now()`.execute(house.database.query);
+    await sql`update posts set hidden_at = now()`.execute(system.database.query);
     await age('obfuscated', 31);
     await cleanUp();
     expect(await words()).toEqual({ obfuscated: 0 });
@@ -92,12 +92,12 @@ describe('words', () => {
 
 describe('authors', () => {
   const authors = async () => {
-    const { rows } = await sql<{ id: string }>`select id from authors`.execute(house.database.query);
+    const { rows } = await sql<{ id: string }>`select id from authors`.execute(system.database.query);
     return rows.map(({ id }) => id).sort();
   };
   const gone = async (since: string): Promise<string> => {
     const id = randomUUID();
-    await sql`insert into authors (id, deleted_at) values (${id}, now() - ${since}::interval)`.execute(house.database.query);
+    await sql`insert into authors (id, deleted_at) values (${id}, now() - ${since}::interval)`.execute(system.database.query);
     return id;
   };
 
@@ -112,19 +112,19 @@ describe('authors', () => {
   test('who are there stay, with posts or without', async () => {
     const [writing, silent] = [randomUUID(), randomUUID()];
     await write('a', writing);
-    await sql`insert into authors (id, name, version) values (${silent}, 'Ada', 1)`.execute(house.database.query);
+    await sql`insert into authors (id, name, version) values (${silent}, 'Ada', 1)`.execute(system.database.query);
     await cleanUp();
     expect(await authors()).toEqual([writing, silent].sort());
   });
 
   test('who are gone stay for as long as a post is theirs', async () => {
     const id = await gone('0');
-    await sql`update authors set deleted_at = null`.execute(house.database.query);
+    await sql`update authors set deleted_at = null`.execute(system.database.query);
     await write('a', id);
-    await sql`update authors set deleted_at = now() - interval '40 days'`.execute(house.database.query);
+    await sql`update authors set deleted_at = now() - interval '40 days'`.execute(system.database.query);
     await cleanUp();
     expect(await authors()).toEqual([id]);
-    await sql`delete from posts`.execute(house.database.query);
+    await sql`delete from posts`.execute(system.database.query);
     await cleanUp();
     expect(await authors()).toEqual([]);
   });

@@ -50,13 +50,13 @@ export const errors = defineErrors({
   admin_protected: {
     kind: 'forbidden',
     title: 'This administrator is protected.',
-    cause: 'The account administers the house, and nobody may delete, demote or block it, nor change how its person logs in.',
-    fix: 'Whoever runs the house can take the protection away: `stoa admin unprotect --email …`.',
+    cause: 'The account administers Stoa, and nobody may delete, demote or block it, nor change how its person logs in.',
+    fix: 'Whoever runs Stoa can take the protection away: `stoa admin unprotect --email …`.',
   },
   last_admin: {
     kind: 'conflict',
     title: 'This is the last administrator.',
-    cause: 'Without it nobody could administer the house any more.',
+    cause: 'Without it nobody could administer Stoa any more.',
     fix: 'Make another administrator first.',
   },
   session_not_found: {

@@ -5,7 +5,7 @@ import { createDeadLetters, findUnclaimed } from '@stoa/messaging';
 import { createDatabase } from '@stoa/postgres';
 import { createLog, createMetrics, type Environment, type Logger, type ServiceDefinition } from '@stoa/service';
 import { type DatabasePlace, databaseUrl, pendingOf } from '../databases.ts';
-import { visitHouse } from '../house.ts';
+import { withRuntime } from '../runtime.ts';
 import { type Outside, openOutside } from '../outside.ts';
 import { loadServices } from '../services.ts';
 import { chosenServices, LOCAL, readSettings, type Settings } from '../settings.ts';
@@ -30,7 +30,7 @@ export async function doctor(environment: Environment): Promise<void> {
           detail: `there is nothing in ${settings.config.DATA_DIR} yet: the first start makes it`,
         },
       ]
-    : await visitHouse(settings, log, async (place) => await examineDatabases(await loadServices(chosen), place, log));
+    : await withRuntime(settings, log, async (place) => await examineDatabases(await loadServices(chosen), place, log));
   const findings = [...databases, ...(await examineOutside(topology, log))];
   for (const { what, state, detail, fix } of findings) {
     console.log(`${SIGNS[state]} ${what}: ${detail}`);

@@ -8,8 +8,8 @@ import { examineBroker } from './examine-broker.ts';
 const brokerUrl = 'amqp://guest:guest@127.0.0.1:5672';
 const log = createLog({ level: 'silent' });
 
-/** A house of its own on the server, removed at the end. */
-async function openHouse() {
+/** An installation of its own on the server, removed at the end. */
+async function openRuntime() {
   const brokerPrefix = `test-${uuidv7()}`;
   const broker = createRabbitBroker({ url: brokerUrl, log, name: 'test', prefix: brokerPrefix });
   const client = new Connection(brokerUrl);
@@ -34,8 +34,8 @@ const message = (subscriber: string) => ({
 });
 
 test('queues from which nobody takes are told, with what waits in them, whatever else somebody wrote into the register', async () => {
-  await using house = await openHouse();
-  const { broker, brokerPrefix, client } = house;
+  await using system = await openRuntime();
+  const { broker, brokerPrefix, client } = system;
   const good = { what: 'broker', state: 'good', detail: 'answers' };
   await client.queueDeclare({ queue: `${brokerPrefix}.registry`, durable: true });
   const publisher = client.createPublisher({ confirm: true });
@@ -45,12 +45,12 @@ test('queues from which nobody takes are told, with what waits in them, whatever
   await publisher.close();
   for (const subscriber of ['mailer', 'gone']) {
     const { stop } = await broker.subscribe(subscriber, ['happened'], async () => {});
-    if (subscriber === 'mailer') expect(await house.examine()).toEqual([good]);
+    if (subscriber === 'mailer') expect(await system.examine()).toEqual([good]);
     await stop();
     await broker.publish([message(subscriber)]);
   }
   await eventually(async () =>
-    expect(await house.examine()).toEqual([
+    expect(await system.examine()).toEqual([
       good,
       {
         what: `queue ${brokerPrefix}.mailer`,
@@ -69,8 +69,8 @@ test('queues from which nobody takes are told, with what waits in them, whatever
 });
 
 test('a broker that is lost while its queues are examined is a finding', async () => {
-  await using house = await openHouse();
-  const findings = await house.examine('amqp://guest:guest@127.0.0.1:1');
+  await using system = await openRuntime();
+  const findings = await system.examine('amqp://guest:guest@127.0.0.1:1');
   expect(findings).toMatchObject([
     { what: 'broker', state: 'wrong', detail: expect.stringMatching(/^its queues cannot be examined: RabbitMQ is away/) },
   ]);

@@ -1,6 +1,6 @@
 import { createLog, type Environment } from '@stoa/service';
 import { prepareDatabase } from '../databases.ts';
-import { visitHouse } from '../house.ts';
+import { withRuntime } from '../runtime.ts';
 import { loadServices } from '../services.ts';
 import { chosenServices, readSettings } from '../settings.ts';
 
@@ -9,7 +9,7 @@ export async function migrateAll(environment: Environment): Promise<void> {
   const settings = readSettings(environment, []);
   const definitions = await loadServices(chosenServices(environment));
   const log = createLog({ level: settings.config.LOG_LEVEL });
-  await visitHouse(settings, log, async (databases) => {
+  await withRuntime(settings, log, async (databases) => {
     for (const definition of definitions) {
       await prepareDatabase(definition, databases, log);
       console.log(`${definition.name}: up to date`);

@@ -1,14 +1,14 @@
 import { createDatabase } from '@stoa/postgres';
 import { createLog, createMetrics, type Environment, loadConfig, systemClock } from '@stoa/service';
 import { assertMigrated, databaseUrl, prepareDatabase } from '../databases.ts';
-import { visitHouse } from '../house.ts';
+import { withRuntime } from '../runtime.ts';
 import { loadServices } from '../services.ts';
 import { readSettings, withPublicUrl } from '../settings.ts';
 import { StartProblem } from '../start-problem.ts';
 
 const MOST = 10_000_000;
 
-/** Fills the house with what nobody has, to see how it is with much. */
+/** Fills the system with what nobody has, to see how it is with much. */
 export async function seed(environment: Environment, options: Readonly<Record<string, unknown>>): Promise<void> {
   const seedable = (await loadServices()).filter(({ seed }) => seed !== undefined);
   const wanted = Object.keys(options);
@@ -19,7 +19,7 @@ export async function seed(environment: Environment, options: Readonly<Record<st
   const settings = readSettings(environment, []);
   const { config, resolved, embedded } = settings;
   const log = createLog({ level: 'warn' });
-  await visitHouse(settings, log, async (databases) => {
+  await withRuntime(settings, log, async (databases) => {
     for (const definition of chosen) {
       const { name } = definition;
       const count = counts.get(name) as number;

@@ -5,7 +5,7 @@ import { banner, warningsOf } from '../banner.ts';
 import { assertUnused } from '../data-directory.ts';
 import type { DatabasePlace } from '../databases.ts';
 import { giveBackMemory } from '../give-back-memory.ts';
-import { type House, openHouse } from '../house.ts';
+import { type Runtime, openRuntime } from '../runtime.ts';
 import { findPort, listen, reachableHost } from '../listening.ts';
 import { logDestination } from '../log-destination.ts';
 import { type Platform, startPlatform } from '../platform.ts';
@@ -36,17 +36,17 @@ export async function start(environment: Environment): Promise<void> {
   const log = createLog({ level: config.LOG_LEVEL, destination: await logDestination() });
 
   const telemetry = config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined ? undefined : await keepTraces({ environment, chosen, log });
-  let house: House | undefined;
+  let runtime: Runtime | undefined;
   let platform: Platform | undefined;
   let stopping: Promise<void> | undefined;
   const starting = (async () => {
-    house = await openHouse(settings, log, (line) => console.error(line));
+    runtime = await openRuntime(settings, log, (line) => console.error(line));
     if (stopping) return;
     platform = await startPlatform({
       topology,
       environment: withPublicUrl(resolved, port.number),
-      databases: house.databases,
-      derive: house.derive,
+      databases: runtime.databases,
+      derive: runtime.derive,
       log,
       migrate: embedded,
     });
@@ -55,9 +55,9 @@ export async function start(environment: Environment): Promise<void> {
     await listen(platform.front.http, port, host);
     for (const [name, own] of ports) await listen(serviceCalled(name, platform).http, own, host);
     const url = `http://${reachableHost(host)}:${port.number}`;
-    await house.data?.writeRun({ pid: process.pid, port: port.number, url, databaseUrl: house.databases.adminUrl as string });
+    await runtime.data?.writeRun({ pid: process.pid, port: port.number, url, databaseUrl: runtime.databases.adminUrl as string });
     const mail = resolved['MAIL_URL'] ?? '';
-    const { databases } = house;
+    const { databases } = runtime;
     const publicUrl = withPublicUrl(resolved, port.number)['PUBLIC_URL'];
     const code = topology.works && chosen.includes('users') ? await issueSetUpCode(databases, resolved, log) : undefined;
     console.log(
@@ -68,7 +68,7 @@ export async function start(environment: Environment): Promise<void> {
         elsewhere: topology.elsewhere,
         broker: topology.brokerUrl,
         redis: topology.redisUrl,
-        postgresDirectory: house.postgresDirectory,
+        postgresDirectory: runtime.postgresDirectory,
         mail,
         setUpUrl: code && `${publicUrl}/setup#code=${code}`,
         warnings: warningsOf(resolved, host, chosen),
@@ -81,7 +81,7 @@ export async function start(environment: Environment): Promise<void> {
       .catch(() => {})
       .then(() => platform && drain(platform, topology.drainMs))
       .then(() => platform?.stop())
-      .finally(() => Promise.all([telemetry?.stop(), house?.close()]));
+      .finally(() => Promise.all([telemetry?.stop(), runtime?.close()]));
     return stopping;
   };
   handleSignalsAndFaults(stop, log, STOP_LIMIT_MS + topology.drainMs);

@@ -1,7 +1,7 @@
 import { createDatabase, type Database } from '@stoa/postgres';
 import { createLog, createMetrics, type Environment, type Logger } from '@stoa/service';
 import { databaseUrl } from '../databases.ts';
-import { visitHouse } from '../house.ts';
+import { withRuntime } from '../runtime.ts';
 import { serviceNames } from '../services.ts';
 import { readSettings } from '../settings.ts';
 import { StartProblem } from '../start-problem.ts';
@@ -16,7 +16,7 @@ export async function visitServices(environment: Environment, service: string | 
   const settings = readSettings(environment, []);
   const chosen = chooseServices(service ?? settings.config.SERVICES);
   const log = createLog({ level: 'warn' });
-  await visitHouse(settings, log, async (databases) => {
+  await withRuntime(settings, log, async (databases) => {
     for (const name of chosen) {
       const url = databaseUrl(name, databases);
       const database = createDatabase<unknown>({ url, name, log, metrics: createMetrics(), maxConnections: 1 });

@@ -3,7 +3,7 @@ import { type UsersAdministration, users } from '@stoa/users';
 import { administerUsers } from '../administer-users.ts';
 import { readRun } from '../data-directory.ts';
 import { assertMigrated, prepareDatabase } from '../databases.ts';
-import { visitHouse } from '../house.ts';
+import { withRuntime } from '../runtime.ts';
 import { readSettings, withPublicUrl } from '../settings.ts';
 import { StartProblem } from '../start-problem.ts';
 
@@ -23,7 +23,7 @@ export async function visitUsers<T>(environment: Environment, work: (visit: User
   const run = embedded ? await readRun(config.DATA_DIR) : undefined;
   const publicUrl = withPublicUrl(resolved, run?.port ?? config.PORT)['PUBLIC_URL'] as string;
   const log = createLog({ level: 'warn' });
-  return await visitHouse(settings, log, async (databases) => {
+  return await withRuntime(settings, log, async (databases) => {
     await (embedded ? prepareDatabase : assertMigrated)(users, databases, log);
     try {
       return await administerUsers(databases, resolved, log, (administration) => work({ administration, publicUrl }));

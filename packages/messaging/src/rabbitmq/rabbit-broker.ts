@@ -12,7 +12,7 @@ export interface RabbitBrokerOptions {
   readonly log: Logger;
   /** Names this process among the server's connections. */
   readonly name: string;
-  /** What the names of the exchange and the queues start with: tells apart houses that share a server. */
+  /** What the names of the exchange and the queues start with: tells apart installations that share a server. */
   readonly prefix?: string;
   /** A call of `publish` takes no longer than this. */
   readonly sendTimeoutMs?: number;

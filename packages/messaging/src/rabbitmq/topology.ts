@@ -9,7 +9,7 @@ const DELIVERY_LIMIT = 1_000_000_000;
 /** With its encoding said, the client leaves it to us to parse. */
 export const JSON_TEXT = { contentType: 'application/json', contentEncoding: 'utf-8' };
 
-/** The names of one house on a server. Several houses may share one: each has its prefix. */
+/** The names of one installation on a server. Several installations may share one: each has its prefix. */
 export interface Topology {
   readonly exchange: string;
   /** Names of the subscribers that ever had a queue: AMQP cannot list queues. */

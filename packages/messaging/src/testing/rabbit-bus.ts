@@ -9,7 +9,7 @@ import { silent } from './copies.ts';
 /** The server that the services tier is given. */
 export const RABBITMQ_URL = 'amqp://guest:guest@127.0.0.1:5672';
 
-/** A house of its own on the server at `url`, removed with `close`. */
+/** An installation of its own on the server at `url`, removed with `close`. */
 export function openRabbitBus(url: string = RABBITMQ_URL): BusUnderTest & { readonly prefix: string } {
   const prefix = `test-${uuidv7()}`;
   const brokers: Broker[] = [];
@@ -22,12 +22,12 @@ export function openRabbitBus(url: string = RABBITMQ_URL): BusUnderTest & { read
     },
     async close() {
       await Promise.all(brokers.map((broker) => broker.close()));
-      await removeHouse(url, prefix);
+      await removeInstallation(url, prefix);
     },
   };
 }
 
-async function removeHouse(url: string, prefix: string): Promise<void> {
+async function removeInstallation(url: string, prefix: string): Promise<void> {
   const { exchange, registry, queueOf } = createTopology(prefix);
   const client = new Connection(url);
   for (const queue of [...['receiver', 'mailer'].map(queueOf), registry]) await client.queueDelete({ queue });

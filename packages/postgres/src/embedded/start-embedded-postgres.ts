@@ -14,7 +14,7 @@ export interface EmbeddedPostgresOptions {
   readonly log: Logger;
   /** One line for a person who waits or must know; to the log when absent. */
   readonly onProgress?: (message: string) => void;
-  /** Server settings over the house's own, `fsync: 'off'` in tests for example. */
+  /** Server settings over our own, `fsync: 'off'` in tests for example. */
   readonly settings?: Readonly<Record<string, string>>;
   /** Where data and programs go when Postgres, which never runs as root, cannot reach `directory` or its package. */
   readonly systemFolders?: { readonly data: string; readonly cache: string };

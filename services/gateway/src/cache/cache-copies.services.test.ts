@@ -17,7 +17,7 @@ let redis: RedisServer;
 let toRabbit: TcpProxy;
 /** The way of both copies to Redis. */
 let toRedis: TcpProxy;
-let house: GatewayCopies;
+let system: GatewayCopies;
 let id: string;
 beforeAll(async () => {
   [rabbit, redis] = await Promise.all([startRabbitServer(), startRedisServer()]);
@@ -29,7 +29,7 @@ beforeAll(async () => {
   const through = (url: string, { port }: TcpProxy) => Object.assign(new URL(url), { port: String(port) }).href;
   const redisUrl = through(redis.url, toRedis);
   const rabbitUrls = [rabbit.url, through(rabbit.url, toRabbit), rabbit.url] as const;
-  house = stack.use(await startGatewayCopies({ rabbitUrls, redisUrls: [redisUrl, redisUrl] }));
+  system = stack.use(await startGatewayCopies({ rabbitUrls, redisUrls: [redisUrl, redisUrl] }));
 });
 afterAll(() => stack.disposeAsync());
 beforeEach(() => {
@@ -40,14 +40,14 @@ const BOTH = [0, 1] as const;
 type Copy = (typeof BOTH)[number];
 
 async function ask(copy: Copy, note = id) {
-  const answer = await fetch(`${house.copies[copy].url}/v1/notes/${note}`);
+  const answer = await fetch(`${system.copies[copy].url}/v1/notes/${note}`);
   const { text } = (await answer.json()) as { text: string };
   return { text, isHit: answer.headers.get('cache-status')?.startsWith('stoa; hit') };
 }
 
 async function write(text: string, copy: Copy = 0): Promise<void> {
   const options = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ text }) };
-  const answer = await fetch(`${house.copies[copy].url}/v1/notes/${id}`, options);
+  const answer = await fetch(`${system.copies[copy].url}/v1/notes/${id}`, options);
   expect(answer.status).toBe(200);
 }
 
@@ -128,7 +128,7 @@ describe('a copy that does not hear RabbitMQ for a while', () => {
     await write('before');
     await isKeptAtBoth('before');
     toRabbit.refuse();
-    await eventually(async () => expect(await house.copies[1].broker.health()).toMatchObject({ ok: false }), PATIENCE);
+    await eventually(async () => expect(await system.copies[1].broker.health()).toMatchObject({ ok: false }), PATIENCE);
     await write('meanwhile');
     await isKept(0, 'meanwhile');
     expect(await ask(1), 'nobody told it').toEqual({ text: 'before', isHit: true });
@@ -143,8 +143,8 @@ describe('a copy that does not hear RabbitMQ for a while', () => {
     await write('before');
     await isKeptAtBoth('before');
     await rabbit.stop();
-    await house.changeSilently(id, 'silently');
-    for (const { http } of house.copies) expect((await http.inject('/health/ready')).statusCode).toBe(200);
+    await system.changeSilently(id, 'silently');
+    for (const { http } of system.copies) expect((await http.inject('/health/ready')).statusCode).toBe(200);
     expect(await ask(0)).toEqual({ text: 'before', isHit: true });
     await rabbit.start();
     await Promise.all(BOTH.map((copy) => isKept(copy, 'silently', PATIENCE)));
@@ -163,7 +163,7 @@ describe('without Redis', () => {
     try {
       await write('without');
       await isKeptAtBoth('without');
-      for (const { http } of house.copies) expect((await http.inject('/health/ready')).statusCode).toBe(200);
+      for (const { http } of system.copies) expect((await http.inject('/health/ready')).statusCode).toBe(200);
     } finally {
       await redis.start();
     }

@@ -3,7 +3,7 @@ import { startRedisServer } from '@stoa/redis/testing';
 import { createLog, fakeClock, systemClock } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type CachedHouse, startCachedHouse } from '../testing/cached-house.ts';
+import { type CachedGateway, startCachedGateway } from '../testing/cached-gateway.ts';
 import { cacheStoreContract } from './cache-store-contract.ts';
 import { createRedisStore } from './redis-store.ts';
 import type { StoredAnswer } from './store.ts';
@@ -110,22 +110,22 @@ describe('a Redis that goes away', () => {
 });
 
 describe('two copies of the gateway', () => {
-  let houses: CachedHouse[];
+  let systems: CachedGateway[];
   beforeAll(async () => {
     await server.stop();
     await server.start();
-    houses = [await startCachedHouse({ redis: await connect(server.url) }), await startCachedHouse({ redis: await connect(server.url) })];
+    systems = [await startCachedGateway({ redis: await connect(server.url) }), await startCachedGateway({ redis: await connect(server.url) })];
   });
   afterAll(async () => {
-    for (const house of houses) await house[Symbol.asyncDispose]();
+    for (const system of systems) await system[Symbol.asyncDispose]();
   });
   const at = async (copy: number, path: string) => {
-    const answer = await fetch(`${houses[copy]?.url}${path}`);
+    const answer = await fetch(`${systems[copy]?.url}${path}`);
     return { body: await answer.text(), status: answer.headers.get('cache-status') };
   };
 
   test('fetch once, also for what varies; each service of its own would answer differently', async () => {
-    for (const [copy, house] of houses.entries()) house.answers((_request, reply) => reply.header('vary', 'accept').send({ copy }));
+    for (const [copy, system] of systems.entries()) system.answers((_request, reply) => reply.header('vary', 'accept').send({ copy }));
     let n = 0;
     await eventually(async () => {
       const path = `/v1/notes/shared-${++n}`;
@@ -135,7 +135,7 @@ describe('two copies of the gateway', () => {
   });
 
   test('go on without Redis, and share again when it is back', async () => {
-    for (const [copy, house] of houses.entries()) house.answers(() => ({ copy }));
+    for (const [copy, system] of systems.entries()) system.answers(() => ({ copy }));
     await server.stop();
     expect(await at(0, '/v1/notes/c')).toMatchObject({ body: '{"copy":0}' });
     expect(await at(0, '/v1/notes/c')).toMatchObject({ body: '{"copy":0}', status: expect.stringContaining('hit') });

@@ -6,25 +6,25 @@ import { buffer } from 'node:stream/consumers';
 import { sendRaw } from '@stoa/http/testing';
 import { eventually } from '@stoa/service/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type Answer, type CachedHouse, startCachedHouse } from '../testing/cached-house.ts';
+import { type Answer, type CachedGateway, startCachedGateway } from '../testing/cached-gateway.ts';
 
 let unique = 0;
 /** A path that nobody has asked for. */
 const note = () => `/v1/notes/note-${++unique}`;
 
 describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s', (where) => {
-  let house: CachedHouse;
+  let system: CachedGateway;
   const agent = new Agent({ keepAlive: true });
   beforeAll(async () => {
-    house = await startCachedHouse({ where });
+    system = await startCachedGateway({ where });
   });
-  beforeEach(() => house.answers(undefined));
+  beforeEach(() => system.answers(undefined));
   afterAll(async () => {
     agent.destroy();
-    await house[Symbol.asyncDispose]();
+    await system[Symbol.asyncDispose]();
   });
 
-  const begin = (path: string, options: RequestOptions = {}) => open(`${house.url}${path}`, { agent, ...options });
+  const begin = (path: string, options: RequestOptions = {}) => open(`${system.url}${path}`, { agent, ...options });
 
   async function ask(path: string, headers: Record<string, string> = {}, method = 'GET') {
     const sent = begin(path, { method, headers });
@@ -36,22 +36,22 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
 
   /** How often the service was asked for this. */
   async function askedBy(work: () => Promise<unknown>): Promise<number> {
-    const before = house.asked();
+    const before = system.asked();
     await work();
-    return house.asked() - before;
+    return system.asked() - before;
   }
 
   /** The service waits with its answer until `open` is called. */
   function hold(then: Answer = () => ({ held: true })) {
     const { promise, resolve } = Promise.withResolvers<void>();
-    house.answers(async (request, reply) => {
+    system.answers(async (request, reply) => {
       await promise;
       return then(request, reply);
     });
     return { open: resolve };
   }
 
-  const isAsked = (times: number, since: number) => eventually(() => expect(house.asked() - since).toBe(times));
+  const isAsked = (times: number, since: number) => eventually(() => expect(system.asked() - since).toBe(times));
 
   describe('is kept', () => {
     test('once for an id, in whatever letter case it is asked for, and goes with the event of it', async () => {
@@ -61,7 +61,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
       expect(await askedBy(() => ask(path(id, author)))).toBe(1);
       expect(await askedBy(() => ask(path(upper, author.toUpperCase())))).toBe(0);
       expect(await askedBy(() => ask(path(id, author, 'A'))), 'a word is no id').toBe(1);
-      await house.publish('leaf-changed', id);
+      await system.publish('leaf-changed', id);
       expect(await askedBy(() => ask(path(upper, author)))).toBe(1);
     });
 
@@ -74,7 +74,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
     test('and given again, with its age, a tag and the truth about it', async () => {
       const path = note();
       const first = await ask(path);
-      house.clock.advance(20_000);
+      system.clock.advance(20_000);
       const second = await ask(path);
       expect([second.status, second.body]).toEqual([200, first.body]);
       expect(first.headers).toMatchObject({
@@ -95,10 +95,10 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
       expect(second.headers['x-correlation-id']).not.toBe(first.headers['x-correlation-id']);
     });
 
-    test('for caches in front of the house at least as old as it is, so that nobody there is shown it for longer', async () => {
+    test('for caches in front of the system at least as old as it is, so that nobody there is shown it for longer', async () => {
       const path = note();
       await ask(path);
-      house.clock.advance(59_001);
+      system.clock.advance(59_001);
       expect((await ask(path)).headers).toMatchObject({ 'cache-control': expect.stringContaining('s-maxage=60'), age: '60' });
     });
 
@@ -106,20 +106,20 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
       const path = note();
       const asked = await askedBy(async () => {
         await ask(path);
-        house.clock.advance(59_999);
+        system.clock.advance(59_999);
         await ask(path);
       });
       expect(asked).toBe(1);
-      house.clock.advance(1);
+      system.clock.advance(1);
       expect(await askedBy(() => ask(path))).toBe(1);
     });
 
     test('with the tag of its service, or one made of its bytes; who has it gets 304, from the first request on', async () => {
-      house.answers((_request, reply) => reply.header('etag', '"of-the-service"').send({ a: 1 }));
+      system.answers((_request, reply) => reply.header('etag', '"of-the-service"').send({ a: 1 }));
       const tagged = note();
       expect((await ask(tagged, { 'if-none-match': 'W/"of-the-service"' })).status).toBe(304);
       expect((await ask(tagged)).headers.etag).toBe('"of-the-service"');
-      house.answers(() => ({ a: 1 }));
+      system.answers(() => ({ a: 1 }));
       const [one, other] = [await ask(note()), await ask(note())];
       expect(one.headers.etag).toMatch(/^"[\w-]{27}"$/);
       expect(other.headers.etag, 'the same bytes').toBe(one.headers.etag);
@@ -136,7 +136,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
 
     test('byte by byte, however it was written', async () => {
       const bytes = Buffer.from(Array.from({ length: 30_000 }, (_, n) => n % 256));
-      house.answers((_request, reply) =>
+      system.answers((_request, reply) =>
         reply.type('application/octet-stream').send(Readable.from([bytes.subarray(0, 7), bytes.subarray(7)])),
       );
       const path = note();
@@ -150,7 +150,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
     });
 
     test('for each value of what its Vary names', async () => {
-      house.answers((request, reply) => reply.header('vary', 'Accept').send({ for: request.headers.accept }));
+      system.answers((request, reply) => reply.header('vary', 'Accept').send({ for: request.headers.accept }));
       const path = note();
       const asked = await askedBy(async () => {
         for (const accept of ['text/a', 'text/b', 'text/a', 'text/b']) {
@@ -163,24 +163,24 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
 
   describe('is not kept', () => {
     const unkept: Record<string, Answer> = {
-      'that is no 200': (_request, reply) => reply.code(404).send({ number: house.asked() }),
+      'that is no 200': (_request, reply) => reply.code(404).send({ number: system.asked() }),
       'that failed': () => {
         throw new Error('broken');
       },
-      'that sets a cookie': (_request, reply) => reply.header('set-cookie', 'a=b').send({ number: house.asked() }),
-      'that is private': (_request, reply) => reply.header('cache-control', 'private, max-age=60').send({ number: house.asked() }),
+      'that sets a cookie': (_request, reply) => reply.header('set-cookie', 'a=b').send({ number: system.asked() }),
+      'that is private': (_request, reply) => reply.header('cache-control', 'private, max-age=60').send({ number: system.asked() }),
       'that is not to be stored': (_request, reply) =>
-        reply.header('cache-control', 'max-age=60, No-Store').send({ number: house.asked() }),
-      'that differs by who asks': (_request, reply) => reply.header('vary', 'accept, user-agent').send({ number: house.asked() }),
-      'that differs by anything': (_request, reply) => reply.header('vary', '*').send({ number: house.asked() }),
+        reply.header('cache-control', 'max-age=60, No-Store').send({ number: system.asked() }),
+      'that differs by who asks': (_request, reply) => reply.header('vary', 'accept, user-agent').send({ number: system.asked() }),
+      'that differs by anything': (_request, reply) => reply.header('vary', '*').send({ number: system.asked() }),
       'that is compressed for whoever asks': (_request, reply) =>
-        reply.header('content-encoding', 'br').send(Buffer.from([1, house.asked()])),
+        reply.header('content-encoding', 'br').send(Buffer.from([1, system.asked()])),
       'that is large': (_request, reply) => reply.type('text/plain').send('x'.repeat(300_000)),
       'that is large, and streamed': (_request, reply) =>
         reply.send(Readable.from(Array.from({ length: 30 }, () => Buffer.alloc(10_000, 120)))),
     };
     test.each(Object.entries(unkept))('one %s', async (_title, how) => {
-      house.answers(how);
+      system.answers(how);
       const path = note();
       const asked = await askedBy(async () => {
         for (let n = 0; n < 2; n += 1) {
@@ -193,7 +193,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
     });
 
     test('one whose end is missing', async () => {
-      house.answers((_request, reply) => {
+      system.answers((_request, reply) => {
         reply.hijack();
         reply.raw.writeHead(200, { 'cache-control': 'public', 'content-length': '100' });
         reply.raw.write('half');
@@ -201,7 +201,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
       });
       const path = note();
       await expect(ask(path)).rejects.toThrow();
-      house.answers(() => ({ whole: true }));
+      system.answers(() => ({ whole: true }));
       expect((await ask(path)).body).toBe('{"whole":true}');
     });
 
@@ -212,7 +212,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
     });
 
     test('a refusal says that nobody may keep it', async () => {
-      house.answers((_request, reply) => reply.code(404).send({}));
+      system.answers((_request, reply) => reply.code(404).send({}));
       expect((await ask(note())).headers['cache-control']).toBe('no-store');
     });
   });
@@ -224,7 +224,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
     test.each([{ authorization: 'Digest of-ada' }, { authorization: 'Basic xyz' }, { authorization: '' }, { cookie: 'session=ada' }])(
       'asked with %o it comes from the service, for this one alone',
       async (credentials: Record<string, string>) => {
-        house.answers(greet);
+        system.answers(greet);
         const path = note();
         const own = { ...credentials };
         const first = await ask(path, own);
@@ -238,7 +238,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
 
     test('parallel requests of persons and of nobody get each their own', async () => {
       const door = hold(greet);
-      const before = house.asked();
+      const before = system.asked();
       const path = note();
       const all = ['ada', '', 'bob', '', 'ada'].map((name) => ask(path, name ? { authorization: `Digest ${name}` } : {}));
       await isAsked(4, before);
@@ -253,7 +253,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
     });
 
     test('nothing that is not part of the key reaches the service', async () => {
-      house.answers((request) => request.headers);
+      system.answers((request) => request.headers);
       const poison = {
         'x-forwarded-host': 'evil.example',
         'x-forwarded-proto': 'gopher',
@@ -274,10 +274,10 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
   });
 
   test.for(['http://evil.example', 'HTTP://evil.example:81'])('is the same for who sends a whole URL of %s', async (authority) => {
-    house.answers(({ url, host }) => ({ url, host }));
+    system.answers(({ url, host }) => ({ url, host }));
     const path = note();
     for (const target of [`${authority}${path}?a=1`, `${path}?a=1`]) {
-      const answer = await sendRaw(house.url, `GET ${target} HTTP/1.1\r\nhost: evil.example\r\n\r\n`);
+      const answer = await sendRaw(system.url, `GET ${target} HTTP/1.1\r\nhost: evil.example\r\n\r\n`);
       expect(JSON.parse(answer.body).url).toBe(`${path}?a=1`);
       expect(answer.body).not.toContain('evil');
     }
@@ -317,7 +317,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
     const sees: Answer = ({ params, query }) => ({ params, query });
 
     test('in which order and spelling count for nothing', async () => {
-      house.answers(sees);
+      system.answers(sees);
       const path = `/v1/notes/s${++unique}`;
       const spelled = [`${path}?a=1&b=2&b=3`, `${path}?b=2&b=3&a=1`, `${path}?%61=1&b=2&b=%33`, `${path.replace('s', '%73')}?b=2&a=1&b=3`];
       // The first "s" of the path is that of "notes".
@@ -328,7 +328,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
     });
 
     test('that no two different requests share', async () => {
-      house.answers(sees);
+      system.answers(sees);
       const n = ++unique;
       const different = [
         `/v1/shelves/${n}/b`,
@@ -362,16 +362,16 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
 
     test('is fetched once', async () => {
       const door = hold();
-      const before = house.asked();
+      const before = system.asked();
       const all = many(note());
       await isAsked(1, before);
       door.open();
       const answers = await Promise.all(all);
       expect(answers.map(({ status, body }) => [status, body])).toEqual(Array(20).fill([200, '{"held":true}']));
-      expect(house.asked() - before).toBe(1);
+      expect(system.asked() - before).toBe(1);
       const statuses = answers.map(({ headers }) => headers['cache-status']).filter((status) => status?.includes('stored'));
       expect(statuses).toHaveLength(1);
-      expect(await house.metrics.metrics()).toMatch(/response_cache_requests_total\{route="\/v1\/notes\/:id",outcome="collapsed"\} [1-9]/);
+      expect(await system.metrics.metrics()).toMatch(/response_cache_requests_total\{route="\/v1\/notes\/:id",outcome="collapsed"\} [1-9]/);
     });
 
     test.each([
@@ -384,17 +384,17 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
       ],
     ] as [string, Answer][])('and %s, is what each then asks for itself', async (_title, then) => {
       const door = hold(then);
-      const before = house.asked();
+      const before = system.asked();
       const all = many(note());
       await isAsked(1, before);
       door.open();
       await Promise.all(all);
-      expect(house.asked() - before).toBe(20);
+      expect(system.asked() - before).toBe(20);
     });
 
     test('does not suffer when the first of them leaves', async () => {
       const door = hold();
-      const before = house.asked();
+      const before = system.asked();
       const path = note();
       const first = begin(path);
       first.on('error', () => {});
@@ -406,17 +406,17 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
       await isAsked(2, before);
       door.open();
       expect((await Promise.all(others)).map(({ body }) => body)).toEqual(Array(5).fill('{"held":true}'));
-      expect(house.asked() - before).toBe(2);
+      expect(system.asked() - before).toBe(2);
     });
 
     test('waits no longer than its limit for the first of them', async () => {
       const path = note();
       const door = hold();
-      const before = house.asked();
+      const before = system.asked();
       const slow = ask(path);
       await isAsked(1, before);
       const follower = ask(path);
-      house.answers(() => ({ fast: true }));
+      system.answers(() => ({ fast: true }));
       expect((await follower).body).toBe('{"fast":true}');
       door.open();
       expect((await slow).body).toBe('{"held":true}');
@@ -425,22 +425,22 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
     test('is given to none of the others when it is too old by then: it is fetched anew, and once', async () => {
       const path = note();
       const door = hold();
-      const before = house.asked();
+      const before = system.asked();
       const first = ask(path);
       await isAsked(1, before);
-      house.clock.advance(60_000);
-      house.answers(() => ({ fresh: true }));
+      system.clock.advance(60_000);
+      system.answers(() => ({ fresh: true }));
       const others = [ask(path), ask(path)];
       await ask(note());
       door.open();
       expect((await first).body).toBe('{"held":true}');
       expect((await Promise.all(others)).map(({ body }) => body)).toEqual(['{"fresh":true}', '{"fresh":true}']);
-      expect(house.asked() - before, 'with the one between').toBe(3);
+      expect(system.asked() - before, 'with the one between').toBe(3);
     });
 
     test('in variants, is fetched once for each', async () => {
       const door = hold((request, reply) => reply.header('vary', 'accept').send({ for: request.headers.accept }));
-      const before = house.asked();
+      const before = system.asked();
       const path = note();
       const all = Array.from({ length: 12 }, (_, n) => ask(path, { accept: `text/${n % 3}` }));
       await isAsked(1, before);
@@ -448,7 +448,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
       expect((await Promise.all(all)).map(({ body }) => JSON.parse(body).for)).toEqual(
         Array.from({ length: 12 }, (_, n) => `text/${n % 3}`),
       );
-      expect(house.asked() - before).toBe(3);
+      expect(system.asked() - before).toBe(3);
     });
   });
 
@@ -456,7 +456,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
     test('of its key; others stay, and those of routes that depend on any', async () => {
       const [mine, other] = [note(), note()];
       for (const path of [mine, other, '/v1/notes']) await ask(path);
-      await house.publish('note-changed', mine.split('/')[3] as string);
+      await system.publish('note-changed', mine.split('/')[3] as string);
       expect(await askedBy(() => ask(mine))).toBe(1);
       expect(await askedBy(() => ask(other))).toBe(0);
       expect(await askedBy(() => ask('/v1/notes'))).toBe(1);
@@ -465,7 +465,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
     test('of its type, where all answers depend on it', async () => {
       const paths = [note(), `${note()}?page=2`];
       for (const path of [...paths, '/v1/notes']) await ask(path);
-      await house.publish('notes-imported', 'anything');
+      await system.publish('notes-imported', 'anything');
       for (const path of paths) expect(await askedBy(() => ask(path))).toBe(1);
       expect(await askedBy(() => ask('/v1/notes'))).toBe(0);
     });
@@ -474,18 +474,18 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
       const id = `with / and é ${++unique}`;
       const path = `/v1/notes/${encodeURIComponent(id)}`;
       await ask(path);
-      await house.publish('note-changed', id);
+      await system.publish('note-changed', id);
       expect(await askedBy(() => ask(path))).toBe(1);
     });
 
     test('also while it is fetched: what was read before is given to who asked before, and not kept', async () => {
       const path = note();
       const door = hold();
-      const before = house.asked();
+      const before = system.asked();
       const old = [ask(path), ask(path)];
       await isAsked(1, before);
-      await house.publish('note-changed', path.split('/')[3] as string);
-      house.answers(() => ({ fresh: true }));
+      await system.publish('note-changed', path.split('/')[3] as string);
+      system.answers(() => ({ fresh: true }));
       expect((await ask(path)).body, 'who comes after it').toBe('{"fresh":true}');
       door.open();
       expect((await Promise.all(old)).map(({ body }) => body)).toEqual(['{"held":true}', '{"held":true}']);
@@ -494,7 +494,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
   });
 
   test('of a service that is away is still given; one that is not there is 503', async () => {
-    await using away = await startCachedHouse({ where });
+    await using away = await startCachedGateway({ where });
     const kept = note();
     const at = (path: string) => fetch(`${away.url}${path}`);
     const first = await (await at(kept)).text();

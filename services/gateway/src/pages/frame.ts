@@ -1,7 +1,7 @@
 import { page } from '@stoa/http/pages';
 import type { Behind } from '../behind/behind.ts';
 
-/** The frame of the house's pages, with links to those of the gateway and to what a service behind it shows. */
+/** The frame of our pages, with links to those of the gateway and to what a service behind it shows. */
 export type Frame = (parts: Omit<Parameters<typeof page>[0], 'nav'>) => string;
 
 export function createFrame(behind: readonly Behind[]): Frame {
@@ -14,5 +14,5 @@ export function createFrame(behind: readonly Behind[]): Frame {
   return (parts) => page({ ...parts, nav });
 }
 
-/** Whether mails stay in this house: the mailer shows them then. */
+/** Whether mails stay in this installation: the mailer shows them then. */
 export const hasMailbox = (behind: readonly Behind[]): boolean => behind.some(({ routes }) => routes.some(({ url }) => url === '/mailbox'));

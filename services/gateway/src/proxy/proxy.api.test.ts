@@ -9,11 +9,11 @@ import { sendRaw } from '@stoa/http/testing';
 import { eventually } from '@stoa/service/testing';
 import { Type } from 'typebox';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createRemote, startHouseElsewhere } from '../testing/house-elsewhere.ts';
+import { createRemote, startRemoteSystem } from '../testing/remote-system.ts';
 
 /** A service in another process, seen through the gateway: over real connections on both sides. */
 let who: TestIdentity;
-let house: Awaited<ReturnType<typeof startHouseElsewhere>>;
+let system: Awaited<ReturnType<typeof startRemoteSystem>>;
 let stones: Http;
 /** What misbehaves on purpose: set by a test. */
 let misbehave: Parameters<Server['on']>[1];
@@ -83,25 +83,25 @@ beforeAll(async () => {
     ],
   };
   const places = { wild: { url: `http://127.0.0.1:${(wild.address() as AddressInfo).port}`, routes }, gone };
-  house = await startHouseElsewhere(who, { services: [stones], places });
+  system = await startRemoteSystem(who, { services: [stones], places });
 });
 afterAll(async () => {
   gate.resolve();
-  await house[Symbol.asyncDispose]();
+  await system[Symbol.asyncDispose]();
   wild.closeAllConnections();
   wild.close();
   await who[Symbol.asyncDispose]();
 });
 beforeEach(() => {
   left = [];
-  house.lines.length = 0;
+  system.lines.length = 0;
   produced = 0;
   gate?.resolve();
   gate = Promise.withResolvers();
 });
 
-const get = (path: string, init: RequestInit = {}) => fetch(`${house.url}${path}`, init);
-const raw = (head: string, body = '') => sendRaw(house.url, `${head}\r\nhost: gateway.example\r\n\r\n${body}`);
+const get = (path: string, init: RequestInit = {}) => fetch(`${system.url}${path}`, init);
+const raw = (head: string, body = '') => sendRaw(system.url, `${head}\r\nhost: gateway.example\r\n\r\n${body}`);
 const post = (body: string) => get('/v1/stones', { method: 'POST', body, headers: { 'content-type': 'application/json' } });
 
 describe('a request to a service elsewhere', () => {
@@ -149,13 +149,13 @@ describe('a request to a service elsewhere', () => {
   ])('is taken by the service whenever the gateway takes it: %s', async ([, headers]) => {
     const begun = ['POST /v1/stones HTTP/1.1', 'host: a', 'content-type: application/json', 'transfer-encoding: chunked', headers];
     const bytes = Buffer.from(`${begun.join('\r\n')}\r\n\r\n8\r\n{"text":\r\n4\r\n"a"}\r\n0\r\n\r\n`, 'latin1');
-    expect((await sendRaw(house.url, bytes)).status).toBe(201);
+    expect((await sendRaw(system.url, bytes)).status).toBe(201);
   });
 
   test('keeps the bytes of its headers, ASCII or not', async () => {
     const bytes = Buffer.from('GET /v1/stones/seen HTTP/1.1\r\nhost: a\r\nx-latin: café\r\nx-utf: \xc3\xa9\r\n\r\n', 'latin1');
     // Node shows each byte as one character.
-    const { headers } = JSON.parse((await sendRaw(house.url, bytes)).body);
+    const { headers } = JSON.parse((await sendRaw(system.url, bytes)).body);
     expect([headers['x-latin'], headers['x-utf']]).toEqual(['café', '\xc3\xa9']);
   });
 
@@ -167,18 +167,18 @@ describe('a request to a service elsewhere', () => {
   test('is logged and measured at the gateway under its service and route', async () => {
     await get('/v1/stones/seen?a=b');
     await eventually(() =>
-      expect(house.lines.filter(({ msg }) => msg === 'request')).toEqual([
+      expect(system.lines.filter(({ msg }) => msg === 'request')).toEqual([
         expect.objectContaining({ service: 'stones', path: '/v1/stones/seen', status: 200 }),
       ]),
     );
-    expect(await house.metrics.metrics()).toContain('{service="stones",method="GET",route="/v1/stones/seen",status="200"}');
+    expect(await system.metrics.metrics()).toContain('{service="stones",method="GET",route="/v1/stones/seen",status="200"}');
   });
 });
 
 describe('an answer', () => {
   test('has each header once, as often as the service says', async () => {
     const agent = new Agent();
-    const [answer] = (await once(send(`${house.url}/v1/stones/two-cookies`, { agent }).end(), 'response')) as [IncomingMessage];
+    const [answer] = (await once(send(`${system.url}/v1/stones/two-cookies`, { agent }).end(), 'response')) as [IncomingMessage];
     answer.resume();
     const names = answer.rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
     expect(answer.headers['set-cookie']).toEqual(['a=1', 'b=2']);
@@ -233,7 +233,7 @@ describe('a body', () => {
 
   test('in chunks goes through whole', async () => {
     const chunks = ['{"te', `xt":"${'a'.repeat(100_000)}`, 'end"}'];
-    const request = send(`${house.url}/v1/stones`, { method: 'POST', headers: { 'content-type': 'application/json' } });
+    const request = send(`${system.url}/v1/stones`, { method: 'POST', headers: { 'content-type': 'application/json' } });
     for (const chunk of chunks) request.write(chunk);
     request.end();
     const [answer] = (await once(request, 'response')) as [IncomingMessage];
@@ -241,7 +241,7 @@ describe('a body', () => {
   });
 
   test('that is too large is refused by the service, and the connection goes on', async () => {
-    const socket = connect(Number(new URL(house.url).port), '127.0.0.1');
+    const socket = connect(Number(new URL(system.url).port), '127.0.0.1');
     const head = 'POST /v1/stones HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 8388608\r\n\r\n';
     socket.write(head);
     socket.write(Buffer.alloc(8_388_608, 'a'));
@@ -252,7 +252,7 @@ describe('a body', () => {
 
   test('that is announced by Expect: 100-continue is asked for', async () => {
     const body = JSON.stringify({ text: 'end' });
-    const request = send(`${house.url}/v1/stones`, {
+    const request = send(`${system.url}/v1/stones`, {
       method: 'POST',
       headers: { expect: '100-continue', 'content-type': 'application/json', 'content-length': body.length },
     });
@@ -277,7 +277,7 @@ describe('what is streamed', () => {
   });
 
   test('is held for a client that does not read', async () => {
-    const socket = connect(Number(new URL(house.url).port), '127.0.0.1');
+    const socket = connect(Number(new URL(system.url).port), '127.0.0.1');
     socket.write('GET /v1/stones/big HTTP/1.1\r\nhost: a\r\n\r\n');
     await once(socket, 'readable');
     let before = -1;
@@ -358,13 +358,13 @@ describe('a service that is away', () => {
       response.writeHead(200, { 'content-length': 10 });
       response.write('12345', () => response.destroy());
     };
-    await expect(sendRaw(house.url, 'GET /v1/wild HTTP/1.1\r\nhost: a\r\n\r\n')).rejects.toThrow('no whole answer');
+    await expect(sendRaw(system.url, 'GET /v1/wild HTTP/1.1\r\nhost: a\r\n\r\n')).rejects.toThrow('no whole answer');
     misbehave = (_request, response) => void response.write('12345', () => response.destroy());
     const answer = await get('/v1/wild');
     expect(answer.status).toBe(200);
     await expect(answer.text()).rejects.toThrow();
     await eventually(() =>
-      expect(house.lines).toContainEqual(expect.objectContaining({ msg: 'request', path: '/v1/wild', aborted: true })),
+      expect(system.lines).toContainEqual(expect.objectContaining({ msg: 'request', path: '/v1/wild', aborted: true })),
     );
   });
 
@@ -408,14 +408,14 @@ test('clients that leave in the middle of their bodies are not held against the 
     request.resume().once('end', () => response.end('{}'));
   };
   for (let n = 0; n < 8; n += 1) {
-    const socket = connect(Number(new URL(house.url).port), '127.0.0.1');
+    const socket = connect(Number(new URL(system.url).port), '127.0.0.1');
     socket.write(`POST /v1/wild HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n${'a'.repeat(100_000)}`);
     await eventually(() => expect(seen.length).toBe(n + 1));
     socket.destroy();
   }
-  await eventually(() => expect(house.lines.filter(({ msg, status }) => msg === 'request' && status === 499).length).toBe(8));
+  await eventually(() => expect(system.lines.filter(({ msg, status }) => msg === 'request' && status === 499).length).toBe(8));
   expect((await get('/v1/wild')).status).toBe(200);
-  expect(house.lines.map(({ msg }) => msg)).not.toContain('a service is away: it is tried once a second');
+  expect(system.lines.map(({ msg }) => msg)).not.toContain('a service is away: it is tried once a second');
 });
 
 test('the documents have what is elsewhere', async () => {
@@ -426,7 +426,7 @@ test('the documents have what is elsewhere', async () => {
 test('only a proxy that is trusted says where a client is', async () => {
   const places = { stones: { url: stones.listeningOrigin, routes: stones.declaredRoutes } };
   const seenBehind = async (trustedProxies: string) => {
-    await using behindProxy = await startHouseElsewhere(who, { places, trustedProxies });
+    await using behindProxy = await startRemoteSystem(who, { places, trustedProxies });
     const headers = { 'x-forwarded-for': '198.51.100.1, 203.0.113.7, 192.0.2.1' };
     const answer = await fetch(`${behindProxy.url}/v1/stones/seen`, { headers });
     const { address, headers: passed } = (await answer.json()) as { address: string; headers: object };

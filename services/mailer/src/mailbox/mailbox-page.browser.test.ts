@@ -19,21 +19,21 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-let house: Awaited<ReturnType<typeof mailerFixture>>;
+let system: Awaited<ReturnType<typeof mailerFixture>>;
 let store: MailboxStore;
 let url: string;
 let browser: Browser;
 beforeAll(async () => {
-  house = await mailerFixture();
-  store = createMailboxStore(house.database);
-  const { http } = await house.start();
+  system = await mailerFixture();
+  store = createMailboxStore(system.database);
+  const { http } = await system.start();
   await http.listen({ port: 0, host: '127.0.0.1' });
   url = `http://127.0.0.1:${(http.server.address() as AddressInfo).port}/mailbox`;
   browser = await chromium.launch({ executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium', args: FLAGS });
 });
 afterAll(async () => {
   await browser.close();
-  await house[Symbol.asyncDispose]();
+  await system[Symbol.asyncDispose]();
 });
 
 interface Visit extends AsyncDisposable {
@@ -76,7 +76,7 @@ describe('the mailbox page', () => {
   test('shows a mail while it arrives, opens it, and copies its code', async () => {
     await using visited = await visit();
     const { page } = visited;
-    const { email, code } = await house.request({ fullName: 'Ada <b>Lovelace</b>' });
+    const { email, code } = await system.request({ fullName: 'Ada <b>Lovelace</b>' });
     await page.getByRole('link', { name: email }).click();
     await page.getByRole('heading', { name: 'Welcome to Stoa: activate your account' }).waitFor();
     await page.getByRole('button', { name: 'Copy code' }).click();
@@ -94,7 +94,7 @@ describe('the mailbox page', () => {
   });
 
   test('is led by the keyboard alone', async () => {
-    const { email } = await house.request();
+    const { email } = await system.request();
     await using visited = await visit();
     const { page } = visited;
     await page.getByRole('link', { name: email }).focus();
@@ -106,8 +106,8 @@ describe('the mailbox page', () => {
   });
 
   test('keeps filter and open message in its address', async () => {
-    const { email } = await house.request();
-    await house.request();
+    const { email } = await system.request();
+    await system.request();
     await using visited = await visit();
     await visited.page.getByRole('searchbox', { name: 'Address' }).fill(email);
     await visited.page.keyboard.press('Enter');
@@ -152,7 +152,7 @@ describe('the mailbox page', () => {
   });
 
   test('empties the mailbox after a question', async () => {
-    await house.request().then(({ email }) => eventually(async () => expect(await store.list({ to: email, limit: 1 })).toHaveLength(1)));
+    await system.request().then(({ email }) => eventually(async () => expect(await store.list({ to: email, limit: 1 })).toHaveLength(1)));
     await using visited = await visit();
     visited.page.on('dialog', (dialog) => void dialog.accept());
     await visited.page.getByRole('button', { name: 'Empty' }).click();
@@ -164,8 +164,8 @@ describe('the mailbox page', () => {
     ['phone-light', { width: 360 }],
     ['phone-dark', { width: 360, dark: true }],
   ])('fits %s without scrolling sideways', async (name, options) => {
-    for (let n = 0; n < 4; n++) await house.request({ reason: n % 2 ? 'resend' : 'registration' });
-    const { email } = await house.request({ fullName: 'Ada Lovelace' });
+    for (let n = 0; n < 4; n++) await system.request({ reason: n % 2 ? 'resend' : 'registration' });
+    const { email } = await system.request({ fullName: 'Ada Lovelace' });
     await using visited = await visit(url, options);
     const { page } = visited;
     await page.getByRole('link', { name: email }).waitFor();

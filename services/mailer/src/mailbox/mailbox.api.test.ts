@@ -6,15 +6,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { latest, mailerFixture } from '../testing/mailer-fixture.ts';
 import { createMailboxStore, type MailboxStore } from './mailbox-store.ts';
 
-let house: Awaited<ReturnType<typeof mailerFixture>>;
+let system: Awaited<ReturnType<typeof mailerFixture>>;
 let service: Service;
 let store: MailboxStore;
 beforeAll(async () => {
-  house = await mailerFixture();
-  service = await house.start();
-  store = createMailboxStore(house.database);
+  system = await mailerFixture();
+  service = await system.start();
+  store = createMailboxStore(system.database);
 });
-afterAll(() => house[Symbol.asyncDispose]());
+afterAll(() => system[Symbol.asyncDispose]());
 
 let count = 0;
 const arrive = (to: string, fields: { subject?: string; text?: string; html?: string } = {}) =>
@@ -79,7 +79,7 @@ describe('latest', () => {
   });
 
   test('waits for a message that comes on another copy of the service', async () => {
-    const other = await house.start();
+    const other = await system.start();
     const waiting = latest(other, 'later@example.com');
     await hasLooked(other);
     await arrive('later@example.com', { subject: 'at last' });
@@ -158,9 +158,9 @@ test('the page brings no inline script and may load nothing from elsewhere', asy
 
 test('the oldest make room for the newest 5,000', async () => {
   await sql`insert into mailbox_messages (id, sender, recipients, subject, content_text, raw)
-    select gen_random_uuid(), 'old', '{}', 'old', '', '' from generate_series(1, 5000)`.execute(house.database.query);
+    select gen_random_uuid(), 'old', '{}', 'old', '', '' from generate_series(1, 5000)`.execute(system.database.query);
   for (let n = 0; n < 100; n++) await arrive('new@example.com');
-  const { total } = await house.database.query
+  const { total } = await system.database.query
     .selectFrom('mailbox_messages')
     .select((db) => db.fn.countAll<number>().as('total'))
     .executeTakeFirstOrThrow();

@@ -6,19 +6,19 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { latest, mailerFixture } from '../testing/mailer-fixture.ts';
 
-let house: Awaited<ReturnType<typeof mailerFixture>>;
+let system: Awaited<ReturnType<typeof mailerFixture>>;
 let service: Service;
 let reader: string;
 let sender: string;
 beforeAll(async () => {
-  house = await mailerFixture();
-  service = await house.start();
-  reader = await house.who.person('mails:read');
-  sender = await house.who.serviceAccount('mails:read', 'mails:resend');
+  system = await mailerFixture();
+  service = await system.start();
+  reader = await system.who.person('mails:read');
+  sender = await system.who.serviceAccount('mails:read', 'mails:resend');
 });
 afterAll(async () => {
-  await drained(house.database);
-  await house[Symbol.asyncDispose]();
+  await drained(system.database);
+  await system[Symbol.asyncDispose]();
 });
 
 const get = (path: string, authorization = reader) => service.http.inject({ url: path, headers: { authorization } });
@@ -39,7 +39,7 @@ const ended = (to: string, ...statuses: string[]) =>
 
 describe('the list', () => {
   test('shows a mail by its address in any form, and nothing of its content', async () => {
-    const { email } = await house.request();
+    const { email } = await system.request();
     const [mail] = await ended(email, 'sent');
     expect((await listed(`to=%20${email.toUpperCase()}`)).items).toEqual([mail]);
     expect((await listed(`to=${encodeURIComponent(email.replace('.com', '。ｃｏｍ'))}`)).items).toEqual([mail]);
@@ -59,7 +59,7 @@ describe('the list', () => {
   test('goes through all of them page by page, newest first, each once, with any filter', async () => {
     const to = `${randomUUID()}@example.com`;
     for (const purpose of ['set-password', 'reset-password', 'reset-password', 'confirm-email', 'reset-password'] as const) {
-      await house.requestLink(purpose, { email: to });
+      await system.requestLink(purpose, { email: to });
     }
     await ended(to, 'sent', 'sent', 'sent', 'sent', 'sent');
     for (const [filter, count] of [
@@ -82,7 +82,7 @@ describe('the list', () => {
 
   test('takes no cursor of another filter, no unknown status and no unknown parameter', async () => {
     const to = `${randomUUID()}@example.com`;
-    for (let count = 0; count < 2; count++) await house.requestLink('set-password', { email: to });
+    for (let count = 0; count < 2; count++) await system.requestLink('set-password', { email: to });
     await ended(to, 'sent', 'sent');
     const { nextCursor } = await listed(`to=${to}&limit=1`);
     expect((await get(`/v1/mails?limit=1&cursor=${nextCursor}`)).json()).toMatchObject({ status: 400, code: 'invalid_cursor' });
@@ -94,7 +94,7 @@ describe('the list', () => {
 
 describe('one mail', () => {
   test('is shown with its masked text and its attempts', async () => {
-    const { email, userId, token, correlationId } = await house.requestLink('reset-password');
+    const { email, userId, token, correlationId } = await system.requestLink('reset-password');
     const [mail] = await ended(email, 'sent');
     const answer = await get(`/v1/mails/${mail?.id}`);
     expect(answer.json()).toEqual({
@@ -125,7 +125,7 @@ describe('one mail', () => {
 
 describe('a mail that is sent again', () => {
   test('is a copy with a Message-ID of its own, refers to the first, and carries a secret that is made anew', async () => {
-    const { email, token } = await house.requestLink('reset-password');
+    const { email, token } = await system.requestLink('reset-password');
     const [first] = await ended(email, 'sent');
     const { message } = await latest(service, email);
     const answer = await resend(first?.id ?? '');
@@ -137,7 +137,7 @@ describe('a mail that is sent again', () => {
     expect(copy).toMatchObject({ id: answer.json().id });
     const again = (await latest(service, email, `&after=${message.id}`)).message;
     expect(again.links).toEqual([`https://stoa.test/account/reset-password#token=${token}`]);
-    const ids = await house.database.query
+    const ids = await system.database.query
       .selectFrom('mails')
       .select(['message_id', 'resent_by'])
       .where('recipient', '=', email)
@@ -145,11 +145,11 @@ describe('a mail that is sent again', () => {
       .execute();
     expect(new Set(ids.map(({ message_id }) => message_id)).size).toBe(2);
     expect(ids.map(({ resent_by }) => resent_by)).toEqual([null, expect.stringMatching(/^service-account:/)]);
-    expect(house.logged.some((line) => line.includes('mail queued again') && line.includes('service-account:'))).toBe(true);
+    expect(system.logged.some((line) => line.includes('mail queued again') && line.includes('service-account:'))).toBe(true);
   });
 
   test('can be the copy of a copy', async () => {
-    const { email } = await house.notice('new-device');
+    const { email } = await system.notice('new-device');
     const [first] = await ended(email, 'sent');
     await resend(first?.id ?? '');
     const [second] = await ended(email, 'sent', 'sent');
@@ -159,20 +159,20 @@ describe('a mail that is sent again', () => {
   });
 
   test('ends as superseded when its link is not wanted any more, or its person is gone', async () => {
-    const { email, requestId } = await house.requestLink('reset-password');
+    const { email, requestId } = await system.requestLink('reset-password');
     const [mail] = await ended(email, 'sent');
-    house.gone.add(requestId);
+    system.gone.add(requestId);
     await resend(mail?.id ?? '');
     await ended(email, 'superseded', 'sent');
-    const notice = await house.notice('email-changed');
+    const notice = await system.notice('email-changed');
     const [told] = await ended(notice.email, 'sent');
-    await house.deleteUser(notice.userId);
+    await system.deleteUser(notice.userId);
     await resend(told?.id ?? '');
     await ended(notice.email, 'superseded', 'sent');
   });
 
   test('is sent again once, however often the request comes with its key', async () => {
-    const { email } = await house.request();
+    const { email } = await system.request();
     const [mail] = await ended(email, 'sent');
     const key = { 'idempotency-key': randomUUID() };
     const answers = [await resend(mail?.id ?? '', key), await resend(mail?.id ?? '', key)];
@@ -182,28 +182,28 @@ describe('a mail that is sent again', () => {
   });
 
   test('is sent again once by a request whose answer was lost, though its copy is on its way or was sent', async () => {
-    const { email } = await house.request();
+    const { email } = await system.request();
     const [mail] = await ended(email, 'sent');
     const key = { 'idempotency-key': randomUUID() };
     const first = await resend(mail?.id ?? '', key);
     await ended(email, 'sent', 'sent');
-    await sql`update idempotency_keys set answer = null, lease_until = 'epoch'`.execute(house.database.query);
+    await sql`update idempotency_keys set answer = null, lease_until = 'epoch'`.execute(system.database.query);
     const again = await resend(mail?.id ?? '', key);
     expect([again.statusCode, again.json().id, again.headers['idempotency-replayed']]).toEqual([202, first.json().id, undefined]);
     await ended(email, 'sent', 'sent');
   });
 
   test('is refused while it is on its way, and where it is not there', async () => {
-    await house.database.query
+    await system.database.query
       .updateTable('pacing')
       .set({ next_at: new Date(Date.now() + 3_600_000) })
       .execute();
-    const { email } = await house.request();
+    const { email } = await system.request();
     const [mail] = await ended(email, 'queued');
     expect((await resend(mail?.id ?? '')).json()).toMatchObject({ status: 409, code: 'mail_on_its_way' });
     expect((await resend(randomUUID())).json()).toMatchObject({ status: 404, code: 'mail_not_found' });
     await ended(email, 'queued');
-    await house.database.query
+    await system.database.query
       .updateTable('pacing')
       .set({ next_at: new Date(0) })
       .execute();
@@ -222,10 +222,10 @@ describe('who may', () => {
     };
     expect(await ask()).toBe('token_missing');
     expect(await ask('Bearer nonsense')).toBe('token_invalid');
-    expect(await ask(await house.who.person('users:read', 'mails:resent'))).toBe('permission_denied');
+    expect(await ask(await system.who.person('users:read', 'mails:resent'))).toBe('permission_denied');
     if (method === 'POST') expect(await ask(reader)).toBe('permission_denied');
-    const left = await house.who.person('mails:read', 'mails:resend');
-    await house.who.logOut(left);
+    const left = await system.who.person('mails:read', 'mails:resend');
+    await system.who.logOut(left);
     expect(await ask(left)).toBe('token_invalid');
   });
 });

@@ -29,7 +29,7 @@ export interface SendingOptions {
   readonly instanceId: string;
   readonly ratePerSecond: number;
   readonly connections: number;
-  /** Others than the house's, for tests. */
+  /** Others than our own, for tests. */
   readonly heartbeats?: Heartbeats;
 }
 

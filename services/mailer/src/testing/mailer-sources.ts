@@ -1,9 +1,9 @@
 import { messagingMigrations } from '@stoa/messaging';
-import { houseMigrations } from '@stoa/postgres';
+import { platformMigrations } from '@stoa/postgres';
 
 /** The migrations of a mailer's database. */
 export const mailerSources = [
   { name: 'messaging', directory: messagingMigrations },
-  { name: 'house', directory: houseMigrations },
+  platformMigrations,
   { name: 'mailer', directory: new URL('../../migrations/', import.meta.url) },
 ];

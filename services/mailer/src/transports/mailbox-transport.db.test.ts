@@ -11,8 +11,8 @@ import { mailTo, transportContract } from './transport-contract.ts';
 const log = createLog({ level: 'silent' });
 
 async function openMailbox() {
-  const house = await testDatabase<MailerTables>({ sources: mailerSources });
-  const store = createMailboxStore(house.database);
+  const system = await testDatabase<MailerTables>({ sources: mailerSources });
+  const store = createMailboxStore(system.database);
   const state = { away: false };
   const add: typeof store.add = async (message) => {
     if (state.away) throw new Error('the database is away');
@@ -25,7 +25,7 @@ async function openMailbox() {
     state,
     async dispose() {
       await transport.close();
-      await house[Symbol.asyncDispose]();
+      await system[Symbol.asyncDispose]();
     },
   };
 }
@@ -50,13 +50,13 @@ transportContract('mailbox', async () => {
 });
 
 describe('the mailbox as a mail server', () => {
-  let house: Awaited<ReturnType<typeof openMailbox>>;
+  let system: Awaited<ReturnType<typeof openMailbox>>;
   let transport: Transport;
   beforeAll(async () => {
-    house = await openMailbox();
-    transport = house.transport;
+    system = await openMailbox();
+    transport = system.transport;
   });
-  afterAll(() => house.dispose());
+  afterAll(() => system.dispose());
 
   test('refuses for good what is larger than any mail of ours', async () => {
     const mail = mailTo('ada@example.com', { text: 'x'.repeat(2 * 1024 * 1024) });
@@ -66,6 +66,6 @@ describe('the mailbox as a mail server', () => {
   test('stores what no text column takes', async () => {
     const mail = mailTo('nul@example.com', { text: 'before\0after', subject: 'a\0b' });
     await transport.send(mail, new AbortController().signal);
-    expect(await house.store.list({ to: 'nul@example.com', limit: 1 })).toMatchObject([{ text: expect.stringContaining('before') }]);
+    expect(await system.store.list({ to: 'nul@example.com', limit: 1 })).toMatchObject([{ text: expect.stringContaining('before') }]);
   });
 });

@@ -29,7 +29,7 @@ export class SendError extends Error {
   }
 }
 
-/** The way out of the house. */
+/** The way out of Stoa. */
 export interface Transport {
   /** `mailbox` or `smtp`: stored with each attempt. */
   readonly name: string;

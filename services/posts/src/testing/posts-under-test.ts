@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { testIdentity } from '@stoa/auth/testing';
 import { type Message, messagingMigrations } from '@stoa/messaging';
 import { createTestBroker, drained } from '@stoa/messaging/testing';
-import { houseMigrations } from '@stoa/postgres';
+import { platformMigrations } from '@stoa/postgres';
 import { testDatabase } from '@stoa/postgres/testing';
 import { createContext, createKeys, createLog, createMetrics, type Environment, fakeClock, loadConfig, uuidv7 } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
@@ -15,7 +15,7 @@ import type { PostsTables } from '../tables.ts';
 /** The migrations of a database of posts. */
 export const postsSources = [
   { name: 'messaging', directory: messagingMigrations },
-  { name: 'house', directory: houseMigrations },
+  platformMigrations,
   { name: 'posts', directory: posts.migrations as URL },
 ];
 

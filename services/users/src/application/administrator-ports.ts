@@ -1,4 +1,4 @@
-/** Who administers the house: exists only within a transaction. */
+/** Who administers Stoa: exists only within a transaction. */
 export interface Administrators {
   /**
    * Waits for whoever makes or ends an administrator at this moment, so that one sees what the other has done. To be called

@@ -109,7 +109,7 @@ export interface AuditEntry {
   /** Where from, when it was not done by the request in hand. */
   readonly address?: string | null;
   readonly at: Date;
-  /** Ids and names of the house's own things; never personal data, codes, tokens or hashes. */
+  /** Ids and names of the system's own things; never personal data, codes, tokens or hashes. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
 

@@ -7,7 +7,7 @@ export interface RefreshToken {
   readonly digest: Buffer;
 }
 
-/** A refresh token that was made by this house, whenever that was. */
+/** A refresh token that was made by this installation, whenever that was. */
 export interface PresentedToken {
   readonly sessionId: string;
   readonly generation: number;

@@ -1,7 +1,7 @@
 import { ADMIN, USER } from './role.ts';
 import type { User } from './user.ts';
 
-/** The account of an administrator whom the house itself makes: protected, and active if its password is known already. */
+/** The account of an administrator whom Stoa itself makes: protected, and active if its password is known already. */
 export const newAdministrator = (
   id: string,
   { email, fullName, status }: { email: string; fullName: string | null; status: 'active' | 'pending' },

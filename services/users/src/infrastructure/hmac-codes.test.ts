@@ -8,16 +8,16 @@ const codes = createHmacCodes(derive, 4);
 const email = 'ada@example.com';
 
 describe('the code of a request', () => {
-  test('is always the same, in every copy of the house, and another one in another house', () => {
+  test('is always the same, in every copy of the system, and another one in another installation', () => {
     const id = randomUUID();
     expect(createHmacCodes(derive, 4).make(id, email)).toEqual(codes.make(id, email));
-    const otherHouse = createHmacCodes(createKeys(randomBytes(32).toString('base64')), 8);
-    expect(otherHouse.make(id, email).code).not.toBe(createHmacCodes(derive, 8).make(id, email).code);
+    const otherKeys = createHmacCodes(createKeys(randomBytes(32).toString('base64')), 8);
+    expect(otherKeys.make(id, email).code).not.toBe(createHmacCodes(derive, 8).make(id, email).code);
   });
 
   test('has its length, leading zeros too, and no first digit is rarer than others', () => {
-    const fixedHouse = createHmacCodes(createKeys(Buffer.alloc(32, 7).toString('base64')), 4);
-    const made = Array.from({ length: 5_000 }, (_, index) => fixedHouse.make(`request ${index}`, email).code);
+    const fixedCodes = createHmacCodes(createKeys(Buffer.alloc(32, 7).toString('base64')), 4);
+    const made = Array.from({ length: 5_000 }, (_, index) => fixedCodes.make(`request ${index}`, email).code);
     expect(made.every((code) => /^\d{4}$/.test(code))).toBe(true);
     const counts = Map.groupBy(made, (code) => code[0]);
     for (const digit of '0123456789') expect(counts.get(digit)?.length).toBeGreaterThan(400);

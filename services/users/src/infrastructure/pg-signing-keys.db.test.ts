@@ -52,7 +52,7 @@ test('twenty starters make one key; a new one signs when all have heard of it; t
   expect(await signs()).toBe(second);
 });
 
-test('a key opens with the secret of its house alone', async () => {
+test('a key opens with the secret of its installation alone', async () => {
   const { database } = fixture;
   const clock = fakeClock();
   await createPgSigningKeys(database, derive, clock).ensure();

@@ -25,7 +25,7 @@ export interface SeedOptions {
 }
 
 /**
- * Adds active accounts for trying out how the house is with many: made in the database, registered evenly over the last year; every
+ * Adds active accounts for trying out how the system is with many: made in the database, registered evenly over the last year; every
  * third has a login, every fourth a phone number. No event tells of them. Can be repeated: it adds others.
  * @returns an e-mail address of one of them.
  */

@@ -298,11 +298,11 @@ describe('administrators', () => {
   });
 
   test('of two that demote or block each other at the same time one succeeds, though a third one stays', async () => {
-    await using house = await usersUnderTest({ RATE_LIMITS: 'off' });
-    const at = peopleOf(house);
+    await using system = await usersUnderTest({ RATE_LIMITS: 'off' });
+    const at = peopleOf(system);
     await at.administrator();
     const attempt = (by: LoggedIn, url: string, method: 'POST' | 'PUT', payload?: object) =>
-      house.http.inject({
+      system.http.inject({
         method,
         url: `/v1/users/${url}`,
         headers: { authorization: `Bearer ${by.accessToken}` },

@@ -29,7 +29,7 @@ const KEY_SET_SECONDS = 15;
 /** Bytes of a question that names as many service accounts as it may. */
 const QUESTION_BYTES = 65_536;
 
-/** By what everybody else finds out who may come in: the feed for the services of the house, the key set for anyone. */
+/** By what everybody else finds out who may come in: the feed for the services of Stoa itself, the key set for anyone. */
 export function identityRoutes(http: Http, feed: IdentityFeed): void {
   http.post(
     '/internal/identity',
@@ -55,7 +55,7 @@ export function identityRoutes(http: Http, feed: IdentityFeed): void {
         tags: ['sessions'],
         operationId: 'readKeySet',
         summary: 'The public keys that access tokens are signed with',
-        description: 'For programs that check tokens themselves. They do not learn of log-outs: for that ask an API of this house.',
+        description: 'For programs that check tokens themselves. They do not learn of log-outs: for that ask an API of this installation.',
         response: { 200: Answer('The keys.', KeySet, 'Cache-Control') },
       },
     },

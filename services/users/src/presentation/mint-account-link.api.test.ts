@@ -88,11 +88,11 @@ describe('the token of a link', () => {
     expect((await links.mint(inTime.requestId)).json()).toMatchObject(gone);
   });
 
-  test('is for services of the house alone, and for the id of a wish', async () => {
+  test('is for services of Stoa itself alone, and for the id of a wish', async () => {
     const { requestId } = await asking();
     const { accessToken } = await peopleOf(users).loggedIn();
-    const otherHouse = createKeys(randomBytes(32).toString('base64'));
-    for (const authorization of ['', `Bearer ${accessToken}`, 'Service mailer.', serviceCredential(otherHouse, 'mailer')]) {
+    const otherKeys = createKeys(randomBytes(32).toString('base64'));
+    for (const authorization of ['', `Bearer ${accessToken}`, 'Service mailer.', serviceCredential(otherKeys, 'mailer')]) {
       const answer = await users.post('/internal/account-links', { requestId }, { authorization });
       expect(answer.json()).toMatchObject({ status: 401, code: 'service_credential_invalid' });
     }

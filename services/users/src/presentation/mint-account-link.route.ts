@@ -30,7 +30,7 @@ export function mintAccountLinkRoute(http: Http, mintAccountLink: MintAccountLin
         tags: ['internal'],
         operationId: 'mintAccountLink',
         summary: 'Make the token of a link, which starts its life',
-        description: 'A repeat gives the same token with a new life. Needs the credential of a service of the house.',
+        description: 'A repeat gives the same token with a new life. Needs the credential of a service of Stoa itself.',
         body: Body,
         response: {
           200: Answer('The token to mail.', Token),

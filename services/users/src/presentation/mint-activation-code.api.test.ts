@@ -68,10 +68,10 @@ describe('minting', () => {
     expect((await users.mint(late.requestId)).json()).toMatchObject(gone);
   });
 
-  test('is for services of the house alone', async () => {
+  test('is for services of Stoa itself alone', async () => {
     const { person, requestId } = await requestOf();
-    const otherHouse = createKeys(randomBytes(32).toString('base64'));
-    for (const authorization of ['', basic(person), 'Service mailer.', serviceCredential(otherHouse, 'mailer')]) {
+    const otherKeys = createKeys(randomBytes(32).toString('base64'));
+    for (const authorization of ['', basic(person), 'Service mailer.', serviceCredential(otherKeys, 'mailer')]) {
       const answer = await users.post('/internal/activation-codes', { requestId }, { authorization });
       expect(answer.json()).toMatchObject({ status: 401, code: 'service_credential_invalid' });
       expect(answer.headers['www-authenticate']).toBe('Service realm="stoa"');

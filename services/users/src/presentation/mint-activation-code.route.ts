@@ -27,7 +27,7 @@ export function mintActivationCodeRoute(http: Http, mintActivationCode: MintActi
         tags: ['internal'],
         operationId: 'mintActivationCode',
         summary: 'Make the code of a request, which starts its life',
-        description: 'A repeat gives the same code. Needs the credential of a service of the house.',
+        description: 'A repeat gives the same code. Needs the credential of a service of Stoa itself.',
         body: Body,
         response: {
           200: Answer('The code to mail.', Code),

@@ -94,7 +94,7 @@ describe('roles', () => {
     }
   });
 
-  test('have a name of the house, and permissions of the list, each once', async () => {
+  test('have a name of the allowed form, and permissions of the list, each once', async () => {
     const names = [
       'a',
       'A-role',

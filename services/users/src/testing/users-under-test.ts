@@ -3,7 +3,7 @@ import { askUsers, createIdentity, HOLD_SECONDS, serviceCredential } from '@stoa
 import { createCaller, createMemoryRateLimiter, type Http, type RateLimiter } from '@stoa/http';
 import { createLocalBroker, type EventContract, type Message, messagingMigrations } from '@stoa/messaging';
 import { drained } from '@stoa/messaging/testing';
-import { type Database, houseMigrations } from '@stoa/postgres';
+import { type Database, platformMigrations } from '@stoa/postgres';
 import { testDatabase } from '@stoa/postgres/testing';
 import type { RedisConnection } from '@stoa/redis';
 import { createContext, createKeys, createLog, type Environment, fakeClock, loadConfig, uuidv7 } from '@stoa/service';
@@ -38,7 +38,7 @@ export interface Shared {
 export async function usersUnderTest(environment: Environment = {}, { bcryptCost = 4, ...shared }: { bcryptCost?: number } & Shared = {}) {
   const sources = [
     { name: 'messaging', directory: messagingMigrations },
-    { name: 'house', directory: houseMigrations },
+    platformMigrations,
     { name: 'users', directory: users.migrations as URL },
   ];
   const fixture = await testDatabase<UsersSchema>({ sources });

@@ -105,9 +105,9 @@ const named = (fullName: string) => (user: User) => profileChanged(user, { fullN
 const names = (accounts: readonly User[]) => Object.fromEntries(accounts.map(({ id, fullName }) => [id, fullName]));
 
 test('all who are or were active are told, in parts; nobody else', async () => {
-  await using house = await telling();
+  await using system = await telling();
   const pending = (user: User) => user;
-  const accounts = await house.accounts([
+  const accounts = await system.accounts([
     active,
     pending,
     active,
@@ -115,31 +115,31 @@ test('all who are or were active are told, in parts; nobody else', async () => {
     (user) => blocked(user, now),
     active,
   ]);
-  await house.messaging.start();
-  await house.ask();
-  await house.done();
+  await system.messaging.start();
+  await system.ask();
+  await system.done();
   const [first, , second, third, , fourth] = accounts as [User, User, User, User, User, User];
   // The last part is full: that nobody is behind it shows when the next is looked for, and is no event.
-  expect(house.parts().map(({ data }) => data)).toEqual([
+  expect(system.parts().map(({ data }) => data)).toEqual([
     { profiles: [first, second].map(({ id, fullName, version }) => ({ userId: id, name: fullName, version })) },
     { profiles: [third, fourth].map(({ id, fullName, version }) => ({ userId: id, name: fullName, version })) },
   ]);
 });
 
 test('asked twice at a time, and one of them repeated, it comes to the same', async () => {
-  await using house = await telling();
-  const accounts = await house.accounts([active, active, active, active, active]);
-  await house.messaging.start();
+  await using system = await telling();
+  const accounts = await system.accounts([active, active, active, active, active]);
+  await system.messaging.start();
   const id = uuidv7();
-  await Promise.all([house.ask(id), house.ask(), house.ask(id)]);
-  await house.done();
-  expect(namesAfter(house.heard)).toEqual(names(accounts));
-  expect(house.parts()).toHaveLength(6);
+  await Promise.all([system.ask(id), system.ask(), system.ask(id)]);
+  await system.done();
+  expect(namesAfter(system.heard)).toEqual(names(accounts));
+  expect(system.parts()).toHaveLength(6);
 });
 
 test('who is renamed, activated or deleted meanwhile ends as he is, in whichever order it is heard', async () => {
-  await using house = await telling();
-  const [a, b, c, d, e, f, g] = (await house.accounts([active, active, active, active, active, (user) => user, active])) as [
+  await using system = await telling();
+  const [a, b, c, d, e, f, g] = (await system.accounts([active, active, active, active, active, (user) => user, active])) as [
     User,
     User,
     User,
@@ -149,30 +149,30 @@ test('who is renamed, activated or deleted meanwhile ends as he is, in whichever
     User,
   ];
   // Commits while a part has been read that knows nothing of it.
-  await house.tellPart(null, async () => {
-    await house.change(a.id, named('Ada King'));
-    await house.remove(b.id);
+  await system.tellPart(null, async () => {
+    await system.change(a.id, named('Ada King'));
+    await system.remove(b.id);
   });
-  expect(await house.waiting()).toEqual([b.id]);
-  await house.remove(c.id);
-  await house.change(d.id, named('Dennis'));
-  await house.tellPart(b.id);
-  await house.change(d.id, named('Dennis Ritchie'));
-  await house.change(e.id, named('Edsger'));
-  await house.remove(e.id);
+  expect(await system.waiting()).toEqual([b.id]);
+  await system.remove(c.id);
+  await system.change(d.id, named('Dennis'));
+  await system.tellPart(b.id);
+  await system.change(d.id, named('Dennis Ritchie'));
+  await system.change(e.id, named('Edsger'));
+  await system.remove(e.id);
   // Behind the part that is told next.
-  await house.tellPart(g.id, () => house.change(f.id, active));
-  await house.messaging.start();
-  await house.done();
+  await system.tellPart(g.id, () => system.change(f.id, active));
+  await system.messaging.start();
+  await system.done();
   const end = names([{ ...a, fullName: 'Ada King' }, { ...d, fullName: 'Dennis Ritchie' }, f, g]);
-  expect(namesAfter(house.heard)).toEqual(end);
-  expect(namesAfter(house.heard.toReversed())).toEqual(end);
-  expect(profilesIn(house.heard)).toContainEqual({ userId: a.id, name: a.fullName, version: 2 });
-  expect(profilesIn(house.heard).map(({ userId }) => userId)).toContain(b.id);
+  expect(namesAfter(system.heard)).toEqual(end);
+  expect(namesAfter(system.heard.toReversed())).toEqual(end);
+  expect(profilesIn(system.heard)).toContainEqual({ userId: a.id, name: a.fullName, version: 2 });
+  expect(profilesIn(system.heard).map(({ userId }) => userId)).toContain(b.id);
 });
 
 test('an account that was not locked is not saved: what others know of it is not known', async () => {
-  await using house = await telling();
-  const [user] = (await house.accounts([active])) as [User];
-  await expect(house.inTransaction((tx) => tx.users.save(named('Ada King')(user)))).rejects.toThrow('without its lock');
+  await using system = await telling();
+  const [user] = (await system.accounts([active])) as [User];
+  await expect(system.inTransaction((tx) => tx.users.save(named('Ada King')(user)))).rejects.toThrow('without its lock');
 });

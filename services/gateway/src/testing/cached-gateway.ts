@@ -24,7 +24,7 @@ const log = createLog({ level: 'silent' });
 /** How the fixture's service answers. */
 export type Answer = (request: FastifyRequest, reply: FastifyReply) => unknown;
 
-export interface CachedHouse extends AsyncDisposable {
+export interface CachedGateway extends AsyncDisposable {
   readonly url: string;
   readonly front: Http;
   readonly clock: ReturnType<typeof fakeClock>;
@@ -40,7 +40,7 @@ export interface CachedHouse extends AsyncDisposable {
   stopService(): Promise<void>;
 }
 
-export interface CachedHouseOptions {
+export interface CachedGatewayOptions {
   /** Whether the service runs in the gateway's process, or answers over the network. */
   readonly where?: 'here' | 'elsewhere';
   readonly redis?: RedisConnection;
@@ -63,7 +63,7 @@ const LEAF = {
 };
 
 /** A gateway that listens on loopback, with a small service behind it whose answers may be kept. */
-export async function startCachedHouse({ where = 'here', redis, settings = {} }: CachedHouseOptions = {}): Promise<CachedHouse> {
+export async function startCachedGateway({ where = 'here', redis, settings = {} }: CachedGatewayOptions = {}): Promise<CachedGateway> {
   const metrics = createMetrics();
   const derive = createKeys(randomBytes(32).toString('base64'));
   const who = await testIdentity();

@@ -13,7 +13,7 @@ import { startReaper } from './reaper.ts';
 import type { VanishingNetwork } from './vanishing-network.ts';
 
 /** A Stoa of many processes with everything of its own, on free ports and in a folder of its own. */
-export interface House {
+export interface System {
   readonly postgres: PostgresGround;
   readonly rabbit: RabbitServer;
   readonly redis: RedisServer;
@@ -35,7 +35,7 @@ export interface House {
   readonly postsWorkers: readonly Pod[];
   /** All of them. */
   readonly pods: readonly Pod[];
-  /** One more process, not yet started. It is no part of `pods`, and ends with the house at the latest. */
+  /** One more process, not yet started. It is no part of `pods`, and ends with the system at the latest. */
   another(name: string, args: readonly string[], options?: Another): Promise<Pod>;
   readonly balancer: Balancer;
   /** Ends all of it. @param keepLogs where a test failed: the folder with what every process printed stays, and is told. */
@@ -53,7 +53,7 @@ const SETTINGS = { MAIL_URL: 'mailbox:', MAIL_RATE_PER_SECOND: '200', BCRYPT_COS
 /** Of so many confirms or answers one is lost: something must also come through. */
 const PASSING = 3;
 
-export async function startHouse(): Promise<House> {
+export async function startSystem(): Promise<System> {
   const folder = await mkdtemp('/tmp/stoa-chaos-');
   // As root, Postgres is another user, who must be able to pass through.
   await chmod(folder, 0o711);
@@ -75,7 +75,7 @@ export async function startHouse(): Promise<House> {
   }
 }
 
-async function build(folder: string, logs: string, stack: AsyncDisposableStack): Promise<Omit<House, 'stop'>> {
+async function build(folder: string, logs: string, stack: AsyncDisposableStack): Promise<Omit<System, 'stop'>> {
   const postgres = await startPostgresGround(join(folder, 'data'));
   stack.defer(() => postgres.stop());
   const rabbit = stack.use(await startRabbitServer());
@@ -112,7 +112,7 @@ async function build(folder: string, logs: string, stack: AsyncDisposableStack):
     stack.defer(() => made.kill());
     return made;
   };
-  const another: House['another'] = async (name, args, { env: more = {}, network } = {}) => {
+  const another: System['another'] = async (name, args, { env: more = {}, network } = {}) => {
     const [port] = (await freePorts(1)) as [number];
     if (network === undefined) return pod(name, args, port, { env: more });
     const there = Object.entries({ ...env, ...more }).map(([key, value]) => [key, value.replaceAll('127.0.0.1', network.outside)]);

@@ -10,7 +10,7 @@ import { StartProblem } from './start-problem.ts';
  * The ground that services stand on: the databases' place and the secret. Embedded, both come from the data folder and
  * Postgres is started here; else both are given and nothing on this machine is touched.
  */
-export interface House {
+export interface Runtime {
   readonly databases: DatabasePlace;
   readonly derive: DeriveKey;
   /** Absent when Postgres is external. */
@@ -21,11 +21,11 @@ export interface House {
   close(): Promise<void>;
 }
 
-export async function openHouse(
+export async function openRuntime(
   { config, resolved: environment, embedded }: Settings,
   log: Logger,
   onProgress: (line: string) => void,
-): Promise<House> {
+): Promise<Runtime> {
   const { DATABASE_URL: adminUrl, DATABASE_PREFIX: prefix, STOA_SECRET: secret } = config;
   if (!embedded) {
     const derive = deriveFrom(secret as string);
@@ -63,17 +63,17 @@ export function deriveFrom(secret: string): DeriveKey {
 }
 
 /** For commands: the databases of a Stoa that runs here, of an external Postgres, or of this folder, started for the while. */
-export async function visitHouse<T>(settings: Settings, log: Logger, work: (databases: DatabasePlace) => Promise<T>): Promise<T> {
+export async function withRuntime<T>(settings: Settings, log: Logger, work: (databases: DatabasePlace) => Promise<T>): Promise<T> {
   const { config, resolved: environment, embedded } = settings;
   const run = embedded ? await readRun(config.DATA_DIR) : undefined;
   if (run !== undefined) {
     const derive = deriveFrom(config.STOA_SECRET ?? (await secretOf(resolve(config.DATA_DIR))));
     return await work({ adminUrl: run.databaseUrl, prefix: config.DATABASE_PREFIX, derive, environment });
   }
-  const house = await openHouse(settings, log, (line) => console.error(line));
+  const runtime = await openRuntime(settings, log, (line) => console.error(line));
   try {
-    return await work(house.databases);
+    return await work(runtime.databases);
   } finally {
-    await house.close();
+    await runtime.close();
   }
 }

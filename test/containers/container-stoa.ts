@@ -9,7 +9,7 @@ import { startBalancer } from './balancer.ts';
 import { containersOf, followLogs, publishedPort, runCompose, runEngine, type Variables } from './engine.ts';
 
 /**
- * The same house as containers: `deploy/compose.yaml`, with two copies of each service and of the gateway, and one address in front. To a
+ * The same system as containers: `deploy/compose.yaml`, with two copies of each service and of the gateway, and one address in front. To a
  * test it is what one process would be: one address, one folder, one stop.
  */
 const SERVICES = ['gateway', 'users', 'mailer', 'posts'];
@@ -64,10 +64,10 @@ export async function closeContainers(dataDirectory: string): Promise<void> {
 export async function closeProject({ project, variables }: Project): Promise<void> {
   await runCompose(project, ['down', '-v'], variables);
   // An old podman-compose leaves them.
-  await runEngine(['network', 'rm', `${project}_house`, `${project}_data`]).catch(() => {});
+  await runEngine(['network', 'rm', `${project}_stoa`, `${project}_data`]).catch(() => {});
 }
 
-/** Secrets and settings of a house that nobody else has. */
+/** Secrets and settings of a system that nobody else has. */
 export function newProject(): Project {
   const password = () => randomBytes(12).toString('hex');
   return {
@@ -86,7 +86,7 @@ export function newProject(): Project {
   };
 }
 
-/** How the house ends. A second stop is the first. */
+/** How the system ends. A second stop is the first. */
 function endOf(copies: Copies, balancer: { close(): Promise<void> }, logs: readonly ChildProcess[]): Pick<StoaProcess, 'stop' | 'exited'> {
   const { promise: exited, resolve: exit } = Promise.withResolvers<number | null>();
   const end = async (signal: NodeJS.Signals) => {
@@ -154,7 +154,7 @@ async function stopAll(containers: readonly string[], signal: NodeJS.Signals): P
   return codes.split('\n').map(Number);
 }
 
-/** Tests ask the database, and commands of a test run in the folder above and find there where the house is. */
+/** Tests ask the database, and commands of a test run in the folder above and find there where the system is. */
 async function leaveForCommands({ dataDirectory }: StartOptions, { project, variables }: Project, url: string): Promise<void> {
   const [postgres] = await containersOf(project, 'postgres');
   const { POSTGRES_PASSWORD, STOA_SECRET } = variables;

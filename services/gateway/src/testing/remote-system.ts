@@ -6,7 +6,7 @@ import { createKeys, createLog, createMetrics, type HealthPart, type Service } f
 import type { Directory } from '../behind/directory.ts';
 import { gateway } from '../index.ts';
 
-export interface HouseOptions {
+export interface RemoteSystemOptions {
   /** Services that listen on ports of their own. */
   readonly services?: readonly Http[];
   /** Services of which the gateway knows these routes, and that are where the URL says. */
@@ -29,7 +29,7 @@ export async function createRemote(
 }
 
 /** A listening gateway in front of services that listen themselves. */
-export async function startHouseElsewhere(who: TestIdentity, { services = [], places = {}, trustedProxies = '' }: HouseOptions) {
+export async function startRemoteSystem(who: TestIdentity, { services = [], places = {}, trustedProxies = '' }: RemoteSystemOptions) {
   const lines: Record<string, unknown>[] = [];
   const log = createLog({ destination: { write: (line: string) => void lines.push(JSON.parse(line)) } });
   const metrics = createMetrics();

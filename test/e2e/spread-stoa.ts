@@ -7,7 +7,7 @@ import { emptyBroker, emptyRedis } from './outside-services.ts';
 import { type StartOptions, type StoaProcess, spawnStoa } from './stoa-process.ts';
 
 /**
- * The same house as many processes: the gateway, and two copies of each service, on a Postgres of its own and the machine's RabbitMQ
+ * The same system as many processes: the gateway, and two copies of each service, on a Postgres of its own and the machine's RabbitMQ
  * and Redis. To a test it is what one process would be: one address, one folder, one stop.
  */
 const COPIES: readonly { readonly service: string; readonly role: string }[] = [
@@ -92,7 +92,7 @@ function groundOf(dataDirectory: string): Promise<Ground> {
 
 async function openGround(dataDirectory: string): Promise<Ground> {
   const [server] = await Promise.all([startTestServer(), emptyRedis(REDIS_URL)]);
-  // Another house on the same broker, one that a broken run has left behind say, takes none of its messages.
+  // Another installation on the same broker, one that a broken run has left behind say, takes none of its messages.
   const prefix = `e2e-${randomBytes(4).toString('hex')}`;
   const env = {
     DATABASE_URL: server.url,
@@ -116,7 +116,7 @@ async function openGround(dataDirectory: string): Promise<Ground> {
   };
 }
 
-/** Commands of a test run in the folder above, and find there where the house is. */
+/** Commands of a test run in the folder above, and find there where the system is. */
 async function leaveForCommands(dataDirectory: string, env: Readonly<Record<string, string>>): Promise<void> {
   const lines = Object.entries(env).map(([name, value]) => `${name}=${value}\n`);
   await writeFile(join(dirname(dataDirectory), '.env'), lines.join(''));

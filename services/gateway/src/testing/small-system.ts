@@ -17,7 +17,7 @@ const errors = defineErrors({
 const health = async () => [{ name: 'database', ok: true }];
 
 /** Two services with a route or two behind a real gateway, listening on loopback. */
-export async function startSmallHouse(): Promise<{ url: string; front: Http } & AsyncDisposable> {
+export async function startSmallSystem(): Promise<{ url: string; front: Http } & AsyncDisposable> {
   const metrics = createMetrics();
   const derive = createKeys(randomBytes(32).toString('base64'));
   const who = await testIdentity();
