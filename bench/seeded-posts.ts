@@ -1,5 +1,5 @@
 import { messagingMigrations } from '@stoa/messaging';
-import { createDatabase, ensureDatabase, platformMigrations, migrate } from '@stoa/postgres';
+import { createDatabase, ensureDatabase, migrate, platformMigrations } from '@stoa/postgres';
 import { posts } from '@stoa/posts';
 import { createLog, createMetrics, systemClock } from '@stoa/service';
 

@@ -1,9 +1,9 @@
 import { eventually } from '@stoa/service/testing';
 import { expect, test } from 'vitest';
 import { loggedIn } from '../e2e/logged-in.ts';
-import type { System } from './system.ts';
 import { registering } from './registering.ts';
 import { underLoad, useSystem, type Work } from './scenario.ts';
+import type { System } from './system.ts';
 import { writingBy } from './writing.ts';
 
 const system = useSystem();

@@ -2,9 +2,9 @@ import { setTimeout as lasting } from 'node:timers/promises';
 import { eventually } from '@stoa/service/testing';
 import pg from 'pg';
 import { expect, test } from 'vitest';
-import type { System } from './system.ts';
 import { expectDrained } from './ledger.ts';
 import { useSystem } from './scenario.ts';
+import type { System } from './system.ts';
 
 const system = useSystem();
 /** What a day of a good hundred thousand messages leaves behind where no vacuum comes by. */

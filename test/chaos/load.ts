@@ -109,7 +109,7 @@ export function startLoad({ balancer, atLeast, concurrency, perSecond, requestOf
     await Promise.all(open);
   }
 
-  const asking = createPermits(concurrency);
+  const asking = createSemaphore(concurrency);
   const accepted = () => wishes.filter((wish) => wish.accepted !== undefined).length;
   const reaches = async (what: () => number, count: number) =>
     await eventually(() => expect(what()).toBeGreaterThanOrEqual(count), { timeoutMs: PATIENCE_MS }).then(() => {});
@@ -180,7 +180,7 @@ const codeOf = ({ body }: Answer): string => String((body as { code?: string } |
 const describe = ({ status, body, retryAfter }: Answer): string => `${status} retry-after ${retryAfter} ${JSON.stringify(body)}`;
 
 /** Lets so many work at a time. */
-function createPermits(count: number) {
+function createSemaphore(count: number) {
   const waiting: (() => void)[] = [];
   let free = count;
   return {

@@ -1,9 +1,9 @@
 import { eventually } from '@stoa/service/testing';
 import { expect, test } from 'vitest';
 import { activate, latestMail, logIn, register, somebody } from '../e2e/client.ts';
-import type { System } from './system.ts';
 import type { Pod } from './pod.ts';
 import { useSystem } from './scenario.ts';
+import type { System } from './system.ts';
 
 const system = useSystem();
 /** The promise of the product. */

@@ -1,10 +1,10 @@
 import { eventually } from '@stoa/service/testing';
 import { expect, test } from 'vitest';
 import { type LoggedIn, loggedIn } from '../e2e/logged-in.ts';
-import type { System } from './system.ts';
 import type { Load } from './load.ts';
 import type { Ask } from './postgres-ground.ts';
 import { killInTurn, underLoad, useSystem } from './scenario.ts';
+import type { System } from './system.ts';
 import { writingBy } from './writing.ts';
 
 const system = useSystem();

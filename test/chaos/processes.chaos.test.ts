@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { System } from './system.ts';
 import type { Pod } from './pod.ts';
 import { killInTurn, underLoad, useSystem } from './scenario.ts';
+import type { System } from './system.ts';
 
 const system = useSystem();
 

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeEach, expect } from 'vitest';
-import { type System, startSystem } from './system.ts';
 import { type Examine, type Ledger, settleLedger } from './ledger.ts';
 import { type Load, type RequestOf, startLoad } from './load.ts';
 import type { Pod } from './pod.ts';
 import { registering } from './registering.ts';
+import { type System, startSystem } from './system.ts';
 
 export interface Expected {
   /** Processes or servers die with a request in hand: its client cannot know what became of it. */

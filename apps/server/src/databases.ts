@@ -1,5 +1,5 @@
 import { messagingMigrations } from '@stoa/messaging';
-import { ensureDatabase, platformMigrations, migrate, pendingMigrations } from '@stoa/postgres';
+import { ensureDatabase, migrate, pendingMigrations, platformMigrations } from '@stoa/postgres';
 import type { DeriveKey, Environment, Logger } from '@stoa/service';
 import { databaseVariable } from './settings.ts';
 import { StartProblem } from './start-problem.ts';

@@ -15,9 +15,9 @@ import { createLiveCopies, findUnclaimed, type Unclaimed } from './live-copies.t
 import { type Loop, startLoop } from './loop.ts';
 import { createObserve } from './metrics.ts';
 import { createOutbox } from './outbox.ts';
-import { createPermits } from './permits.ts';
 import { prune } from './prune.ts';
 import { createRelay } from './relay.ts';
+import { createSemaphore } from './semaphore.ts';
 import { keepSent } from './sent-rows.ts';
 import { checkSettings, defaultSettings, type MessagingSettings } from './settings.ts';
 import { type Consumer, type Cron, type Job, type Jobs, MisfitError, type Outbox } from './types.ts';
@@ -78,7 +78,7 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
 
   async function start(): Promise<void> {
     if (!works) return;
-    const permits = { consumers: createPermits(settings.consumerWorkers), jobs: createPermits(settings.jobWorkers) };
+    const semaphores = { consumers: createSemaphore(settings.consumerWorkers), jobs: createSemaphore(settings.jobWorkers) };
     const workers = new Map<string, Loop>();
     const readAll = async () => ({ ...(await readBacklog(database.query, names, marks, readUnsent)), unclaimed });
     const hideBacklog = exposeBacklog(metrics, service, readAll);
@@ -98,7 +98,7 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
         startWorker({
           handler,
           database,
-          permits: isJob(handler.name) ? permits.jobs : permits.consumers,
+          semaphore: isJob(handler.name) ? semaphores.jobs : semaphores.consumers,
           marks,
           copies,
           log,

@@ -9,7 +9,7 @@ import { countFailure, forgetDead, giveBack, type InboxRow, lockOrder, remove, r
 import type { LiveCopies } from './live-copies.ts';
 import { type Loop, startLoop } from './loop.ts';
 import type { Observe } from './metrics.ts';
-import type { Permits } from './permits.ts';
+import type { Semaphore } from './semaphore.ts';
 import type { MessagingSettings } from './settings.ts';
 import { type Message, PermanentError } from './types.ts';
 
@@ -20,7 +20,7 @@ const DATABASE_BACKOFF = { firstMs: 200, longestMs: 5_000 };
 export interface WorkerOptions<Schema> {
   readonly handler: Handler<Schema>;
   readonly database: Database<Schema>;
-  readonly permits: Permits;
+  readonly semaphore: Semaphore;
   readonly marks: Marks;
   readonly copies: LiveCopies;
   readonly log: Logger;
@@ -33,7 +33,7 @@ export interface WorkerOptions<Schema> {
  * transaction as long as none fails; if one does, all are rolled back and as many are taken one by one, so that a bad row hurts no other.
  * What a process had in hand when it died may have killed it: each such row is tried by itself, and as failed until it has not.
  */
-export function startWorker<Schema>({ handler, database, permits, marks, copies, log, settings, observe }: WorkerOptions<Schema>): Loop {
+export function startWorker<Schema>({ handler, database, semaphore, marks, copies, log, settings, observe }: WorkerOptions<Schema>): Loop {
   const { name, ordered, everySeconds = Number.POSITIVE_INFINITY, batch = settings.inboxBatch } = handler;
   /** Rows that are still to be taken one by one. */
   let alone = 0;
@@ -151,7 +151,7 @@ export function startWorker<Schema>({ handler, database, permits, marks, copies,
 
   return startLoop({
     async step(stopping) {
-      const taken = await permits.with(() => round(stopping));
+      const taken = await semaphore.with(() => round(stopping));
       const isBusy = taken !== undefined && taken > 0;
       if (isBusy && !marks.isOld(name)) return 0;
       const look = (await marks.look([name])).get(name) as Look;

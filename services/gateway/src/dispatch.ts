@@ -1,5 +1,5 @@
 import type { Http } from '@stoa/http';
-import type { Behind } from './behind/behind.ts';
+import type { Backend } from './backends/backend.ts';
 import type { ResponseCache } from './cache/response-cache.ts';
 import type { Limits } from './limits.ts';
 
@@ -16,12 +16,12 @@ export interface Before {
 }
 
 /** Declares the service's routes on the gateway; the last hook of each hands the request over. Two services with one route do not start. */
-export function dispatchTo(gateway: Http, behind: Behind, { responses, limits }: Before): void {
-  const limit = limits?.of(behind.isElsewhere);
-  for (const route of behind.routes) {
+export function dispatchTo(gateway: Http, backend: Backend, { responses, limits }: Before): void {
+  const limit = limits?.of(backend.isElsewhere);
+  for (const route of backend.routes) {
     const { method, url, cache, ids = [] } = route;
     if (OWN.test(url)) continue;
-    const handOver = behind.handOver(route);
+    const handOver = backend.handOver(route);
     gateway.route({
       method,
       url,
@@ -31,7 +31,7 @@ export function dispatchTo(gateway: Http, behind: Behind, { responses, limits }:
       schema: { hide: true },
       onRequest: [
         ...(limit && COUNTED.test(url) ? [limit] : []),
-        cache && method === 'GET' && responses ? responses.before({ service: behind.name, url, cache, ids }, handOver) : handOver,
+        cache && method === 'GET' && responses ? responses.before({ service: backend.name, url, cache, ids }, handOver) : handOver,
       ],
       handler: () => {
         throw new Error('the service has answered already');

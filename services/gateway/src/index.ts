@@ -24,9 +24,9 @@ import {
   systemClock,
 } from '@stoa/service';
 import { type Static, Type } from 'typebox';
-import { type Behind, behindHere } from './behind/behind.ts';
-import { behindElsewhere } from './behind/behind-elsewhere.ts';
-import { type Directory, readDirectory } from './behind/directory.ts';
+import { type Backend, localBackend } from './backends/backend.ts';
+import { type Directory, readDirectory } from './backends/directory.ts';
+import { remoteBackend } from './backends/remote-backend.ts';
 import { cacheConfig, createGatewayCache } from './cache/create-cache.ts';
 import { createAllDeadLetters } from './dead-letters/all-dead-letters.ts';
 import { deadLettersRoutes } from './dead-letters/dead-letters.routes.ts';
@@ -90,9 +90,9 @@ export const gateway: ServiceDefinition<GatewayDeps, typeof gatewayConfig> = {
 async function createGateway(deps: GatewayDeps): Promise<Service> {
   const { log, metrics, derive, identity, asyncApi, broker, redis, limiter, clock = systemClock } = deps;
   const config = deps.config ?? loadConfig(gatewayConfig, {});
-  const behind = everythingBehind(deps);
-  const health = async () => (await Promise.all(behind.map((each) => each.health()))).flat();
-  const frame = createFrame(behind);
+  const backends = backendsOf(deps);
+  const health = async () => (await Promise.all(backends.map((backend) => backend.health()))).flat();
+  const frame = createFrame(backends);
   const http = await createHttp({
     name: 'gateway',
     title: 'Stoa',
@@ -110,17 +110,17 @@ async function createGateway(deps: GatewayDeps): Promise<Service> {
   trustProxies(http, config.TRUSTED_PROXIES);
   dropClaims(http);
   serveAssets(http);
-  serveLanding(http, frame, behind);
-  serveProblems(http, frame, catalogueOf(behind));
+  serveLanding(http, frame, backends);
+  serveProblems(http, frame, catalogueOf(backends));
   serveDocs(http, frame);
   const responses = broker && createGatewayCache({ config, redis, clock, log, metrics });
   const limits = limiter && createLimits(limiter, identity, config);
   if (limits) countOwn(http, limits);
-  serveDeadLetters(http, deps, behind);
-  for (const each of behind) dispatchTo(http, each, { responses, limits });
+  serveDeadLetters(http, deps, backends);
+  for (const backend of backends) dispatchTo(http, backend, { responses, limits });
   // Made once, at the first question: only then have all routes been declared.
   let openApi: object | undefined;
-  http.get('/openapi.json', { schema: { hide: true } }, async () => (openApi ??= mergeOpenApi(http, behind)));
+  http.get('/openapi.json', { schema: { hide: true } }, async () => (openApi ??= mergeOpenApi(http, backends)));
   http.get('/asyncapi.json', { schema: { hide: true } }, async () => asyncApi);
   let observing: BrokerSubscription | undefined;
   return {
@@ -138,20 +138,20 @@ async function createGateway(deps: GatewayDeps): Promise<Service> {
 }
 
 /** @throws Error for a service that the directory does not know. */
-function everythingBehind({ services, elsewhere = [], directory, derive, log }: GatewayDeps): Behind[] {
+function backendsOf({ services, elsewhere = [], directory, derive, log }: GatewayDeps): Backend[] {
   const known = elsewhere.length === 0 ? {} : (directory ?? readDirectory());
   return [
-    ...services.map(behindHere),
+    ...services.map(localBackend),
     ...elsewhere.map((upstream) => {
       const entry = known[upstream.name];
       if (entry === undefined) throw new Error(`The service ${upstream.name} is not in the directory: npm run reports`);
-      return behindElsewhere(entry, createProxy(upstream, derive, log));
+      return remoteBackend(entry, createProxy(upstream, derive, log));
     }),
   ];
 }
 
-function serveDeadLetters(http: Http, { log, derive, services, elsewhere = [] }: GatewayDeps, behind: readonly Behind[]): void {
-  const names = behind.filter(({ routes }) => routes.some(({ url }) => url === DEAD_LETTERS_PATH)).map(({ name }) => name);
+function serveDeadLetters(http: Http, { log, derive, services, elsewhere = [] }: GatewayDeps, backends: readonly Backend[]): void {
+  const names = backends.filter(({ routes }) => routes.some(({ url }) => url === DEAD_LETTERS_PATH)).map(({ name }) => name);
   if (names.length === 0) return;
   const places = new Map<string, Place>([
     ...services.map((service): [string, Place] => [service.name, { inject: service.http.inject.bind(service.http) }]),
@@ -162,6 +162,6 @@ function serveDeadLetters(http: Http, { log, derive, services, elsewhere = [] }:
 }
 
 /** All errors of the system. A code means the same wherever it is answered. */
-function catalogueOf(behind: readonly Behind[]): ErrorCatalogue {
-  return Object.assign({}, httpErrors.catalogue, authErrors.catalogue, deadLetterErrors.catalogue, ...behind.map(({ errors }) => errors));
+function catalogueOf(backends: readonly Backend[]): ErrorCatalogue {
+  return Object.assign({}, httpErrors.catalogue, authErrors.catalogue, deadLetterErrors.catalogue, ...backends.map(({ errors }) => errors));
 }

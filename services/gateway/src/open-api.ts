@@ -1,5 +1,5 @@
 import { type Http, mergeComponents, type OpenApiDocument, openApiOf, usedComponents } from '@stoa/http';
-import type { Behind } from './behind/behind.ts';
+import type { Backend } from './backends/backend.ts';
 
 /** What each process answers for itself, and what only services may call. */
 const INTERNAL = /^\/(?:internal\/|health\/|metrics$)/;
@@ -8,9 +8,9 @@ const INTERNAL = /^\/(?:internal\/|health\/|metrics$)/;
  * One document of all services: their public paths under the gateway's own title. What is internal stays out.
  * @throws Error when two services mean different things by one name.
  */
-export function mergeOpenApi(gateway: Http, behind: readonly Behind[]): object {
+export function mergeOpenApi(gateway: Http, backends: readonly Backend[]): object {
   const own = openApiOf(gateway);
-  const documents = [...behind.map((each) => publicOf(each.openApi())), own];
+  const documents = [...backends.map((backend) => publicOf(backend.openApi())), own];
   const paths = Object.assign({}, ...documents.map((document) => document.paths ?? {}));
   const used = new Set(
     Object.values<NonNullable<OpenApiDocument['paths']>[string]>(paths).flatMap((path) =>

@@ -32,11 +32,11 @@ export const posts: ServiceDefinition<PostsDeps, typeof postsConfig> = {
   create: (deps) =>
     createService(deps, about, (boxes) => {
       const { config, database, derive, clock } = deps;
-      const { consumers, letPostsGo, askForProfiles } = createUserEvents({ ...boxes, onUserDeleted: config.POSTS_ON_USER_DELETED, clock });
+      const { consumers, detachPosts, askForProfiles } = createUserEvents({ ...boxes, onUserDeleted: config.POSTS_ON_USER_DELETED, clock });
       const cleanUp = createCleanUp({ clock });
       return {
         consumers,
-        jobs: [letPostsGo, askForProfiles, cleanUp],
+        jobs: [detachPosts, askForProfiles, cleanUp],
         crons: [
           { job: askForProfiles.name, everySeconds: MONTH_SECONDS },
           { job: cleanUp.name, everySeconds: 60 },

@@ -26,14 +26,14 @@ export interface UserEventsPorts {
  */
 export function createUserEvents({ onUserDeleted, clock, outbox, jobs }: UserEventsPorts) {
   /** Of one who is gone: takes his posts away, or his name from them, a batch at a time. */
-  const letPostsGo = job({
+  const detachPosts = job({
     name: 'let-posts-go',
     // It locks posts that their writers and moderators change.
     batch: 1,
     data: Type.Object({ authorId: Type.String({ format: 'uuid' }) }, { additionalProperties: false }),
     async handle(tx: Tx, { authorId }) {
       const count = await (onUserDeleted === 'delete' ? remove : anonymise)(tx, authorId);
-      if (count === BATCH) await jobs(tx).enqueue(letPostsGo, { authorId });
+      if (count === BATCH) await jobs(tx).enqueue(detachPosts, { authorId });
     },
   });
 
@@ -82,7 +82,7 @@ export function createUserEvents({ onUserDeleted, clock, outbox, jobs }: UserEve
       event: userDeleted,
       async handle(tx, { userId, deletedAt }) {
         await forgetAuthor(tx, userId, new Date(deletedAt));
-        await letPostsGo.handle(tx, { authorId: userId });
+        await detachPosts.handle(tx, { authorId: userId });
       },
     }),
   ];
@@ -94,5 +94,5 @@ export function createUserEvents({ onUserDeleted, clock, outbox, jobs }: UserEve
     handle: (tx: Tx) => outbox(tx).append(userProfilesRequested, { requestId: uuidv7() }),
   });
 
-  return { consumers, letPostsGo, askForProfiles };
+  return { consumers, detachPosts, askForProfiles };
 }

@@ -46,12 +46,12 @@ const search =
   (q: string, filter: PostFilter = {}, after?: string): Work =>
   (db) =>
     searchPosts(db, { q, ...filter }, { limit: 21, after });
-const letPostsGo =
+const detachPosts =
   (onUserDeleted: 'delete' | 'anonymise'): Work =>
   (db) => {
     const boxes = { outbox: () => ({ append: async () => {} }), jobs: () => ({ enqueue: async () => {} }) };
-    const { letPostsGo } = createUserEvents({ onUserDeleted, clock: systemClock, ...boxes });
-    return letPostsGo.handle(db, { authorId: randomUUID() });
+    const { detachPosts } = createUserEvents({ onUserDeleted, clock: systemClock, ...boxes });
+    return detachPosts.handle(db, { authorId: randomUUID() });
   };
 const cleanUp: Work = (db) => createCleanUp({ clock: systemClock }).handle(db, {});
 
@@ -68,8 +68,8 @@ test.for<[string, () => Work, ...string[]]>([
   ['a search among what is hidden', () => search('river', { hidden: true }), 'posts_hidden'],
   ['a search for what is misspelt', () => search('stationharbuor'), 'words_spellings', 'posts_search'],
   ['a search for what nobody has', () => search('xyzzyplugh'), 'words_spellings', 'posts_search'],
-  ['taking away the posts of one who is gone', () => letPostsGo('delete'), 'posts_of_author', 'posts_pkey'],
-  ['taking a name from posts', () => letPostsGo('anonymise'), 'posts_of_author', 'posts_pkey'],
+  ['taking away the posts of one who is gone', () => detachPosts('delete'), 'posts_of_author', 'posts_pkey'],
+  ['taking a name from posts', () => detachPosts('anonymise'), 'posts_of_author', 'posts_pkey'],
   ['forgetting what is over', () => cleanUp, 'authors_gone', 'posts_of_author', 'words_age', 'posts_search'],
 ])('%s is served by an index', async ([, workOf, ...indexes]) => {
   const nodes = await plansOf(fixture.database.query, workOf());

@@ -16,7 +16,7 @@ const CLOSE_TIMEOUT_MS = 5_000;
 /** What a message has around its body, at most in all likelihood. */
 const FRAMING_BYTES = 512;
 
-/** A connection that comes back by itself; channels do not, see `keepChannel`. */
+/** A connection that comes back by itself; channels do not, see `openSelfHealingChannel`. */
 export interface RabbitConnection {
   /** @throws at once when the server is away or has blocked this connection. */
   channel(): Promise<Channel>;

@@ -1,8 +1,8 @@
 import type { Logger } from '@stoa/service';
 import type { Broker } from '../broker.ts';
 import { connectRabbit } from './connection.ts';
-import type { KeptChannel } from './kept-channel.ts';
 import { createPublisher } from './publisher.ts';
+import type { SelfHealingChannel } from './self-healing-channel.ts';
 import { keepObservation, keepSubscription } from './subscription.ts';
 import { createTopology } from './topology.ts';
 
@@ -32,10 +32,10 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
   const publishing = connectRabbit({ url, log, name: `${name} publishes` });
   const consuming = connectRabbit({ url, log, name: `${name} consumes` });
   const publisher = createPublisher({ connection: publishing, topology, sendTimeoutMs });
-  const kept = new Map<KeptChannel, string>();
+  const kept = new Map<SelfHealingChannel, string>();
   const common = { consuming, publishing, topology, log, repairMs };
 
-  async function keep(channel: KeptChannel, what: string) {
+  async function keep(channel: SelfHealingChannel, what: string) {
     kept.set(channel, what);
     await channel.tried;
     return {

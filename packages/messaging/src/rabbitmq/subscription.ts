@@ -3,9 +3,9 @@ import type { Accept, Observer } from '../broker.ts';
 import { readEnvelope } from '../envelope.ts';
 import { createBatches, PREFETCH, read } from './batches.ts';
 import type { RabbitConnection } from './connection.ts';
-import { type KeptChannel, keepChannel } from './kept-channel.ts';
 import { isBound } from './probe.ts';
 import { createEntry } from './registry.ts';
+import { openSelfHealingChannel, type SelfHealingChannel } from './self-healing-channel.ts';
 import { bindQueue, declareExchange, declareQueue, type Topology } from './topology.ts';
 
 /** After an inbox was given up, another process has this long to take over. */
@@ -28,12 +28,12 @@ interface SubscriptionOptions extends Common {
 }
 
 /** Carries what comes for `subscriber` into its inbox. */
-export function keepSubscription(options: SubscriptionOptions): KeptChannel {
+export function keepSubscription(options: SubscriptionOptions): SelfHealingChannel {
   const { consuming, topology, log, subscriber, types, accept, giveUpMs, repairMs } = options;
   const entry = createEntry(options);
   const queue = topology.queueOf(subscriber);
   const keys = types.map((type) => topology.keyOf(subscriber, type));
-  return keepChannel({
+  return openSelfHealingChannel({
     ...{ connection: consuming, log, repairMs },
     what: `the queue of ${subscriber}`,
     async use(channel, lose) {
@@ -69,7 +69,7 @@ export function keepSubscription(options: SubscriptionOptions): KeptChannel {
 }
 
 /** Tells `observer` what is published. Its queue lives as long as the connection. */
-export function keepObservation(options: Common & { readonly observer: Observer }): KeptChannel {
+export function keepObservation(options: Common & { readonly observer: Observer }): SelfHealingChannel {
   const { consuming, publishing, topology, log, types, observer, repairMs } = options;
   let isFirst = true;
   const call = (run: () => void): void => {
@@ -79,7 +79,7 @@ export function keepObservation(options: Common & { readonly observer: Observer 
       log.error({ err: error }, 'observer threw');
     }
   };
-  const kept = keepChannel({
+  const kept = openSelfHealingChannel({
     ...{ connection: consuming, log, repairMs },
     what: 'the queue of an observer',
     async use(channel, lose) {

@@ -114,7 +114,10 @@ describe('two copies of the gateway', () => {
   beforeAll(async () => {
     await server.stop();
     await server.start();
-    systems = [await startCachedGateway({ redis: await connect(server.url) }), await startCachedGateway({ redis: await connect(server.url) })];
+    systems = [
+      await startCachedGateway({ redis: await connect(server.url) }),
+      await startCachedGateway({ redis: await connect(server.url) }),
+    ];
   });
   afterAll(async () => {
     for (const system of systems) await system[Symbol.asyncDispose]();

@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandle
 import { Counter } from 'prom-client';
 import { type CachedRoute, NEGOTIATED, pathTag, placeOf, routeTag, variantOf } from './cache-key.ts';
 import { capture } from './capture.ts';
-import { createFlights, type Flight, type Shareable } from './flights.ts';
+import { createRequestCoalescing, type PendingFetch, type Shareable } from './request-coalescing.ts';
 import { type CacheStore, type Finding, isMark, type Place, type Stored, type StoredAnswer } from './store.ts';
 import { isStorable, sendStored, toStoredAnswer, varyOf } from './stored-answer.ts';
 
@@ -61,7 +61,7 @@ interface Looked {
 /** Answers public GETs without asking their owner again, until they are too old or an event says that they have changed. */
 export function createResponseCache(options: ResponseCacheOptions): ResponseCache {
   const { memory, shared, clock, log, metrics, maxEntryBytes, followMs = FOLLOW_MS } = options;
-  const flights = createFlights();
+  const fetches = createRequestCoalescing();
   const changes = new Map<string, { readonly url: string; readonly parameter: string; readonly isId: boolean }[]>();
   const count = createCounter(metrics);
 
@@ -90,15 +90,15 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
     let looked = first;
     const until = performance.now() + followMs;
     for (let round = 0; round < MOST_ROUNDS; round += 1) {
-      const flight = flights.under(looked.place.key);
-      if (flight === undefined) {
+      const pending = fetches.under(looked.place.key);
+      if (pending === undefined) {
         if (await lead(asked, looked)) return;
       } else {
-        const landing = await flight.wait(Math.max(0, until - performance.now()));
-        if (landing === 'late' || landing === 'alone') break;
-        if (landing !== 'again' && isFor(asked, landing)) {
+        const outcome = await pending.wait(Math.max(0, until - performance.now()));
+        if (outcome === 'late' || outcome === 'alone') break;
+        if (outcome !== 'again' && isFor(asked, outcome)) {
           count(asked.route, 'collapsed');
-          return send(asked, landing.answer, 'fwd=uri-miss; collapsed');
+          return send(asked, outcome.answer, 'fwd=uri-miss; collapsed');
         }
       }
       looked = lookUp(asked);
@@ -114,22 +114,22 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
 
   /** @returns false when all that was found is by what the answers vary: then it is to be looked for anew. */
   async function lead(asked: Asked, { place, finding }: Looked): Promise<boolean> {
-    const flight = flights.begin(place);
+    const pending = fetches.begin(place);
     const second = await shared?.find(place);
     if (asked.reply.raw.destroyed) {
-      flight.land('again');
+      pending.settle('again');
       return true;
     }
     if (second?.found === undefined) {
-      fetch(asked, second === undefined ? [finding] : [finding, second], flight);
+      fetch(asked, second === undefined ? [finding] : [finding, second], pending);
       return true;
     }
     finding.keep(second.found);
     if (isMark(second.found)) {
-      flight.land('again');
+      pending.settle('again');
       return false;
     }
-    flight.land({ answer: second.found, variant: variantKey(asked, second.found) });
+    pending.settle({ answer: second.found, variant: variantKey(asked, second.found) });
     hit(asked, second.found);
     return true;
   }
@@ -137,7 +137,7 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
   const variantKey = ({ primary, request }: Asked, answer: StoredAnswer) => variantOf(primary, varyOf(answer), request).key;
 
   /** Asks the owner, and keeps what may be kept. */
-  function fetch(asked: Asked, findings: readonly Finding[], flight?: Flight): void {
+  function fetch(asked: Asked, findings: readonly Finding[], pending?: PendingFetch): void {
     const { route, reply, handOver } = asked;
     const madeAt = clock.now().getTime();
     count(route, 'miss');
@@ -148,14 +148,14 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
       onComplete: (captured) => {
         const answer = toStoredAnswer(captured, route.cache, madeAt);
         if (answer === undefined) {
-          flight?.land('again');
+          pending?.settle('again');
           return void reply.raw.destroy();
         }
         const isKept = keep(asked, findings, answer);
-        flight?.land({ answer, variant: variantKey(asked, answer) });
+        pending?.settle({ answer, variant: variantKey(asked, answer) });
         send(asked, answer, isKept ? 'fwd=uri-miss; stored' : 'fwd=uri-miss', false);
       },
-      onMissed: (reason) => flight?.land(reason === 'aborted' ? 'again' : 'alone'),
+      onMissed: (reason) => pending?.settle(reason === 'aborted' ? 'again' : 'alone'),
     });
     handOver();
   }
@@ -171,7 +171,7 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
   }
 
   function invalidate(tags: readonly string[]): void {
-    flights.leave(tags);
+    fetches.leave(tags);
     memory.invalidate(tags);
     shared?.invalidate(tags);
   }
@@ -210,7 +210,7 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
         invalidate(tags);
       },
       missed() {
-        flights.leave();
+        fetches.leave();
         memory.clear();
         shared?.clear();
       },

@@ -1,13 +1,13 @@
 import { page } from '@stoa/http/pages';
-import type { Behind } from '../behind/behind.ts';
+import type { Backend } from '../backends/backend.ts';
 
 /** The frame of our pages, with links to those of the gateway and to what a service behind it shows. */
 export type Frame = (parts: Omit<Parameters<typeof page>[0], 'nav'>) => string;
 
-export function createFrame(behind: readonly Behind[]): Frame {
+export function createFrame(backends: readonly Backend[]): Frame {
   const nav = [
     ['/docs', 'API'],
-    ...(hasMailbox(behind) ? ([['/mailbox', 'Mailbox']] as const) : []),
+    ...(hasMailbox(backends) ? ([['/mailbox', 'Mailbox']] as const) : []),
     ['/problems', 'Errors'],
     ['/health/ready', 'Health'],
   ] as const;
@@ -15,4 +15,5 @@ export function createFrame(behind: readonly Behind[]): Frame {
 }
 
 /** Whether mails stay in this installation: the mailer shows them then. */
-export const hasMailbox = (behind: readonly Behind[]): boolean => behind.some(({ routes }) => routes.some(({ url }) => url === '/mailbox'));
+export const hasMailbox = (backends: readonly Backend[]): boolean =>
+  backends.some(({ routes }) => routes.some(({ url }) => url === '/mailbox'));

@@ -16,7 +16,7 @@ import { connectRedis, createRedisRateLimiter, type RedisConnection } from '@sto
 import { createKeys, createLog, createMetrics, type DeriveKey, type Environment, loadConfig, systemClock, uuidv7 } from '@stoa/service';
 import { sql } from 'kysely';
 import { Type } from 'typebox';
-import type { Directory } from '../behind/directory.ts';
+import type { Directory } from '../backends/directory.ts';
 import { gateway, gatewayConfig } from '../index.ts';
 
 const log = createLog({ level: 'silent' });

@@ -3,7 +3,7 @@ import { installAccess } from '@stoa/auth';
 import type { TestIdentity } from '@stoa/auth/testing';
 import { createHttp, createUpstream, type Http, openApiOf } from '@stoa/http';
 import { createKeys, createLog, createMetrics, type HealthPart, type Service } from '@stoa/service';
-import type { Directory } from '../behind/directory.ts';
+import type { Directory } from '../backends/directory.ts';
 import { gateway } from '../index.ts';
 
 export interface RemoteSystemOptions {

@@ -4,8 +4,8 @@ import { type QueryCreator, sql } from 'kysely';
 import { PACE_CHANGED, QUEUE_CHANNEL } from '../queue-mail.ts';
 import type { AttemptStatus, MailerTables, MailStatus } from '../tables.ts';
 import type { ClaimedMail } from './claim-mails.ts';
-import { persistently } from './persistently.ts';
 import { PAUSE_MS, type Verdict } from './retry-policy.ts';
+import { retryUntilAborted } from './retry-until-aborted.ts';
 
 /** The audit of what happened to the mails this process has in hand. */
 export interface Attempts {
@@ -75,11 +75,11 @@ export function createAttempts(database: Database<MailerTables>, instanceId: str
       const ended = query.with('ended', (db) =>
         db.updateTable('attempts').set({ status, response, ended_at: sql<Date>`clock_timestamp()` }).where('id', '=', attempt),
       );
-      await persistently(() => move(ended, mail, next, status === 'sent' ? null : response).execute(), signal);
-      if (next.status === 'queued' && next.pause) await persistently(() => pause(query), signal);
+      await retryUntilAborted(() => move(ended, mail, next, status === 'sent' ? null : response).execute(), signal);
+      if (next.status === 'queued' && next.pause) await retryUntilAborted(() => pause(query), signal);
     },
     async release(mail, next, reason) {
-      await persistently(() => move(query, mail, next, reason).execute(), signal);
+      await retryUntilAborted(() => move(query, mail, next, reason).execute(), signal);
       // Nothing left, so the next mail need not wait for a turn that was not used, unless it has already been given out.
       if (next.status !== 'superseded' || mail.turn === undefined) return;
       await query.updateTable('pacing').set({ next_at: sql<Date>`clock_timestamp()` }).where('turn', '=', mail.turn).execute();

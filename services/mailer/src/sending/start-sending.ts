@@ -11,9 +11,9 @@ import { createAttempts } from './attempts.ts';
 import { createClaimMails } from './claim-mails.ts';
 import { createDeliver } from './deliver.ts';
 import { createInstance, type Heartbeats } from './instance.ts';
-import { persistently } from './persistently.ts';
 import { reclaimMails } from './reclaim-mails.ts';
 import { afterFailure } from './retry-policy.ts';
+import { retryUntilAborted } from './retry-until-aborted.ts';
 import { startSender } from './sender.ts';
 
 /** How long a stop lets mails that are on their way arrive. */
@@ -49,7 +49,10 @@ export async function startSending(options: SendingOptions): Promise<Sending> {
     claim: createClaimMails(database, ratePerSecond, instanceId),
     deliver: createDeliver({ ...options, attempts: createAttempts(database, instanceId, signal), signal }),
     giveBack: async (mail) =>
-      void (await persistently(() => reclaimMails(database, [instanceId], { only: { mail, next: afterFailure('broken', mail) } }), signal)),
+      void (await retryUntilAborted(
+        () => reclaimMails(database, [instanceId], { only: { mail, next: afterFailure('broken', mail) } }),
+        signal,
+      )),
     takeBack: (inHand) => reclaimMails(database, [instanceId], { except: inHand }),
     concurrency: connections,
     log,

@@ -5,7 +5,7 @@ import { activated } from '../domain/user.ts';
 import { refusedFields } from '../errors.ts';
 import { withDeadline } from './deadline.ts';
 import type { LinkReader, LinkTokens } from './link-ports.ts';
-import type { InTransaction, OneByOne, Passwords } from './ports.ts';
+import type { InTransaction, KeyedMutex, Passwords } from './ports.ts';
 import { findOpenLink, lockOpenLink } from './redeem-link.ts';
 
 export interface ConfirmPasswordResetPorts {
@@ -14,7 +14,7 @@ export interface ConfirmPasswordResetPorts {
   readonly passwords: Passwords;
   readonly inTransaction: InTransaction;
   readonly clock: Clock;
-  readonly oneByOne: OneByOne;
+  readonly keyedMutex: KeyedMutex;
   readonly commonPasswords: () => Promise<(lowerCased: string) => boolean>;
 }
 
@@ -27,16 +27,16 @@ export type ConfirmPasswordReset = (token: string, password: string, signal: Abo
  * @throws 400 `link_invalid`; 410 `link_expired`; 400 `validation_failed`, which leaves the link as it was; 503 `hashing_busy`.
  */
 export function createConfirmPasswordReset(ports: ConfirmPasswordResetPorts): ConfirmPasswordReset {
-  const { passwords, inTransaction, clock, oneByOne, commonPasswords } = ports;
+  const { passwords, inTransaction, clock, keyedMutex, commonPasswords } = ports;
   return async (token, text, signal) => {
-    const reset = async (hurry: AbortSignal) => {
+    const reset = async (signal: AbortSignal) => {
       const now = clock.now();
       const open = await findOpenLink(ports, token, PASSWORD_PURPOSES, now);
       const { email, login } = open.user;
       const rules = { email, login: login ?? undefined, limit: passwords.limit, isCommon: await commonPasswords() };
       const parsed = parsePassword(text, rules);
       if (!('value' in parsed)) throw refusedFields(parsed.refused.map((message) => ({ field: 'password', message })));
-      const passwordHash = await passwords.hash(parsed.value, hurry);
+      const passwordHash = await passwords.hash(parsed.value, signal);
 
       await inTransaction(async (tx) => {
         const { user } = await lockOpenLink(tx, open, now);
@@ -51,6 +51,6 @@ export function createConfirmPasswordReset(ports: ConfirmPasswordResetPorts): Co
         if (user.status === 'pending') await tx.audit.append({ action: 'user-activated', ...by, details: { by: open.link.purpose } });
       });
     };
-    await withDeadline(signal, (hurry) => oneByOne([`link:${token}`], () => reset(hurry), hurry));
+    await withDeadline(signal, (deadline) => keyedMutex([`link:${token}`], () => reset(deadline), deadline));
   };
 }

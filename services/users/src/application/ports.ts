@@ -176,7 +176,7 @@ export interface CodeMaker {
  * Runs work one after the other where it shares a key; work without a common key does not wait for each other.
  * An aborted signal takes waiting work out of the line, and throws its reason; work that has begun is left alone.
  */
-export type OneByOne = <T>(keys: readonly string[], work: () => Promise<T>, signal: AbortSignal) => Promise<T>;
+export type KeyedMutex = <T>(keys: readonly string[], work: () => Promise<T>, signal: AbortSignal) => Promise<T>;
 
 /** Hashing is slow on purpose: both wait for a free worker, and throw 503 `hashing_busy` when too many do. */
 export interface Passwords {

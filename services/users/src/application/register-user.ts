@@ -6,14 +6,14 @@ import { refusedFields, taken } from '../errors.ts';
 import { withDeadline } from './deadline.ts';
 import { openAccountLink } from './open-account-link.ts';
 import { openActivationRequest } from './open-activation-request.ts';
-import { type InTransaction, type OneByOne, type Passwords, UNIQUE_FIELDS, type UserReader } from './ports.ts';
+import { type InTransaction, type KeyedMutex, type Passwords, UNIQUE_FIELDS, type UserReader } from './ports.ts';
 
 export interface RegisterUserPorts {
   readonly users: UserReader;
   readonly passwords: Passwords;
   readonly inTransaction: InTransaction;
   readonly clock: Clock;
-  readonly oneByOne: OneByOne;
+  readonly keyedMutex: KeyedMutex;
   readonly commonPasswords: () => Promise<(lowerCased: string) => boolean>;
   readonly defaultRegion: string | undefined;
 }
@@ -35,7 +35,7 @@ export type RegisterUser = (draft: PersonDraft, registrar: Registrar, signal: Ab
  * @throws 400 `validation_failed`; 409 `email_taken`, `phone_taken`, `login_taken`, in this order; 503 `hashing_busy`.
  */
 export function createRegisterUser(ports: RegisterUserPorts): RegisterUser {
-  const { users, passwords, inTransaction, clock, oneByOne, commonPasswords, defaultRegion } = ports;
+  const { users, passwords, inTransaction, clock, keyedMutex, commonPasswords, defaultRegion } = ports;
   return async (draft, { actor, forOthers }, signal, id) => {
     const parsed = parsePerson(draft, {
       defaultRegion,
@@ -47,10 +47,10 @@ export function createRegisterUser(ports: RegisterUserPorts): RegisterUser {
     const { person } = parsed;
     const keys = UNIQUE_FIELDS.filter((field) => person[field] !== null).map((field) => `${field}:${person[field]}`);
 
-    const register = async (hurry: AbortSignal) => {
+    const register = async (signal: AbortSignal) => {
       const clash = await users.findTaken(person);
       if (clash !== undefined) throw taken(clash);
-      const passwordHash = person.password === null ? null : await passwords.hash(person.password, hurry);
+      const passwordHash = person.password === null ? null : await passwords.hash(person.password, signal);
       const now = clock.now();
       const user = newUser(id ?? uuidv7(now.getTime()), person, now);
       await inTransaction(async (tx) => {
@@ -62,7 +62,7 @@ export function createRegisterUser(ports: RegisterUserPorts): RegisterUser {
       return user;
     };
     try {
-      return await withDeadline(signal, (hurry) => oneByOne(keys, () => register(hurry), hurry));
+      return await withDeadline(signal, (deadline) => keyedMutex(keys, () => register(deadline), deadline));
     } catch (error) {
       const made = id === undefined ? undefined : await users.find(id);
       if (made === undefined) throw error;

@@ -5,14 +5,14 @@ import type { User } from '../domain/user.ts';
 import { errors, refusedFields } from '../errors.ts';
 import type { SetUpCodeMaker } from './administrator-ports.ts';
 import { withDeadline } from './deadline.ts';
-import type { InTransaction, OneByOne, Passwords, UsersTx } from './ports.ts';
+import type { InTransaction, KeyedMutex, Passwords, UsersTx } from './ports.ts';
 
 export interface SetUpPorts {
   readonly codeMaker: SetUpCodeMaker;
   readonly passwords: Passwords;
   readonly inTransaction: InTransaction;
   readonly clock: Clock;
-  readonly oneByOne: OneByOne;
+  readonly keyedMutex: KeyedMutex;
   readonly commonPasswords: () => Promise<(lowerCased: string) => boolean>;
 }
 
@@ -31,7 +31,7 @@ export type SetUp = (draft: FirstAdministrator, signal: AbortSignal) => Promise<
  * @throws 409 `already_set_up`; 403 `setup_code_invalid`; 400 `validation_failed` and 409 `email_taken`, which leave the code as it was;
  *   503 `hashing_busy`.
  */
-export function createSetUp({ codeMaker, passwords, inTransaction, clock, oneByOne, commonPasswords }: SetUpPorts): SetUp {
+export function createSetUp({ codeMaker, passwords, inTransaction, clock, keyedMutex, commonPasswords }: SetUpPorts): SetUp {
   async function requireOpen({ administrators, setUpCodes }: UsersTx, digest: Buffer, now: Date) {
     // In this order: who makes the first administrator takes the codes away with it.
     const isOpen = await setUpCodes.isOpen(digest, now);
@@ -49,13 +49,13 @@ export function createSetUp({ codeMaker, passwords, inTransaction, clock, oneByO
 
   return async ({ code, ...draft }, signal) => {
     const digest = codeMaker.digestOf(code);
-    const setUp = async (hurry: AbortSignal) => {
+    const setUp = async (signal: AbortSignal) => {
       const now = clock.now();
       await inTransaction((tx) => requireOpen(tx, digest, now)).catch((error) => refuse(error, now));
       const parsed = parsePerson(draft, { limit: passwords.limit, isCommon: await commonPasswords() });
       if ('refusals' in parsed) throw refusedFields(parsed.refusals);
       const { email, fullName, password } = parsed.person;
-      const passwordHash = await passwords.hash(password, hurry);
+      const passwordHash = await passwords.hash(password, signal);
       const user = newAdministrator(uuidv7(now.getTime()), { email, fullName, status: 'active' }, now);
       await inTransaction(async (tx) => {
         await tx.administrators.lock();
@@ -67,6 +67,6 @@ export function createSetUp({ codeMaker, passwords, inTransaction, clock, oneByO
       });
       return user;
     };
-    return await withDeadline(signal, (hurry) => oneByOne(['set-up'], () => setUp(hurry), hurry));
+    return await withDeadline(signal, (deadline) => keyedMutex(['set-up'], () => setUp(deadline), deadline));
   };
 }

@@ -9,7 +9,7 @@ beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] 
 afterEach(() => void vi.useRealTimers());
 
 test('work that shares a key runs one after the other, in the order it came', async () => {
-  const oneByOne = createKeyedMutex();
+  const keyedMutex = createKeyedMutex();
   const events: string[] = [];
   const work = (name: string) => async () => {
     events.push(`${name} begins`);
@@ -17,44 +17,44 @@ test('work that shares a key runs one after the other, in the order it came', as
     events.push(`${name} ends`);
   };
   await Promise.all([
-    oneByOne(['email:a', 'login:x'], work('first'), never),
-    oneByOne(['login:x', 'phone:1'], work('second'), never),
-    oneByOne(['phone:1'], work('third'), never),
+    keyedMutex(['email:a', 'login:x'], work('first'), never),
+    keyedMutex(['login:x', 'phone:1'], work('second'), never),
+    keyedMutex(['phone:1'], work('third'), never),
   ]);
   expect(events).toEqual(['first begins', 'first ends', 'second begins', 'second ends', 'third begins', 'third ends']);
 });
 
 test('work without a common key does not wait', async () => {
-  const oneByOne = createKeyedMutex();
+  const keyedMutex = createKeyedMutex();
   const { promise, resolve } = Promise.withResolvers<void>();
-  const blocked = oneByOne(['email:a'], () => promise, never);
-  expect(await oneByOne(['email:b'], async () => 'done', never)).toBe('done');
+  const blocked = keyedMutex(['email:a'], () => promise, never);
+  expect(await keyedMutex(['email:b'], async () => 'done', never)).toBe('done');
   resolve();
   await blocked;
 });
 
 test('keys in any order cannot wait for each other in a circle', async () => {
-  const oneByOne = createKeyedMutex();
-  const rounds = Array.from({ length: 100 }, (_, round) => oneByOne(round % 2 ? ['a', 'b'] : ['b', 'a'], turn, never));
+  const keyedMutex = createKeyedMutex();
+  const rounds = Array.from({ length: 100 }, (_, round) => keyedMutex(round % 2 ? ['a', 'b'] : ['b', 'a'], turn, never));
   await Promise.all(rounds);
 });
 
 test('a failure is its own, and lets the next one in', async () => {
-  const oneByOne = createKeyedMutex();
-  const failing = oneByOne(['a'], () => Promise.reject(new Error('failed')), never);
-  const next = oneByOne(['a'], async () => 'done', never);
+  const keyedMutex = createKeyedMutex();
+  const failing = keyedMutex(['a'], () => Promise.reject(new Error('failed')), never);
+  const next = keyedMutex(['a'], async () => 'done', never);
   await expect(failing).rejects.toThrow('failed');
   expect(await next).toBe('done');
 });
 
 test('an abort takes waiting work out of the line, and lets nobody overtake the work before it', async () => {
-  const oneByOne = createKeyedMutex();
+  const keyedMutex = createKeyedMutex();
   const { promise, resolve } = Promise.withResolvers<void>();
   const gone = new AbortController();
   const events: string[] = [];
-  const first = oneByOne(['a'], () => promise, never).then(() => events.push('first'));
-  const second = expect(oneByOne(['a'], async () => events.push('second'), gone.signal)).rejects.toThrow('client gone');
-  const third = oneByOne(['a'], async () => events.push('third'), never);
+  const first = keyedMutex(['a'], () => promise, never).then(() => events.push('first'));
+  const second = expect(keyedMutex(['a'], async () => events.push('second'), gone.signal)).rejects.toThrow('client gone');
+  const third = keyedMutex(['a'], async () => events.push('third'), never);
   gone.abort(new Error('client gone'));
   await second;
   await turn();
@@ -62,14 +62,14 @@ test('an abort takes waiting work out of the line, and lets nobody overtake the 
   resolve();
   await Promise.all([first, third]);
   expect(events).toEqual(['first', 'third']);
-  await expect(oneByOne(['a'], turn, gone.signal)).rejects.toThrow('client gone');
+  await expect(keyedMutex(['a'], turn, gone.signal)).rejects.toThrow('client gone');
 });
 
 test('with a deadline nobody waits longer than ten seconds, however long the line', async () => {
-  const oneByOne = createKeyedMutex();
+  const keyedMutex = createKeyedMutex();
   const { promise, resolve } = Promise.withResolvers<void>();
-  const first = oneByOne(['a'], () => promise, never);
-  const line = Array.from({ length: 5 }, () => withDeadline(never, (hurry) => oneByOne(['a'], turn, hurry)));
+  const first = keyedMutex(['a'], () => promise, never);
+  const line = Array.from({ length: 5 }, () => withDeadline(never, (deadline) => keyedMutex(['a'], turn, deadline)));
   const settled = Promise.allSettled(line);
   await vi.advanceTimersByTimeAsync(10_000);
   for (const result of await settled) {
@@ -77,6 +77,6 @@ test('with a deadline nobody waits longer than ten seconds, however long the lin
   }
   resolve();
   await first;
-  expect(await oneByOne(['a'], async () => 'done', never)).toBe('done');
+  expect(await keyedMutex(['a'], async () => 'done', never)).toBe('done');
   expect(vi.getTimerCount()).toBe(0);
 });

@@ -1,11 +1,11 @@
 import { unlessAborted } from '../application/deadline.ts';
-import type { OneByOne } from '../application/ports.ts';
+import type { KeyedMutex } from '../application/ports.ts';
 
 /**
  * A queue per key, within this process. All keys of one piece of work are taken in the same instant, so that no two can wait
  * for each other in a circle.
  */
-export function createKeyedMutex(): OneByOne {
+export function createKeyedMutex(): KeyedMutex {
   const last = new Map<string, Promise<void>>();
   return async (keys, work, signal) => {
     signal.throwIfAborted();

@@ -43,7 +43,7 @@ export function addAccountLinks(kit: Kit): void {
   const confirmPasswordReset = createConfirmPasswordReset({
     ...redeeming,
     passwords,
-    oneByOne: createKeyedMutex(),
+    keyedMutex: createKeyedMutex(),
     commonPasswords,
   });
   const changePassword = createChangePassword({ users, authenticator, passwords, inTransaction, clock, commonPasswords });

@@ -39,7 +39,7 @@ export function addRegistration({
     passwords,
     inTransaction,
     clock,
-    oneByOne: createKeyedMutex(),
+    keyedMutex: createKeyedMutex(),
     commonPasswords: createCommonPasswords(),
     defaultRegion: config.PHONE_DEFAULT_REGION,
   });

@@ -8,6 +8,6 @@ import type { Kit } from './kit.ts';
 /** The first administrator, by a code that was printed at a start. */
 export function addSetUp({ http, passwords, inTransaction, limits, rules, clock }: Kit): void {
   const commonPasswords = createCommonPasswords();
-  const setUp = createSetUp({ codeMaker, passwords, inTransaction, clock, oneByOne: createKeyedMutex(), commonPasswords });
+  const setUp = createSetUp({ codeMaker, passwords, inTransaction, clock, keyedMutex: createKeyedMutex(), commonPasswords });
   setUpRoute(http, { setUp, limits, rules });
 }

@@ -17,7 +17,7 @@ export interface ChannelUse {
   trouble?(): string | undefined;
 }
 
-interface KeptChannelOptions {
+interface SelfHealingChannelOptions {
   readonly connection: RabbitConnection;
   readonly log: Logger;
   readonly what: string;
@@ -26,7 +26,7 @@ interface KeptChannelOptions {
   use(channel: Channel, lose: () => void): Promise<ChannelUse>;
 }
 
-export interface KeptChannel {
+export interface SelfHealingChannel {
   /** Resolves after the first try, whether it worked or not. */
   readonly tried: Promise<void>;
   trouble(): string | undefined;
@@ -34,7 +34,7 @@ export interface KeptChannel {
 }
 
 /** Opens a channel and, whenever it is lost, another one, until it is stopped. */
-export function keepChannel({ connection, log, what, repairMs, use }: KeptChannelOptions): KeptChannel {
+export function openSelfHealingChannel({ connection, log, what, repairMs, use }: SelfHealingChannelOptions): SelfHealingChannel {
   const { promise: tried, resolve } = Promise.withResolvers<void>();
   let trouble: () => string | undefined = () => 'not set up yet';
 

@@ -1,7 +1,7 @@
 import { readAnswer, type Upstream } from '@stoa/http';
 import type { HealthPart } from '@stoa/service';
 import { type ProxyTarget, proxyTo } from '../proxy/proxy-to.ts';
-import type { Behind } from './behind.ts';
+import type { Backend } from './backend.ts';
 import type { DirectoryEntry } from './directory.ts';
 
 const HEALTH_MS = 1_000;
@@ -9,7 +9,7 @@ const HEALTH_MS = 1_000;
 const HEALTH_AGE_MS = 1_000;
 
 /** One that runs in other processes: what it declares stands in the directory, and requests are sent to it. */
-export function behindElsewhere({ routes, errors, openApi }: DirectoryEntry, proxy: ProxyTarget): Behind {
+export function remoteBackend({ routes, errors, openApi }: DirectoryEntry, proxy: ProxyTarget): Backend {
   const { upstream } = proxy;
   let asked: Promise<readonly HealthPart[]> | undefined;
   let askedAt = 0;

@@ -3,7 +3,7 @@ import type { ErrorCatalogue, HealthPart, Service } from '@stoa/service';
 import type { onRequestHookHandler } from 'fastify';
 
 /** A service as the gateway sees it, wherever it runs. */
-export interface Behind {
+export interface Backend {
   readonly name: string;
   readonly isElsewhere: boolean;
   readonly routes: readonly DeclaredRoute[];
@@ -17,7 +17,7 @@ export interface Behind {
 }
 
 /** One that runs in this process: its instance gets the raw request, as fast as if it had listened itself. */
-export function behindHere(service: Service): Behind {
+export function localBackend(service: Service): Backend {
   const { name } = service;
   const http = service.http as Http;
   return {

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import { createPermits } from './permits.ts';
+import { createSemaphore } from './semaphore.ts';
 
 test('no more than allowed at a time, in the order they came, and a failure gives its permit back', async () => {
-  const permits = createPermits(2);
+  const semaphore = createSemaphore(2);
   const order: number[] = [];
   let running = 0;
   let most = 0;
   const work = (n: number) =>
-    permits.with(async () => {
+    semaphore.with(async () => {
       order.push(n);
       most = Math.max(most, ++running);
       await Promise.resolve();

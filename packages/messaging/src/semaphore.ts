@@ -1,5 +1,5 @@
 /** At most `count` holders at a time; who waits longest is next. */
-export function createPermits(count: number) {
+export function createSemaphore(count: number) {
   const queue: (() => void)[] = [];
   let free = count;
   return {
@@ -17,4 +17,4 @@ export function createPermits(count: number) {
   };
 }
 
-export type Permits = ReturnType<typeof createPermits>;
+export type Semaphore = ReturnType<typeof createSemaphore>;

@@ -6,7 +6,7 @@ const EVERY_MS = 1_000;
  * Repeats `work` until it succeeds: what has happened outside must be written down, however long the database is away.
  * `work` must bear being done twice. @throws its last error once `signal` is aborted.
  */
-export async function persistently<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+export async function retryUntilAborted<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
   for (;;) {
     try {
       return await work();
