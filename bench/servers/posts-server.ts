@@ -24,7 +24,7 @@ const service = await posts.create({
   clock: systemClock,
   derive,
   identity,
-  works: false,
+  runsBackgroundWork: false,
   instanceId: 'bench',
 });
 await service.http.ready();

@@ -17,7 +17,7 @@ describe('the topology', () => {
       here: serviceNames,
       ports: new Map(),
       elsewhere: new Map(),
-      works: true,
+      runsBackgroundWork: true,
       brokerUrl: 'local:',
       brokerPrefix: 'stoa',
       redisUrl: undefined,
@@ -56,8 +56,8 @@ describe('the topology', () => {
 
   test('an API works on nothing, and shares its database with one that does', () => {
     const DATABASE_URL = 'postgres://db';
-    expect(topology({ ROLE: 'api', DATABASE_URL }).works).toBe(false);
-    expect(topology({ ROLE: 'worker', DATABASE_URL }).works).toBe(true);
+    expect(topology({ ROLE: 'api', DATABASE_URL }).runsBackgroundWork).toBe(false);
+    expect(topology({ ROLE: 'worker', DATABASE_URL }).runsBackgroundWork).toBe(true);
     expect(() => topology({ ROLE: 'api' })).toThrow('ROLE=api');
   });
 });

@@ -14,7 +14,7 @@ export interface Topology {
   /** The services that run in other processes, and the addresses of their copies. */
   readonly elsewhere: ReadonlyMap<string, readonly string[]>;
   /** Whether this process relays, handles and sends, or only answers. */
-  readonly works: boolean;
+  readonly runsBackgroundWork: boolean;
   readonly brokerUrl: string;
   readonly brokerPrefix: string;
   readonly redisUrl: string | undefined;
@@ -46,7 +46,7 @@ export function topologyOf({ config, resolved, embedded }: Settings, chosen: rea
       resolved,
       serviceNames.filter((name) => !chosen.includes(name)),
     ),
-    works: ROLE !== 'api',
+    runsBackgroundWork: ROLE !== 'api',
     brokerUrl,
     brokerPrefix,
     redisUrl,

@@ -42,8 +42,19 @@ export async function wire({ topology, environment, derive, log, databaseUrl }: 
   };
   const callUsers = createCaller({ locate, credential: serviceCredential(derive, 'identity'), timeoutMs: (HOLD_SECONDS + 5) * 1_000 });
   const identity = createIdentity({ ask: askUsers(callUsers), log, clock: systemClock });
-  const { works } = topology;
-  const shared = { broker, redis, limiter, works, metrics, clock: systemClock, derive, locate, identity, instanceId: uuidv7() };
+  const { runsBackgroundWork } = topology;
+  const shared = {
+    broker,
+    redis,
+    limiter,
+    runsBackgroundWork,
+    metrics,
+    clock: systemClock,
+    derive,
+    locate,
+    identity,
+    instanceId: uuidv7(),
+  };
 
   for (const definition of await loadServices(topology.here)) {
     const { name } = definition;

@@ -6,10 +6,10 @@ import { readAnswer } from './upstream/read-answer.ts';
 import type { Upstream } from './upstream/upstream.ts';
 
 /** Where a service is: in this process, or in others. */
-export type Place = { readonly inject: FastifyInstance['inject'] } | { readonly upstream: Upstream };
+export type ServiceLocation = { readonly inject: FastifyInstance['inject'] } | { readonly upstream: Upstream };
 
 /** @returns `undefined` for a service that is nowhere. */
-export type Locate = (service: string) => Place | undefined;
+export type Locate = (service: string) => ServiceLocation | undefined;
 
 export interface CallerOptions {
   readonly locate: Locate;

@@ -1,5 +1,5 @@
 import { type LimitOptions, type RateLimiter, type RatePolicy, type RateState, tellLimit } from './rate-limit.ts';
-import { createUndecided, type Place } from './undecided.ts';
+import { createUndecided, type Reservation } from './undecided.ts';
 
 export interface FailureLimitOptions extends Pick<LimitOptions, 'refusal'> {
   readonly limiter: RateLimiter;
@@ -30,7 +30,7 @@ const UNDECIDED_MS = 15_000;
 export function createFailureLimit({ limiter, policy, isFailure, refusal }: FailureLimitOptions): FailureLimit {
   const undecided = createUndecided();
 
-  async function reserve(key: string, place: Place, signal: AbortSignal): Promise<RateState> {
+  async function reserve(key: string, place: Reservation, signal: AbortSignal): Promise<RateState> {
     for (;;) {
       const state = await limiter.reserve(policy, key, UNDECIDED_MS);
       if (state.allowed && state.remaining > 0) place.admitted();

@@ -38,7 +38,7 @@ beforeAll(async () => {
   const body = Type.Object({ sku: Type.String({ maxLength: 20 }) }, { additionalProperties: false });
   http.post('/v1/orders', { config: { idempotent: true }, schema: { body } }, async (request, reply) => {
     const { sku } = request.body;
-    const id = request.makes ?? randomUUID();
+    const id = request.reservedResourceId ?? randomUUID();
     await database.transaction((tx) => sql`insert into orders values (${id}, ${sku}) on conflict (id) do nothing`.execute(tx));
     return reply.code(201).send({ id, sku });
   });

@@ -17,7 +17,7 @@ export function idempotencyStoreContract(name: string, create: () => Promise<Ide
     const first = (): IdempotencyClaim => ({ ...claimAt(0), key: randomBytes(32), request: randomBytes(32) });
     const claimAt = (ms: number) => ({
       owner: randomUUID(),
-      makes: randomUUID(),
+      reservedResourceId: randomUUID(),
       now: later(ms),
       leaseUntil: later(ms + LEASE),
       expiresAt: later(ms + LIFE),
@@ -63,7 +63,9 @@ export function idempotencyStoreContract(name: string, create: () => Promise<Ide
       await store.giveUp(claim.key, claim.owner, later(1));
       expect(await store.begin(again({ ...claim, request: randomBytes(32) }, 1))).toEqual({ state: 'other-request' });
       const found = await Promise.all(Array.from({ length: 20 }, () => store.begin(again(claim, 1))));
-      expect(found.filter(({ state }) => state === 'claimed')).toEqual([{ state: 'claimed', makes: claim.makes }]);
+      expect(found.filter(({ state }) => state === 'claimed')).toEqual([
+        { state: 'claimed', reservedResourceId: claim.reservedResourceId },
+      ]);
       expect(found.filter(({ state }) => state === 'running')).toHaveLength(19);
     });
 
@@ -71,7 +73,7 @@ export function idempotencyStoreContract(name: string, create: () => Promise<Ide
       const claim = first();
       await store.begin(claim);
       await store.giveUp(claim.key, claim.owner, later(2 * LEASE));
-      expect(await store.begin(again(claim, LEASE))).toEqual({ state: 'claimed', makes: claim.makes });
+      expect(await store.begin(again(claim, LEASE))).toEqual({ state: 'claimed', reservedResourceId: claim.reservedResourceId });
     });
 
     test('a try that died is taken over at the end of its lease, by one of many', async () => {
@@ -84,9 +86,9 @@ export function idempotencyStoreContract(name: string, create: () => Promise<Ide
 
     test('what a request makes has the same id in each try', async () => {
       const claim = first();
-      expect(await store.begin(claim)).toEqual({ state: 'claimed', makes: claim.makes });
-      expect(await store.begin(again(claim, LEASE))).toEqual({ state: 'claimed', makes: claim.makes });
-      expect(await store.begin(again(claim, 2 * LEASE))).toEqual({ state: 'claimed', makes: claim.makes });
+      expect(await store.begin(claim)).toEqual({ state: 'claimed', reservedResourceId: claim.reservedResourceId });
+      expect(await store.begin(again(claim, LEASE))).toEqual({ state: 'claimed', reservedResourceId: claim.reservedResourceId });
+      expect(await store.begin(again(claim, 2 * LEASE))).toEqual({ state: 'claimed', reservedResourceId: claim.reservedResourceId });
     });
 
     test('what was taken over can no longer be finished nor given up by the one before', async () => {
@@ -116,7 +118,7 @@ export function idempotencyStoreContract(name: string, create: () => Promise<Ide
       await store.finish(claim.key, claim.owner, answer);
       expect(await store.begin(again(claim, LIFE - 1))).toEqual({ state: 'answered', answer });
       const other = { ...again(claim, LIFE), request: randomBytes(32) };
-      expect(await store.begin(other)).toEqual({ state: 'claimed', makes: other.makes });
+      expect(await store.begin(other)).toEqual({ state: 'claimed', reservedResourceId: other.reservedResourceId });
       expect(await store.begin(again(other, LIFE)), 'without the answer of before').toEqual({ state: 'running' });
     });
   });

@@ -6,8 +6,8 @@ export interface IdempotencyClaim {
   readonly request: Buffer;
   /** UUID of this try: only it may finish or give up the claim. */
   readonly owner: string;
-  /** UUID of what the request makes, if it is the first. */
-  readonly makes: string;
+  /** UUID of the resource that the request creates, if it is the first. */
+  readonly reservedResourceId: string;
   readonly now: Date;
   /** From then on the try counts as dead, and the next one with the same request takes the key over. */
   readonly leaseUntil: Date;
@@ -16,8 +16,8 @@ export interface IdempotencyClaim {
 }
 
 export type IdempotencyFound =
-  /** `makes` is that of the first try where one died or failed. */
-  | { readonly state: 'claimed'; readonly makes: string }
+  /** `reservedResourceId` is that of the first try where one died or failed. */
+  | { readonly state: 'claimed'; readonly reservedResourceId: string }
   | { readonly state: 'running' | 'other-request' }
   | { readonly state: 'answered'; readonly answer: Buffer };
 

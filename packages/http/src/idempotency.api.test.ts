@@ -67,7 +67,7 @@ async function instance(of: IdempotencyStore, options: { readonly deadlineMs?: n
   app.post('/v1/things', { config: { idempotent: true }, schema: { body, querystring, response } }, async (request, reply) => {
     const { name, fail } = request.body;
     done.push(name);
-    made.push(request.makes);
+    made.push(request.reservedResourceId);
     if (name === 'slow') await gate.promise;
     const [code, times] = (fail ?? '').split('*');
     if (code && done.filter((entry) => entry === name).length <= Number(times ?? 1_000)) {
@@ -78,7 +78,7 @@ async function instance(of: IdempotencyStore, options: { readonly deadlineMs?: n
       .header('location', `/v1/things/${name}`)
       .header('etag', '"1"')
       .header('x-other', 'a')
-      .send({ name, n: done.length, makes: request.makes });
+      .send({ name, n: done.length, reservedResourceId: request.reservedResourceId });
   });
   const guarded = { config: { idempotent: true }, schema: { body } } as const;
   const onRequest = async () => {
@@ -231,7 +231,7 @@ describe('a request may be tried again with its key', () => {
     expect(first.status).toBeGreaterThanOrEqual(403);
     expect((await post({ name: 'b' }, { key })).body).toMatchObject({ status: 422, code: 'idempotency_key_reused' });
     const again = await post({ name: 'a', fail: `${fail}*1` }, { key });
-    expect([again.status, again.body.makes]).toEqual([201, made[0]]);
+    expect([again.status, again.body.reservedResourceId]).toEqual([201, made[0]]);
     expect(made).toEqual([made[0], made[0]]);
   });
 
@@ -311,7 +311,7 @@ describe('work that outlasts its deadline', () => {
       expect(answer.status).toBe(201);
       return answer;
     });
-    expect(repeat).toMatchObject({ isReplay: false, body: { makes: made[0] } });
+    expect(repeat).toMatchObject({ isReplay: false, body: { reservedResourceId: made[0] } });
     expect(made).toEqual([made[0], made[0]]);
     expect(await status({ name: 'slow' }, { key })).toBe('201 again');
   });

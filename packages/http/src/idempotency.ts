@@ -29,7 +29,7 @@ declare module 'fastify' {
      * The UUID that what the request makes is to have, where it came with an `Idempotency-Key`: the same for each try. A try may have
      * made it although it failed, as the answer to its commit was lost: a handler answers with what has this id already.
      */
-    makes?: string;
+    reservedResourceId?: string;
   }
 }
 
@@ -85,7 +85,7 @@ export function installIdempotency(
   const running = new WeakMap<FastifyRequest, Running>();
 
   http.decorate(kInstalled, true);
-  http.decorateRequest('makes', undefined);
+  http.decorateRequest('reservedResourceId', undefined);
   http.addHook('onRoute', (route) => {
     if (!route.config?.idempotent) return;
     route.preHandler = [...[route.preHandler ?? []].flat(), claim];
@@ -105,11 +105,19 @@ export function installIdempotency(
     const now = clock.now();
     const at = (ms: number) => new Date(now.getTime() + ms);
     const owner = randomUUID();
-    const makes = uuidv7(now.getTime());
-    const found = await store.begin({ key, request: asked, owner, makes, now, leaseUntil: at(LEASE_MS), expiresAt: at(LIFE_MS) });
+    const reservedResourceId = uuidv7(now.getTime());
+    const found = await store.begin({
+      key,
+      request: asked,
+      owner,
+      reservedResourceId,
+      now,
+      leaseUntil: at(LEASE_MS),
+      expiresAt: at(LIFE_MS),
+    });
     switch (found.state) {
       case 'claimed':
-        request.makes = found.makes;
+        request.reservedResourceId = found.reservedResourceId;
         return void running.set(request, { key, owner, context, isLate: false });
       case 'running':
         throw httpErrors.idempotency_in_progress({ retryAfterSeconds: 1 });

@@ -25,7 +25,7 @@ test('what expired is removed, the oldest first, so many at once', async () => {
     [5, 1, 2, 3, 4].map(async (second) => {
       const key = randomBytes(32);
       const expiresAt = new Date(now.getTime() + second * 1_000);
-      await store.begin({ key, request: key, owner: randomUUID(), makes: randomUUID(), now, leaseUntil: now, expiresAt });
+      await store.begin({ key, request: key, owner: randomUUID(), reservedResourceId: randomUUID(), now, leaseUntil: now, expiresAt });
       return key;
     }),
   );

@@ -49,9 +49,9 @@ const MARKS = /[\p{M}\uff9e\uff9f]{8,}/gu;
 const MAX_MARKS = 30;
 
 /** A place in a value: its name, below another place. */
-interface Place {
+interface ValuePath {
   readonly name: string;
-  readonly above: Place | undefined;
+  readonly above: ValuePath | undefined;
 }
 
 /**
@@ -64,7 +64,7 @@ interface Place {
 export function normaliseTexts(value: unknown, part = '', budget = Number.POSITIVE_INFINITY): FieldError[] {
   const faults: FieldError[] = [];
   let left = budget;
-  const visit = (value: unknown, place: Place | undefined): unknown => {
+  const visit = (value: unknown, place: ValuePath | undefined): unknown => {
     if (typeof value === 'string') {
       if (PLAIN.test(value)) return value;
       // First of all, as nothing else is then done with what is too long.
@@ -90,7 +90,7 @@ export function normaliseTexts(value: unknown, part = '', budget = Number.POSITI
   return faults;
 }
 
-function pathOf(part: string, place: Place | undefined): string {
+function pathOf(part: string, place: ValuePath | undefined): string {
   const steps: string[] = [];
   for (let each = place; each !== undefined; each = each.above) steps.unshift(pointer(each.name));
   return `${part}/${steps.join('/')}`;

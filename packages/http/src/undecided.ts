@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** One request that holds a place of a limit, or tries for one. */
-export interface Place {
+export interface Reservation {
   /** It has got its place, and there are more: the next in line may try. */
   admitted(): void;
   /**
@@ -27,7 +27,7 @@ export function createUndecided() {
   const lines = new Map<string, Line>();
 
   return {
-    enter(key: string): Place {
+    enter(key: string): Reservation {
       const line = lines.get(key) ?? { inside: 0, waiting: new Set() };
       lines.set(key, line);
       line.inside += 1;

@@ -22,6 +22,6 @@ export interface ServiceDeps<Config, Tables> {
   readonly limiter: RateLimiter;
   readonly redis: RedisConnection | undefined;
   /** Whether this process relays, handles, cleans up and sends, or only answers. */
-  readonly works: boolean;
+  readonly runsBackgroundWork: boolean;
   readonly instanceId: string;
 }

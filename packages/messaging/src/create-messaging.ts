@@ -38,14 +38,14 @@ export interface MessagingOptions<Schema> {
   /** Names this process in the log, where copies of a service run side by side. */
   readonly instanceId: string;
   /** `false` in a process that only answers requests: it appends and enqueues, and others relay and handle. */
-  readonly works?: boolean;
+  readonly runsBackgroundWork?: boolean;
   readonly settings?: Partial<MessagingSettings>;
 }
 
 export interface Messaging<Schema> {
   outbox(tx: Transaction<Schema>): Outbox;
   jobs(tx: Transaction<Schema>): Jobs;
-  /** Subscribes, relays, handles, unless `works` is false. Appending and enqueueing work without it. */
+  /** Subscribes, relays, handles, unless `runsBackgroundWork` is false. Appending and enqueueing work without it. */
   start(): Promise<void>;
   /** Finishes what is in hand. */
   stop(): Promise<void>;
@@ -58,7 +58,7 @@ export const messagingMigrations = new URL('../migrations/', import.meta.url);
 
 /** @throws TypeError or RangeError when the declarations or settings contradict each other. */
 export function createMessaging<Schema>(options: MessagingOptions<Schema>): Messaging<Schema> {
-  const { service, database, broker, log, metrics, consumers, jobs, crons, instanceId, works = true } = options;
+  const { service, database, broker, log, metrics, consumers, jobs, crons, instanceId, runsBackgroundWork = true } = options;
   const settings = checkSettings({ ...defaultSettings, ...options.settings });
   checkCrons(crons, jobs);
   const observe = createObserve(metrics, service);
@@ -77,7 +77,7 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
   const stops: (() => Promise<void>)[] = [];
 
   async function start(): Promise<void> {
-    if (!works) return;
+    if (!runsBackgroundWork) return;
     const semaphores = { consumers: createSemaphore(settings.consumerWorkers), jobs: createSemaphore(settings.jobWorkers) };
     const workers = new Map<string, Loop>();
     const readAll = async () => ({ ...(await readBacklog(database.query, names, marks, readUnsent)), unclaimed });

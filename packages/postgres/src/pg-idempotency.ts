@@ -6,14 +6,14 @@ interface Claim {
   readonly key: Buffer;
   readonly request: Buffer;
   readonly owner: string;
-  readonly makes: string;
+  readonly reservedResourceId: string;
   readonly now: Date;
   readonly leaseUntil: Date;
   readonly expiresAt: Date;
 }
 
 type Found =
-  | { readonly state: 'claimed'; readonly makes: string }
+  | { readonly state: 'claimed'; readonly reservedResourceId: string }
   | { readonly state: 'running' | 'other-request' }
   | { readonly state: 'answered'; readonly answer: Buffer };
 
@@ -27,10 +27,10 @@ export const platformMigrations: MigrationSource = { name: 'house', directory: n
 export function createPgIdempotency<Schema>(db: Kysely<Schema>) {
   return {
     /** Writes the row in any case, as it was where it is not free: so the answer is what the statement itself saw last, not what a second one reads later. */
-    async begin({ key, request, owner, makes, now, leaseUntil, expiresAt }: Claim): Promise<Found> {
+    async begin({ key, request, owner, reservedResourceId, now, leaseUntil, expiresAt }: Claim): Promise<Found> {
       const { rows } = await sql<{ is_mine: boolean; is_same: boolean; makes: string; answer: Buffer | null }>`
         insert into idempotency_keys as known (key, request, owner, makes, lease_until, expires_at)
-        values (${key}, ${request}, ${owner}, ${makes}, ${leaseUntil}, ${expiresAt})
+        values (${key}, ${request}, ${owner}, ${reservedResourceId}, ${leaseUntil}, ${expiresAt})
         on conflict (key) do update set (request, owner, makes, lease_until, answer, expires_at) = (
           select request, owner, makes, lease_until, answer, expires_at
           from (values
@@ -42,7 +42,7 @@ export function createPgIdempotency<Schema>(db: Kysely<Schema>) {
             or (known.answer is null and known.lease_until <= ${now} and known.request = excluded.request)))
         returning owner = ${owner} as is_mine, request = ${request} as is_same, makes, answer`.execute(db);
       const { is_mine, is_same, answer, makes: id } = rows[0] as (typeof rows)[0];
-      if (is_mine) return { state: 'claimed', makes: id };
+      if (is_mine) return { state: 'claimed', reservedResourceId: id };
       if (!is_same) return { state: 'other-request' };
       return answer === null ? { state: 'running' } : { state: 'answered', answer };
     },

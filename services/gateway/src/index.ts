@@ -6,8 +6,8 @@ import {
   ENTRY_LIMITS,
   type Http,
   httpErrors,
-  type Place,
   type RateLimiter,
+  type ServiceLocation,
   type Upstream,
 } from '@stoa/http';
 import { type Broker, type BrokerSubscription, DEAD_LETTERS_PATH, deadLetterErrors } from '@stoa/messaging';
@@ -153,9 +153,9 @@ function backendsOf({ services, elsewhere = [], directory, derive, log }: Gatewa
 function serveDeadLetters(http: Http, { log, derive, services, elsewhere = [] }: GatewayDeps, backends: readonly Backend[]): void {
   const names = backends.filter(({ routes }) => routes.some(({ url }) => url === DEAD_LETTERS_PATH)).map(({ name }) => name);
   if (names.length === 0) return;
-  const places = new Map<string, Place>([
-    ...services.map((service): [string, Place] => [service.name, { inject: service.http.inject.bind(service.http) }]),
-    ...elsewhere.map((upstream): [string, Place] => [upstream.name, { upstream }]),
+  const places = new Map<string, ServiceLocation>([
+    ...services.map((service): [string, ServiceLocation] => [service.name, { inject: service.http.inject.bind(service.http) }]),
+    ...elsewhere.map((upstream): [string, ServiceLocation] => [upstream.name, { upstream }]),
   ]);
   const call = createCaller({ locate: (name) => places.get(name), credential: serviceCredential(derive, 'gateway') });
   deadLettersRoutes(http, { deadLetters: createAllDeadLetters(call, names, log), cursors: createCursors(derive), services: names });

@@ -25,7 +25,7 @@ export type MailerDeps = Omit<ServiceDeps<MailerConfig, MailerTables>, 'limiter'
 
 /** The whole service: an event comes in, a row waits in `mails`, a sender takes it to the transport. */
 export async function createMailer(deps: MailerDeps): Promise<Service> {
-  const { config, database, broker, log, metrics, derive, locate, clock, instanceId, works } = deps;
+  const { config, database, broker, log, metrics, derive, locate, clock, instanceId, runsBackgroundWork } = deps;
   const { MAIL_URL: url, MAIL_FROM: from, MAIL_RATE_PER_SECOND: ratePerSecond } = config;
   const connections = config.MAIL_CONNECTIONS ?? connectionsFor(ratePerSecond);
   const render = createRenderer(config.PUBLIC_URL);
@@ -48,7 +48,7 @@ export async function createMailer(deps: MailerDeps): Promise<Service> {
     jobs: [cleanUp],
     crons: [{ job: cleanUp.name, everySeconds: 60 }],
     instanceId,
-    works,
+    runsBackgroundWork,
   });
   const secrets = createUsersSecrets(createCaller({ locate, credential: serviceCredential(derive, 'mailer') }));
   const mailerMetrics = createMailerMetrics(metrics, database);
@@ -58,7 +58,7 @@ export async function createMailer(deps: MailerDeps): Promise<Service> {
   const health = async () => [
     ...(await Promise.all([database.health(), messaging.health()])).flat(),
     // Where nothing is sent, there is nothing to tell of it.
-    ...(works ? [sending?.health() ?? { name: 'sender', background: true as const, ok: false, detail: 'not started' }] : []),
+    ...(runsBackgroundWork ? [sending?.health() ?? { name: 'sender', background: true as const, ok: false, detail: 'not started' }] : []),
     ...(transport ? [transport.health()] : []),
   ];
   const http = await createServiceHttp(deps, {
@@ -86,7 +86,7 @@ export async function createMailer(deps: MailerDeps): Promise<Service> {
     health,
     async start() {
       await mailbox?.start();
-      if (works) await send();
+      if (runsBackgroundWork) await send();
       await messaging.start();
     },
     async stop() {

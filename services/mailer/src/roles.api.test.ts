@@ -10,7 +10,7 @@ let answers: Service;
 let works: Service;
 beforeAll(async () => {
   system = await mailerFixture();
-  answers = await system.start({ works: false });
+  answers = await system.start({ runsBackgroundWork: false });
   expect(await senders(), 'who only answers is no sender').toEqual([]);
   works = await system.start();
 });

@@ -28,7 +28,7 @@ export interface PostFilter {
   readonly hidden?: true | undefined;
 }
 
-interface Place {
+interface PageRequest {
   readonly limit: number;
   /** Where the last page ended. */
   readonly after: string | undefined;
@@ -63,7 +63,7 @@ export function createPostList(db: Kysely<PostsTables>) {
     firstOf: prepare(db, posts.where('author_id', '=', ANY_ID)),
     nextOf: prepare(db, posts.where('author_id', '=', ANY_ID).where('id', '<', ANY_ID)),
   }));
-  return ({ author, hidden }: PostFilter, { limit, after }: Place): Promise<readonly Post[]> => {
+  return ({ author, hidden }: PostFilter, { limit, after }: PageRequest): Promise<readonly Post[]> => {
     const { first, next, firstOf, nextOf } = variants[hidden ? 1 : 0] as (typeof variants)[number];
     if (author === undefined) return after === undefined ? first(limit) : next(after, limit);
     return after === undefined ? firstOf(author, limit) : nextOf(author, after, limit);
@@ -97,7 +97,7 @@ const GROWTH = WINDOWS[1] / WINDOWS[0];
 export async function searchPosts(
   db: Kysely<PostsTables>,
   { q, ...filter }: PostFilter & { readonly q: string },
-  place: Place,
+  place: PageRequest,
   match?: Match,
 ): Promise<{ readonly posts: readonly Post[]; readonly match: Match }> {
   const terms = termsOf(q);
@@ -123,7 +123,7 @@ async function speltAlike(db: Kysely<PostsTables>, terms: readonly string[]) {
 }
 
 /** @param query a tsquery. */
-async function findMatching(db: Kysely<PostsTables>, query: string, { author, hidden }: PostFilter, { limit, after }: Place) {
+async function findMatching(db: Kysely<PostsTables>, query: string, { author, hidden }: PostFilter, { limit, after }: PageRequest) {
   const wanted = [hidden ? sql`hidden_at is not null` : sql`hidden_at is null`];
   if (author !== undefined) wanted.push(sql`author_id = ${author}`);
   if (after !== undefined) wanted.push(sql`id < ${after}`);

@@ -6,7 +6,7 @@ import { Type } from 'typebox';
 import { postsErrors } from './errors.ts';
 import { POST_BYTES, PostAnswer, PostId, PostText, Title, tagOf, toAnswer } from './post-answer.ts';
 import type { FoundPost } from './posts.view.ts';
-import type { By, WritePosts } from './write-posts.ts';
+import type { Caller, WritePosts } from './write-posts.ts';
 
 const NewPost = named('NewPost', Type.Object({ title: Title, text: PostText }, { additionalProperties: false }));
 const NewText = named('PostChange', Type.Object({ text: PostText }, { additionalProperties: false }));
@@ -30,7 +30,7 @@ export function writePostsRoutes(http: Http, posts: WritePosts): void {
       },
     },
     async (request, reply) => {
-      const post = await posts.create(userOf(request).id, request.body, request.makes);
+      const post = await posts.create(userOf(request).id, request.body, request.reservedResourceId);
       return answer(reply.code(201).header('location', `/v1/posts/${post.id}`), post);
     },
   );
@@ -51,7 +51,8 @@ export function writePostsRoutes(http: Http, posts: WritePosts): void {
         response: { 200: Changed, ...problems(catalogue, 'not_the_author', 'post_not_found') },
       },
     },
-    async (request, reply) => answer(reply, await posts.changeText(request.params.id, request.body.text, byOf(request), stateOf(request))),
+    async (request, reply) =>
+      answer(reply, await posts.changeText(request.params.id, request.body.text, callerOf(request), stateOf(request))),
   );
 
   http.delete(
@@ -72,7 +73,7 @@ export function writePostsRoutes(http: Http, posts: WritePosts): void {
       },
     },
     async (request, reply) => {
-      await posts.remove(request.params.id, byOf(request), stateOf(request));
+      await posts.remove(request.params.id, callerOf(request), stateOf(request));
       await reply.code(204).send(undefined);
     },
   );
@@ -93,12 +94,12 @@ export function writePostsRoutes(http: Http, posts: WritePosts): void {
           response: { 200: Changed, ...problems(catalogue, 'post_not_found') },
         },
       },
-      async (request, reply) => answer(reply, await posts.setHidden(request.params.id, isHidden, byOf(request))),
+      async (request, reply) => answer(reply, await posts.setHidden(request.params.id, isHidden, callerOf(request))),
     );
   }
 }
 
-function byOf(request: FastifyRequest): By {
+function callerOf(request: FastifyRequest): Caller {
   const principal = principalOf(request);
   return {
     actor: actorOf(principal),

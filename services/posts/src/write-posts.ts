@@ -13,7 +13,7 @@ type Tx = Transaction<PostsTables>;
 /** Throws when the post is not as whoever asks saw it. */
 type RequireState = (post: FoundPost) => void;
 
-export interface By {
+export interface Caller {
   /** As the audit log names him. */
   readonly actor: string;
   readonly userId: string | undefined;
@@ -47,7 +47,7 @@ export function createWritePosts({ database, outbox, clock }: Ports) {
       }),
 
     /** @throws 404 `post_not_found`; 403 `not_the_author`; what `requireState` throws. */
-    changeText: (id: string, text: string, by: By, requireState: RequireState): Promise<FoundPost> =>
+    changeText: (id: string, text: string, by: Caller, requireState: RequireState): Promise<FoundPost> =>
       database.transaction(async (tx) => {
         const post = await lock(tx, id);
         if (post.hiddenAt !== null) throw postsErrors.post_not_found();
@@ -61,7 +61,7 @@ export function createWritePosts({ database, outbox, clock }: Ports) {
       }),
 
     /** By its author, also what is hidden, or by who moderates. @throws 404 `post_not_found`; 403 `not_the_author`; what `requireState` throws. */
-    remove: (id: string, by: By, requireState: RequireState): Promise<void> =>
+    remove: (id: string, by: Caller, requireState: RequireState): Promise<void> =>
       database.transaction(async (tx) => {
         const post = await lock(tx, id);
         const isOwn = post.authorId !== null && post.authorId === by.userId;
@@ -73,7 +73,7 @@ export function createWritePosts({ database, outbox, clock }: Ports) {
       }),
 
     /** Takes a post from its readers, or gives it back. @throws 404 `post_not_found`. */
-    setHidden: (id: string, isHidden: boolean, by: By): Promise<FoundPost> =>
+    setHidden: (id: string, isHidden: boolean, by: Caller): Promise<FoundPost> =>
       database.transaction(async (tx) => {
         const post = await lock(tx, id);
         if ((post.hiddenAt !== null) === isHidden) return post;
@@ -97,7 +97,7 @@ export function createWritePosts({ database, outbox, clock }: Ports) {
     return changed;
   }
 
-  async function tellAudit(tx: Tx, { id, authorId }: FoundPost, action: 'post-hidden' | 'post-shown' | 'post-deleted', { actor }: By) {
+  async function tellAudit(tx: Tx, { id, authorId }: FoundPost, action: 'post-hidden' | 'post-shown' | 'post-deleted', { actor }: Caller) {
     const address = currentContext()?.address;
     const at = clock.now().toISOString();
     const where = address === undefined ? null : addressKey(address);

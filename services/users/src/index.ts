@@ -22,7 +22,7 @@ export interface UsersDeps extends KitDeps {
   readonly broker: Broker;
   readonly instanceId: string;
   /** Whether this process relays and does its jobs, or only answers. */
-  readonly works: boolean;
+  readonly runsBackgroundWork: boolean;
 }
 
 export { createUsersAdministration, type UsersAdministration } from './wiring/administration.ts';
@@ -36,7 +36,7 @@ export const users: ServiceDefinition<UsersDeps, typeof usersConfig> = {
   seed,
 };
 
-async function createUsers({ broker, instanceId, works, ...deps }: UsersDeps): Promise<Service> {
+async function createUsers({ broker, instanceId, runsBackgroundWork, ...deps }: UsersDeps): Promise<Service> {
   const { config, database, log, metrics, clock } = deps;
   const usersTx = (tx: Transaction<UsersSchema>) => createUsersTx(tx, messaging);
   const cleanUp = createCleanUp({ config, clock, usersTx });
@@ -51,7 +51,7 @@ async function createUsers({ broker, instanceId, works, ...deps }: UsersDeps): P
     jobs: [cleanUp, createPasswordResetJob({ clock, usersTx }), ...telling.jobs],
     crons: [{ job: cleanUp.name, everySeconds: 60 }],
     instanceId,
-    works,
+    runsBackgroundWork,
   });
   const health = async () => (await Promise.all([database.health(), messaging.health()])).flat();
   const kit = await createKit(deps, messaging, health);

@@ -59,7 +59,7 @@ export async function start(environment: Environment): Promise<void> {
     const mail = resolved['MAIL_URL'] ?? '';
     const { databases } = runtime;
     const publicUrl = withPublicUrl(resolved, port.number)['PUBLIC_URL'];
-    const code = topology.works && chosen.includes('users') ? await issueSetUpCode(databases, resolved, log) : undefined;
+    const code = topology.runsBackgroundWork && chosen.includes('users') ? await issueSetUpCode(databases, resolved, log) : undefined;
     console.log(
       banner({
         url,

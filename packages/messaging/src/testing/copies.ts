@@ -55,7 +55,7 @@ export interface Copy<Schema> extends Messaging<Schema> {
 }
 
 /** Whether the copy relays and handles; it does unless told otherwise. */
-type Role = { readonly works?: boolean };
+type Role = { readonly runsBackgroundWork?: boolean };
 
 async function startCopy<Schema>(
   service: string,

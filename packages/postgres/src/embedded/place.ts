@@ -5,7 +5,7 @@ import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
 import { blockedAt, chooseUser, type RunAs } from './run-as.ts';
 
 /** Where the cluster lives, and as whom Postgres runs. */
-export interface Place {
+export interface DataLocation {
   /** Absolute, without links. It need not exist yet. */
   readonly path: string;
   readonly user: RunAs | undefined;
@@ -17,11 +17,11 @@ export interface Place {
  * Decides where the cluster asked for at `directory` (absolute) lives: there, or, when we are root and the user that
  * Postgres runs as cannot get there, in a folder of its own under `systemFolder`.
  */
-export async function choosePlace(directory: string, systemFolder: string, say: (message: string) => void): Promise<Place> {
+export async function choosePlace(directory: string, systemFolder: string, say: (message: string) => void): Promise<DataLocation> {
   await mkdir(dirname(directory), { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
   const path = await resolveLink(directory);
   const user = await chooseUser(path);
-  const stay: Place = { path, user, settle: async () => {} };
+  const stay: DataLocation = { path, user, settle: async () => {} };
   const blocked = user && (await blockedAt(dirname(path), user));
   if (blocked === undefined) return stay;
 

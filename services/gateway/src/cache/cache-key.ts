@@ -1,7 +1,7 @@
 import type { CacheRule } from '@stoa/http';
 import { canonicalId } from '@stoa/service';
 import type { FastifyRequest } from 'fastify';
-import type { Place } from './store.ts';
+import type { CacheKey } from './store.ts';
 
 /** A route whose answers may be kept. */
 export interface CachedRoute {
@@ -21,7 +21,7 @@ export const NEGOTIATED = ['accept', 'accept-encoding', 'origin'] as const;
  * Everything that the answer depends on, as the service reads it: the route, the decoded parameters of its path, the query whatever its
  * order and encoding. JSON keeps them apart, whatever is in them.
  */
-export function placeOf(route: CachedRoute, request: Pick<FastifyRequest, 'params' | 'query'>): Place {
+export function placeOf(route: CachedRoute, request: Pick<FastifyRequest, 'params' | 'query'>): CacheKey {
   const { url, cache, ids } = route;
   const parameters = withCanonicalIds(request.params as Readonly<Record<string, string>>, ids);
   const asked = withCanonicalIds(request.query as Readonly<Record<string, string | string[]>>, ids);
@@ -44,7 +44,7 @@ function withCanonicalIds<T extends string | string[]>(values: Readonly<Record<s
 }
 
 /** The place of one of several answers that differ by headers of the request. */
-export const variantOf = ({ key, tags }: Place, vary: readonly string[], request: Pick<FastifyRequest, 'headers'>): Place => ({
+export const variantOf = ({ key, tags }: CacheKey, vary: readonly string[], request: Pick<FastifyRequest, 'headers'>): CacheKey => ({
   key: JSON.stringify([key, ...vary.map((name) => [name, request.headers[name] ?? null])]),
   tags,
 });

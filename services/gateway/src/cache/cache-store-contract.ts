@@ -1,10 +1,10 @@
 import { type Clock, fakeClock } from '@stoa/service';
 import { describe, expect, test } from 'vitest';
-import type { CacheStore, Place, StoredAnswer, VaryMark } from './store.ts';
+import type { CacheKey, CacheStore, StoredAnswer, VaryMark } from './store.ts';
 
 let unique = 0;
 const route = () => `/v1/things-${process.pid}-${++unique}/:id`;
-const placeAt = (url: string, id: string): Place => ({ key: `${url} ${id}`, tags: [url, `${url}\nid=${id}`] });
+const placeAt = (url: string, id: string): CacheKey => ({ key: `${url} ${id}`, tags: [url, `${url}\nid=${id}`] });
 
 /** A level that is far away shortens what it keeps by what the way takes. */
 const about = (milliseconds: number) => expect.closeTo(milliseconds, -4);
@@ -27,7 +27,7 @@ export function cacheStoreContract(name: string, create: (clock: Clock) => Cache
       });
       return { clock, answer, store: await create(clock) };
     };
-    const found = async (store: CacheStore, place: Place) => (await store.find(place)).found;
+    const found = async (store: CacheStore, place: CacheKey) => (await store.find(place)).found;
 
     test('gives what was kept, byte by byte', async () => {
       const { store, answer } = await open();
@@ -73,7 +73,7 @@ export function cacheStoreContract(name: string, create: (clock: Clock) => Cache
       store.invalidate([url]);
       expect(await Promise.all(places.map((place) => found(store, place)))).toEqual([undefined, undefined, expect.anything()]);
       store.clear();
-      expect(await found(store, places[2] as Place)).toBeUndefined();
+      expect(await found(store, places[2] as CacheKey)).toBeUndefined();
     });
 
     test.each([

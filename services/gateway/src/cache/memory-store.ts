@@ -1,5 +1,5 @@
 import type { Clock } from '@stoa/service';
-import { type CacheStore, type Finding, isMark, type Place, type Stored } from './store.ts';
+import { type CacheKey, type CacheStore, type Finding, isMark, type Stored } from './store.ts';
 
 export interface MemoryStoreOptions {
   readonly clock: Clock;
@@ -40,7 +40,7 @@ export function createMemoryStore({ clock, maxBytes, maxEntries = MOST_ENTRIES }
     }
   }
 
-  function keep({ key, tags }: Place, stored: Stored): boolean {
+  function keep({ key, tags }: CacheKey, stored: Stored): boolean {
     remove(key);
     const entry = { stored, tags, bytes: sizeOf(key, stored) };
     if (entry.bytes > maxBytes) return false;

@@ -1,7 +1,7 @@
 import { hash, randomUUID } from 'node:crypto';
 import type { RedisConnection } from '@stoa/redis';
 import type { Clock } from '@stoa/service';
-import { type CacheStore, type Finding, isMark, type Place, type Stored, type StoredAnswer } from './store.ts';
+import { type CacheKey, type CacheStore, type Finding, isMark, type Stored, type StoredAnswer } from './store.ts';
 
 const PREFIX = 'stoa:cache:';
 /** Everything is kept under it. */
@@ -42,7 +42,7 @@ export function createRedisStore({ client }: RedisConnection, clock: Clock): Cac
   client.on('ready', () => void pay());
   void pay();
 
-  async function read({ key, tags }: Place): Promise<{ stored: Stored | undefined; versions: readonly string[] }> {
+  async function read({ key, tags }: CacheKey): Promise<{ stored: Stored | undefined; versions: readonly string[] }> {
     const name = nameOf('entry', key);
     const pipeline = client.pipeline();
     pipeline.set(ALL, randomUUID(), 'NX');
@@ -62,7 +62,7 @@ export function createRedisStore({ client }: RedisConnection, clock: Clock): Cac
     return { stored: stored && notLongerThan(clock.now().getTime() + lastsMs, stored), versions };
   }
 
-  async function write({ key, tags }: Place, stored: Stored, versions: readonly string[]): Promise<void> {
+  async function write({ key, tags }: CacheKey, stored: Stored, versions: readonly string[]): Promise<void> {
     const milliseconds = stored.expiresAt - clock.now().getTime();
     if (milliseconds <= 0) return;
     const pipeline = client.pipeline().set(nameOf('entry', key), encode(stored, versions), 'PX', Math.ceil(milliseconds));

@@ -1,4 +1,4 @@
-import type { Place, StoredAnswer } from './store.ts';
+import type { CacheKey, StoredAnswer } from './store.ts';
 
 /** An answer for others too, of the variant under this key. */
 export interface Shareable {
@@ -24,7 +24,7 @@ export function createRequestCoalescing() {
   return {
     under: (key: string): PendingFetch | undefined => fetches.get(key)?.pending,
 
-    begin({ key, tags }: Place): PendingFetch {
+    begin({ key, tags }: CacheKey): PendingFetch {
       const { promise, resolve } = Promise.withResolvers<FetchOutcome>();
       const pending: PendingFetch = {
         settle(outcome) {

@@ -7,7 +7,7 @@ import { Counter } from 'prom-client';
 import { type CachedRoute, NEGOTIATED, pathTag, placeOf, routeTag, variantOf } from './cache-key.ts';
 import { capture } from './capture.ts';
 import { createRequestCoalescing, type PendingFetch, type Shareable } from './request-coalescing.ts';
-import { type CacheStore, type Finding, isMark, type Place, type Stored, type StoredAnswer } from './store.ts';
+import { type CacheKey, type CacheStore, type Finding, isMark, type Stored, type StoredAnswer } from './store.ts';
 import { isStorable, sendStored, toStoredAnswer, varyOf } from './stored-answer.ts';
 
 export interface ResponseCacheOptions {
@@ -48,13 +48,13 @@ interface Asked {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   readonly handOver: () => void;
-  readonly primary: Place;
+  readonly primary: CacheKey;
   readonly ifNoneMatch: string | undefined;
 }
 
 interface Looked {
   /** The primary place, or that of the variant. */
-  readonly place: Place;
+  readonly place: CacheKey;
   readonly finding: Finding;
 }
 

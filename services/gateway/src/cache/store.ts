@@ -20,7 +20,7 @@ export type Stored = StoredAnswer | VaryMark;
 export const isMark = (stored: Stored): stored is VaryMark => 'vary' in stored;
 
 /** Where something is kept, and what its truth depends on. */
-export interface Place {
+export interface CacheKey {
   readonly key: string;
   /** Each ends what is kept under it when it is invalidated. The first one is the route's. */
   readonly tags: readonly string[];
@@ -34,12 +34,12 @@ export interface Finding {
    * finding: the fetch may have read what was before.
    * @returns false when it is known to be dropped.
    */
-  keep(stored: Stored, at?: Place): boolean;
+  keep(stored: Stored, at?: CacheKey): boolean;
 }
 
 /** A level of the cache. It may lose anything at any time, but never gives what was invalidated before it was asked. Nothing here throws. */
 export interface CacheStore<Found extends Finding | Promise<Finding> = Finding | Promise<Finding>> {
-  find(place: Place): Found;
+  find(place: CacheKey): Found;
   invalidate(tags: readonly string[]): void;
   /** Invalidates everything. */
   clear(): void;

@@ -144,7 +144,7 @@ export function mailsRoutes(http: Http, { query, cursors, resendMail }: MailsRou
       },
     },
     async (request, reply) => {
-      const mail = await resendMail(request.params.id, actorOf(request.principal), request.makes);
+      const mail = await resendMail(request.params.id, actorOf(request.principal), request.reservedResourceId);
       return reply.code(202).header('location', `/v1/mails/${mail.id}`).send(toAnswer(mail));
     },
   );

@@ -91,8 +91,8 @@ export async function mailerFixture(environment: Environment = {}) {
     gone,
     /** Every line that any copy wrote, down to `trace`. */
     logged,
-    /** @param works false for a copy that only answers. */
-    async start({ works = true } = {}): Promise<Service> {
+    /** @param runsBackgroundWork false for a copy that only answers. */
+    async start({ runsBackgroundWork = true } = {}): Promise<Service> {
       const log = createLog({ level: 'trace', destination });
       const metrics = createMetrics();
       const own = createDatabase<MailerTables>({ url, name: 'mailer', log, metrics });
@@ -113,7 +113,7 @@ export async function mailerFixture(environment: Environment = {}) {
         identity: who.identity,
         clock: systemClock,
         instanceId: uuidv7(),
-        works,
+        runsBackgroundWork,
       });
       await service.http.ready();
       await service.start();
@@ -122,7 +122,7 @@ export async function mailerFixture(environment: Environment = {}) {
         await service.stop();
         await own.close();
       });
-      if (works) await eventually(async () => expect(await isCleanedUp()).toBe(true));
+      if (runsBackgroundWork) await eventually(async () => expect(await isCleanedUp()).toBe(true));
       return service;
     },
     /** A person asks for a code. @returns the address and the code that will come; `again` publishes the same event once more. */

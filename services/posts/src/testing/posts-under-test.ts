@@ -80,7 +80,7 @@ export async function postsUnderTest(environment: Environment = {}) {
     identity: who.identity,
     clock,
     instanceId: uuidv7(),
-    works: true,
+    runsBackgroundWork: true,
   });
   const { http } = service;
   await http.ready();

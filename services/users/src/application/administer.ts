@@ -5,7 +5,7 @@ import { errors, permissionDenied } from '../errors.ts';
 import type { UsersTx } from './ports.ts';
 
 /** Who administers an account: a person, who may be its own, or another back end. */
-export interface By {
+export interface Caller {
   readonly actor: Actor;
   /** Of a person, his account. */
   readonly userId: string | undefined;
@@ -21,7 +21,7 @@ export type RequireState = (user: User) => void;
  * or has lost a permission by now is refused: of two that demote each other at the same time one succeeds.
  * @throws 404 `user_not_found`; 403 `permission_denied`.
  */
-export async function lockTarget(tx: UsersTx, id: string, by: By): Promise<User> {
+export async function lockTarget(tx: UsersTx, id: string, by: Caller): Promise<User> {
   await tx.administrators.lock();
   const user = await tx.users.lock(id);
   if (user === undefined) throw errors.user_not_found();
@@ -30,13 +30,13 @@ export async function lockTarget(tx: UsersTx, id: string, by: By): Promise<User>
   return user;
 }
 
-async function requireStillAllowed(tx: UsersTx, by: By, caller: User | undefined): Promise<void> {
+async function requireStillAllowed(tx: UsersTx, by: Caller, caller: User | undefined): Promise<void> {
   const held = caller?.status === 'active' ? await permissionsOf(tx, caller.roles) : new Set<string>();
   if (!by.permissions.isSubsetOf(held)) throw permissionDenied('You have not the permissions any more that you had a moment ago.');
 }
 
 /** @throws 403 `permission_denied` unless `by` has all of these. */
-export function requireAll({ permissions }: By, needed: Iterable<string>, message: string): void {
+export function requireAll({ permissions }: Caller, needed: Iterable<string>, message: string): void {
   for (const permission of needed) if (!permissions.has(permission)) throw permissionDenied(message);
 }
 

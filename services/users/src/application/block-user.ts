@@ -1,6 +1,6 @@
 import type { Clock } from '@stoa/service';
 import { blocked, type User, unblocked } from '../domain/user.ts';
-import { type By, lockTarget, requireDispensable } from './administer.ts';
+import { type Caller, lockTarget, requireDispensable } from './administer.ts';
 import type { InTransaction } from './ports.ts';
 
 export interface BlockUser {
@@ -8,9 +8,9 @@ export interface BlockUser {
    * Ends all of an account's sessions and links, and lets nobody in by it again.
    * @throws 404 `user_not_found`; 403 `permission_denied`, `admin_protected`; 409 `last_admin`.
    */
-  block(id: string, by: By): Promise<User>;
+  block(id: string, by: Caller): Promise<User>;
   /** Makes it what it was before. @throws 404 `user_not_found`; 403 `permission_denied`. */
-  unblock(id: string, by: By): Promise<User>;
+  unblock(id: string, by: Caller): Promise<User>;
 }
 
 export const createBlockUser = ({ inTransaction, clock }: { inTransaction: InTransaction; clock: Clock }): BlockUser => ({

@@ -2,7 +2,7 @@ import type { Clock } from '@stoa/service';
 import { differences, type ProfileDraft, parseProfile, profileChanged } from '../domain/profile.ts';
 import type { User } from '../domain/user.ts';
 import { refusedFields } from '../errors.ts';
-import { type By, lockTarget, type RequireState, requireUnprotected } from './administer.ts';
+import { type Caller, lockTarget, type RequireState, requireUnprotected } from './administer.ts';
 import { changeEmail, tellNewAddress } from './email-change.ts';
 import { openActivationRequest } from './open-activation-request.ts';
 import type { InTransaction, UsersTx } from './ports.ts';
@@ -13,7 +13,7 @@ export interface ChangeUserPorts {
   readonly defaultRegion: string | undefined;
 }
 
-export type ChangeUser = (id: string, draft: ProfileDraft, by: By, requireState: RequireState) => Promise<User>;
+export type ChangeUser = (id: string, draft: ProfileDraft, by: Caller, requireState: RequireState) => Promise<User>;
 
 /**
  * Changes an account for its person. A new address counts at once, as an administrator answers for it; both addresses are told. One

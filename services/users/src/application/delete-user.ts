@@ -1,9 +1,9 @@
 import { userDeleted } from '@stoa/contracts';
 import type { Clock } from '@stoa/service';
-import { type By, lockTarget, type RequireState, requireDispensable, requireUnprotected } from './administer.ts';
+import { type Caller, lockTarget, type RequireState, requireDispensable, requireUnprotected } from './administer.ts';
 import type { InTransaction } from './ports.ts';
 
-export type DeleteUser = (id: string, by: By, requireState: RequireState) => Promise<void>;
+export type DeleteUser = (id: string, by: Caller, requireState: RequireState) => Promise<void>;
 
 /**
  * Removes an account with all that belongs to it, ends its tokens, and tells the other services.

@@ -2,7 +2,7 @@ import { PERMISSIONS } from '@stoa/contracts';
 import type { Clock } from '@stoa/service';
 import { ADMIN, isBuiltIn, type Role } from '../domain/role.ts';
 import { errors } from '../errors.ts';
-import { type By, requireAll } from './administer.ts';
+import { type Caller, requireAll } from './administer.ts';
 import type { InTransaction, UsersTx } from './ports.ts';
 
 export interface ManageRoles {
@@ -10,11 +10,11 @@ export interface ManageRoles {
    * @param reservedId of the request, where it may be repeated: a role that it has made already is the answer.
    * @throws 403 `permission_denied`; 409 `role_taken`.
    */
-  create(name: string, permissions: readonly string[], by: By, reservedId?: string): Promise<Role>;
+  create(name: string, permissions: readonly string[], by: Caller, reservedId?: string): Promise<Role>;
   /** @throws 404 `role_not_found`; 403 `permission_denied`; what `requireState` throws; 409 `role_built_in`. */
-  change(name: string, permissions: readonly string[], by: By, requireState: RequireRoleState): Promise<Role>;
+  change(name: string, permissions: readonly string[], by: Caller, requireState: RequireRoleState): Promise<Role>;
   /** @throws as above; 409 `role_in_use`. */
-  delete(name: string, by: By, requireState: RequireRoleState): Promise<void>;
+  delete(name: string, by: Caller, requireState: RequireRoleState): Promise<void>;
 }
 
 /** Throws when the role is not as the caller saw it. */
@@ -27,7 +27,7 @@ const MORE_THAN_YOURS = 'This role has permissions that you have not.';
  * holds everywhere within a second: tokens name roles, and each process knows what those allow.
  */
 export function createManageRoles({ inTransaction, clock }: { inTransaction: InTransaction; clock: Clock }): ManageRoles {
-  async function lock({ ownRoles }: UsersTx, name: string, by: By, requireState: RequireRoleState): Promise<Role> {
+  async function lock({ ownRoles }: UsersTx, name: string, by: Caller, requireState: RequireRoleState): Promise<Role> {
     const role = builtInRole(name) ?? (await ownRoles.lock(name));
     if (role === undefined) throw errors.role_not_found();
     requireAll(by, role.permissions, MORE_THAN_YOURS);

@@ -2,7 +2,7 @@ import { PERMISSIONS } from '@stoa/contracts';
 import { type Clock, uuidv7 } from '@stoa/service';
 import { expiryRefusals, type ServiceAccount } from '../domain/service-account.ts';
 import { errors, refusedFields } from '../errors.ts';
-import { type By, requireAll } from './administer.ts';
+import { type Caller, requireAll } from './administer.ts';
 import type { InTransaction } from './ports.ts';
 import type { ApiKeys } from './service-account-ports.ts';
 
@@ -19,9 +19,13 @@ export interface ManageServiceAccounts {
    * @returns the key too, which nobody is shown again.
    * @throws 403 `permission_denied`; 400 `validation_failed`; 409 `service_account_taken`.
    */
-  create(draft: ServiceAccountDraft, by: By, reservedId?: string): Promise<{ readonly account: ServiceAccount; readonly apiKey: string }>;
+  create(
+    draft: ServiceAccountDraft,
+    by: Caller,
+    reservedId?: string,
+  ): Promise<{ readonly account: ServiceAccount; readonly apiKey: string }>;
   /** @throws 404 `service_account_not_found`; 403 `permission_denied`. */
-  delete(id: string, by: By): Promise<void>;
+  delete(id: string, by: Caller): Promise<void>;
 }
 
 export interface ManageServiceAccountsPorts {

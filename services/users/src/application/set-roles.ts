@@ -2,10 +2,10 @@ import type { Clock } from '@stoa/service';
 import { ADMIN } from '../domain/role.ts';
 import { type User, withRoles } from '../domain/user.ts';
 import { unknownRoles } from '../errors.ts';
-import { type By, lockTarget, type RequireState, requireAll, requireDispensable, requireUnprotected } from './administer.ts';
+import { type Caller, lockTarget, type RequireState, requireAll, requireDispensable, requireUnprotected } from './administer.ts';
 import type { InTransaction } from './ports.ts';
 
-export type SetRoles = (id: string, roles: readonly string[], by: By, requireState: RequireState) => Promise<User>;
+export type SetRoles = (id: string, roles: readonly string[], by: Caller, requireState: RequireState) => Promise<User>;
 
 /**
  * Gives an account these roles and no others. Its access tokens end; the next refresh gives some with the new roles.

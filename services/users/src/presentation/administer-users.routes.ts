@@ -9,7 +9,7 @@ import type { DeleteUser } from '../application/delete-user.ts';
 import type { SetRoles } from '../application/set-roles.ts';
 import type { User } from '../domain/user.ts';
 import { catalogue } from '../errors.ts';
-import { byOf } from './by.ts';
+import { callerOf } from './caller.ts';
 import { ProfileBody } from './change-profile.route.ts';
 import type { FieldRules } from './field-rules.ts';
 import { UserId } from './read-users.routes.ts';
@@ -54,7 +54,7 @@ export function administerUsersRoutes(http: Http, { changeUser, deleteUser, bloc
         },
       },
     },
-    async (request, reply) => answer(reply, await changeUser(request.params.id, request.body, byOf(request), stateOf(request))),
+    async (request, reply) => answer(reply, await changeUser(request.params.id, request.body, callerOf(request), stateOf(request))),
   );
 
   http.delete(
@@ -70,7 +70,7 @@ export function administerUsersRoutes(http: Http, { changeUser, deleteUser, bloc
       },
     },
     async (request, reply) => {
-      const by = byOf(request);
+      const by = callerOf(request);
       await deleteUser(by.userId as string, by, stateOf(request));
       await reply.code(204).send(undefined);
     },
@@ -91,7 +91,7 @@ export function administerUsersRoutes(http: Http, { changeUser, deleteUser, bloc
       },
     },
     async (request, reply) => {
-      await deleteUser(request.params.id, byOf(request), stateOf(request));
+      await deleteUser(request.params.id, callerOf(request), stateOf(request));
       await reply.code(204).send(undefined);
     },
   );
@@ -115,7 +115,7 @@ export function administerUsersRoutes(http: Http, { changeUser, deleteUser, bloc
           },
         },
       },
-      async (request, reply) => answer(reply, await blockUser[action](request.params.id, byOf(request))),
+      async (request, reply) => answer(reply, await blockUser[action](request.params.id, callerOf(request))),
     );
   }
 
@@ -134,7 +134,7 @@ export function administerUsersRoutes(http: Http, { changeUser, deleteUser, bloc
         response: { 200: Changed, ...problems(catalogue, 'admin_protected', 'user_not_found', 'precondition_failed', 'last_admin') },
       },
     },
-    async (request, reply) => answer(reply, await setRoles(request.params.id, request.body.roles, byOf(request), stateOf(request))),
+    async (request, reply) => answer(reply, await setRoles(request.params.id, request.body.roles, callerOf(request), stateOf(request))),
   );
 }
 

@@ -77,7 +77,12 @@ export function registerUserRoute(http: Http, { registerUser, limits, rules, pas
       const forOthers = registersOthers(request);
       // Another back end registers as many as it has.
       if (!(forOthers && principal?.kind === 'service-account')) await limits.countRegistration(request, reply);
-      const user = await registerUser(request.body, { actor: actorOf(principal), forOthers }, clientSignal(reply), request.makes);
+      const user = await registerUser(
+        request.body,
+        { actor: actorOf(principal), forOthers },
+        clientSignal(reply),
+        request.reservedResourceId,
+      );
       void reply.code(201).header('location', `/v1/users/${user.id}`).header('etag', entityTag(user.version));
       return toAnswer(user);
     },

@@ -6,7 +6,7 @@ import type { ManageRoles, RequireRoleState } from '../application/manage-roles.
 import type { RoleReader } from '../application/own-role-ports.ts';
 import { isBuiltIn, type Role } from '../domain/role.ts';
 import { catalogue, errors } from '../errors.ts';
-import { byOf } from './by.ts';
+import { callerOf } from './caller.ts';
 import { PermissionList } from './permission-list.ts';
 
 export interface RolesRoutes {
@@ -101,7 +101,7 @@ export function rolesRoutes(http: Http, { roles, manageRoles, cursors }: RolesRo
     },
     async (request, reply) => {
       const { name, permissions } = request.body;
-      const role = await manageRoles.create(name, permissions, byOf(request), request.makes);
+      const role = await manageRoles.create(name, permissions, callerOf(request), request.reservedResourceId);
       void reply.code(201).header('location', `/v1/roles/${name}`);
       return answer(reply, role);
     },
@@ -128,7 +128,7 @@ export function rolesRoutes(http: Http, { roles, manageRoles, cursors }: RolesRo
     },
     async (request, reply) => {
       const { name } = request.params;
-      return answer(reply, await manageRoles.change(name, request.body.permissions, byOf(request), stateOf(request)));
+      return answer(reply, await manageRoles.change(name, request.body.permissions, callerOf(request), stateOf(request)));
     },
   );
 
@@ -146,7 +146,7 @@ export function rolesRoutes(http: Http, { roles, manageRoles, cursors }: RolesRo
       },
     },
     async (request, reply) => {
-      await manageRoles.delete(request.params.name, byOf(request), stateOf(request));
+      await manageRoles.delete(request.params.name, callerOf(request), stateOf(request));
       await reply.code(204).send(undefined);
     },
   );

@@ -5,7 +5,7 @@ import type { ManageServiceAccounts } from '../application/manage-service-accoun
 import type { ServiceAccountReader } from '../application/service-account-ports.ts';
 import { expiryRefusals, type ServiceAccount } from '../domain/service-account.ts';
 import { catalogue } from '../errors.ts';
-import { byOf } from './by.ts';
+import { callerOf } from './caller.ts';
 import { PermissionList } from './permission-list.ts';
 
 export interface ServiceAccountsRoutes {
@@ -102,7 +102,7 @@ export function serviceAccountsRoutes(http: Http, { serviceAccounts, manageServi
       },
     },
     async (request, reply) => {
-      const { account, apiKey } = await manageServiceAccounts.create(request.body, byOf(request), request.makes);
+      const { account, apiKey } = await manageServiceAccounts.create(request.body, callerOf(request), request.reservedResourceId);
       void reply.code(201).header('cache-control', 'no-store');
       return { ...toAnswer(account), apiKey };
     },
@@ -122,7 +122,7 @@ export function serviceAccountsRoutes(http: Http, { serviceAccounts, manageServi
       },
     },
     async (request, reply) => {
-      await manageServiceAccounts.delete(request.params.id, byOf(request));
+      await manageServiceAccounts.delete(request.params.id, callerOf(request));
       await reply.code(204).send(undefined);
     },
   );

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { UsersUnderTest } from './users-under-test.ts';
 
 /** Where something rests, and all that rests there. */
-export interface Place {
+export interface DataDump {
   readonly name: string;
   readonly bytes: Buffer;
 }
@@ -39,7 +39,7 @@ function inBase64(bytes: Buffer): readonly Buffer[] {
 }
 
 /** Every column of every table of the database, and the log. */
-export async function placesOf({ database, lines, mailed, toldPosts }: UsersUnderTest): Promise<readonly Place[]> {
+export async function placesOf({ database, lines, mailed, toldPosts }: UsersUnderTest): Promise<readonly DataDump[]> {
   const { rows: tables } = await sql<{ name: string }>`
     select tablename as name from pg_tables where schemaname = 'public' order by 1`.execute(database.query);
   const places = new Map<string, Buffer[]>();
@@ -59,5 +59,5 @@ export async function placesOf({ database, lines, mailed, toldPosts }: UsersUnde
 }
 
 /** In which places a secret is found, whatever its spelling. */
-export const findIn = (places: readonly Place[], secret: string): readonly string[] =>
+export const findIn = (places: readonly DataDump[], secret: string): readonly string[] =>
   places.filter(({ bytes }) => spellingsOf(secret).some((spelling) => bytes.includes(spelling))).map(({ name }) => name);

@@ -72,7 +72,7 @@ export async function usersUnderTest(environment: Environment = {}, { bcryptCost
     });
     const identity = createIdentity({ ask: askUsers(call), log, clock });
     const common = { config, database, broker, log, metrics, clock, derive, identity, ...own };
-    const service = await users.create({ ...common, limiter, redis, works: true, instanceId: 'test' });
+    const service = await users.create({ ...common, limiter, redis, runsBackgroundWork: true, instanceId: 'test' });
     return { identity, service };
   };
   const { identity, service } = await create(metrics, shared);

@@ -18,7 +18,7 @@ import { type AddressLimits, createAddressLimits } from '../presentation/address
 import { createFieldRules, type FieldRules } from '../presentation/field-rules.ts';
 import { tags } from '../presentation/tags.ts';
 
-export type KitDeps = Omit<ServiceDeps<UsersConfig, UsersSchema>, 'locate' | 'broker' | 'works' | 'instanceId'>;
+export type KitDeps = Omit<ServiceDeps<UsersConfig, UsersSchema>, 'locate' | 'broker' | 'runsBackgroundWork' | 'instanceId'>;
 
 /** What the parts of this service stand on: each takes what it needs, adds its use cases and its routes. */
 export interface Kit extends KitDeps {

@@ -1,9 +1,9 @@
 import { actorOf, principalOf } from '@stoa/auth';
 import type { FastifyRequest } from 'fastify';
-import type { By } from '../application/administer.ts';
+import type { Caller } from '../application/administer.ts';
 
 /** Who makes the request of a route that needs a permission. */
-export function byOf(request: FastifyRequest): By {
+export function callerOf(request: FastifyRequest): Caller {
   const principal = principalOf(request);
   return {
     actor: actorOf(principal),

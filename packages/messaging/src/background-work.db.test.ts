@@ -23,8 +23,8 @@ test('a process that does not work appends and shows what waits, and leaves rela
   await using pipeline = await openPipeline();
   const broker = countSubscriptions(createLocalBroker({ log: silent }));
   const idle = [
-    await startSender(pipeline.sender.url, broker, {}, { works: false }),
-    await startReceiver(pipeline.receiver.url, broker, undefined, {}, { works: false }),
+    await startSender(pipeline.sender.url, broker, {}, { runsBackgroundWork: false }),
+    await startReceiver(pipeline.receiver.url, broker, undefined, {}, { runsBackgroundWork: false }),
   ] as const;
   await pipeline.append({ key: 'a', n: 1 });
   await sql`update outbox set occurred_at = now() - interval '2 minutes'`.execute(pipeline.sender.database.query);
