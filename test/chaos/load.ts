@@ -10,7 +10,7 @@ export type RequestOf = (name: string, number: number) => ClientRequest;
 export interface ClientRequest {
   readonly path: string;
   readonly body: object;
-  /** With an `Idempotency-Key` the gateway may repeat for the client, and his own repeat gets the first answer. */
+  /** With an `Idempotency-Key` the gateway may repeat for the client, and their own repeat gets the first answer. */
   readonly headers: Readonly<Record<string, string>>;
 }
 

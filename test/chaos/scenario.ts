@@ -56,7 +56,7 @@ export async function underLoad(
   expect(unreached, 'connections that no gateway took').toBe(0);
   if (!expected.answersMayBreak) expect({ broken, answersLost }).toEqual({ broken: 0, answersLost: 0 });
   if (!expected.refusalsMayBe) expect(ledger.refusals, `refused: ${ledger.codes}`).toBe(0);
-  expect(ledger.accepted + ledger.answersLost, 'in the end everybody has what he wanted').toBe(ledger.sent);
+  expect(ledger.accepted + ledger.answersLost, 'in the end everybody has what they wanted').toBe(ledger.sent);
   return ledger;
 }
 

@@ -178,7 +178,7 @@ describe('another address', () => {
     expect([...visited.complaints, ...visited.strangers]).toEqual([]);
   });
 
-  test('that somebody else has by now is not taken from him', async () => {
+  test('that somebody else has by now is not taken from them', async () => {
     const person = await activePerson();
     const other = somebody();
     await change(await tokenOf(person), other.email);

@@ -53,7 +53,7 @@ test.for(ways)('a post that was %s is shown to nobody a second after the answer,
   await Promise.all(Array.from({ length: ABREAST }, rounds));
 });
 
-test('the posts of a person who is blocked stay, and he writes no more', async () => {
+test('the posts of a person who is blocked stay, and they write no more', async () => {
   const troll = await loggedIn(stoa.url, { fullName: 'Tess Troll' });
   const { id } = (await (await write(troll)).json()) as { id: string };
   const read = async () => await (await fetch(`${stoa.url}/v1/posts/${id}`)).json();

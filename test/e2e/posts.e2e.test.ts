@@ -40,7 +40,7 @@ describe('posts', () => {
       return answer.headers.get('etag') as string;
     });
 
-  test('who has no account reads what was written, with its author beside it; a new name of his is there soon', async () => {
+  test('who has no account reads what was written, with its author beside it; a new name of theirs is there soon', async () => {
     const grace = await loggedIn(stoa.url, { fullName: 'Grace Hopper' });
     const { id } = await write(grace, 'On compilers');
     await named(id, 'Grace Hopper');
@@ -53,7 +53,7 @@ describe('posts', () => {
     await eventually(async () => expect((await list(`?author=${grace.id}`))[0]?.author.name).toBe('Grace Murray'));
   });
 
-  test('only its author changes a post, and not over a change that he has not seen', async () => {
+  test('only its author changes a post, and not over a change that they have not seen', async () => {
     const { id } = await write(ada);
     const tag = await named(id, 'Ada Lovelace');
     const change = (by: LoggedIn, text: string, ifMatch: string) => send('PATCH', `/v1/posts/${id}`, by, { text }, { 'if-match': ifMatch });
@@ -66,7 +66,7 @@ describe('posts', () => {
     expect((await change(ada, 'second', changed.headers.get('etag') as string)).status).toBe(200);
   });
 
-  test('what a moderator hid is his alone to see and to show again, and stands in the audit log with his name', async () => {
+  test('what a moderator hid is theirs alone to see and to show again, and stands in the audit log with their name', async () => {
     const { id } = await write(ada, 'Advertisement');
     expect((await send('POST', `/v1/posts/${id}/hide`, ada)).status).toBe(403);
     expect((await send('POST', `/v1/posts/${id}/hide`, admin)).status).toBe(200);

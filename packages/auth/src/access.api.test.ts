@@ -112,7 +112,7 @@ describe('access', () => {
     expect((await head('Bearer clerk')).statusCode).toBe(200);
   });
 
-  test('who may not come in learns nothing of the body that he sent', async () => {
+  test('who may not come in learns nothing of the body that they sent', async () => {
     const post = (authorization: string) =>
       http.inject({
         method: 'POST',

@@ -80,7 +80,7 @@ describe('the identity of a process', () => {
     );
   const expiresAt = () => clock.now().getTime() + 400_000;
 
-  test('an access token is a person with the permissions of his roles', async () => {
+  test('an access token is a person with the permissions of their roles', async () => {
     expect(await identity.authenticate(await tokenOf())).toEqual({
       kind: 'user',
       id: person,

@@ -35,7 +35,7 @@ const statuses = async (times: number, ...of: Parameters<typeof post>) => {
   return answers.map(({ statusCode }) => statusCode).toSorted();
 };
 
-test('a caller has his limit wherever he comes from, and an address has one for all who do not say', async () => {
+test('a caller has their limit wherever they come from, and an address has one for all who do not say', async () => {
   expect(await statuses(20, 'ada')).toEqual([...Array<number>(3).fill(200), ...Array<number>(17).fill(429)]);
   expect(await statuses(1, 'ada', { name: 'a' }, '192.0.2.2')).toEqual([429]);
   expect(await statuses(4, 'eve')).toEqual([200, 200, 200, 429]);

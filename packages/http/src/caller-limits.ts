@@ -14,7 +14,7 @@ declare module 'fastify' {
 
 export interface CallerLimitsOptions {
   readonly limiter: RateLimiter;
-  /** Who calls, once the guards have let him in; without a caller it is the client's address. */
+  /** Who calls, once the guards have let them in; without a caller it is the client's address. */
   readonly callerOf?: (request: FastifyRequest) => string | undefined;
 }
 

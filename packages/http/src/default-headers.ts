@@ -25,7 +25,7 @@ export function setDefaultHeader(response: ServerResponse, name: string, value: 
 
 export const defaultHeader = (response: ServerResponse, name: string): string | undefined => (response as Response)[kDefaults]?.[name];
 
-/** Takes one away, for who says it himself or wants to see that nobody has. */
+/** Takes one away, for who says it themselves or wants to see that nobody has. */
 export function dropDefaultHeader(response: ServerResponse, name: string): void {
   const defaults = (response as Response)[kDefaults];
   if (defaults !== undefined) delete defaults[name];

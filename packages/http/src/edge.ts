@@ -31,7 +31,7 @@ const kEdge = Symbol('stoa.edge');
 
 type EdgeRequest = IncomingMessage & { [kEdge]?: Edge };
 
-/** Sets the client's address, as somebody says who has proved that he is to be believed: the gateway, or a proxy in front of it. */
+/** Sets the client's address, as somebody says who has proved that they are to be believed: the gateway, or a proxy in front of it. */
 export function setClientAddress(raw: IncomingMessage, address: string): void {
   const edge = edgeOf(raw);
   edge.address = address;

@@ -68,7 +68,7 @@ describe('a limit on failures', () => {
     await expect(run(() => settle('right'))).rejects.toMatchObject({ code: 'enough', retryAfterSeconds: 60 });
   });
 
-  test('lets nobody wait longer than his signal', async () => {
+  test('lets nobody wait longer than their signal', async () => {
     const { attempt, run } = limitOf(undefined, 1);
     const gate = Promise.withResolvers<string>();
     const first = run(() => gate.promise);

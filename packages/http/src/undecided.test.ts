@@ -5,7 +5,7 @@ const { signal: never } = new AbortController();
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-test('who is alone here waits for a moment only, as nobody here could call him', async () => {
+test('who is alone here waits for a moment only, as nobody here could call them', async () => {
   const place = createUndecided().enter('a');
   await place.otherDecided(never);
   const gone = new AbortController();

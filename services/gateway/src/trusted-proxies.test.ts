@@ -8,7 +8,12 @@ describe('the client is', () => {
     ['the peer, when it is not trusted', '203.0.113.9', '198.51.100.1', '203.0.113.9'],
     ['the peer, when it says nothing', '10.0.0.1', undefined, '10.0.0.1'],
     ['whom a trusted peer was called from', '10.0.0.1', '198.51.100.1', '198.51.100.1'],
-    ['the rightmost that is not trusted, whatever he wrote before himself', '10.0.0.1', '1.1.1.1, 10.9.9.9, 198.51.100.1', '198.51.100.1'],
+    [
+      'the rightmost that is not trusted, whatever they wrote before themselves',
+      '10.0.0.1',
+      '1.1.1.1, 10.9.9.9, 198.51.100.1',
+      '198.51.100.1',
+    ],
     ['found behind several proxies', '10.0.0.1', '1.1.1.1, 198.51.100.1, 192.0.2.7,10.0.0.2', '198.51.100.1'],
     ['the farthest proxy, when all are trusted', '10.0.0.1', '10.0.0.3, 10.0.0.2', '10.0.0.3'],
     ['the nearest that is known, before what is no address', '10.0.0.1', '198.51.100.1, unknown, 10.0.0.2', '10.0.0.2'],

@@ -13,7 +13,7 @@ export const PACE_CHANGED = 'pace';
 export type MailRequest<Name extends TemplateName> = {
   readonly template: Name;
   readonly recipient: string;
-  /** Whose mail it is: deleted, he gets it no more. */
+  /** Whose mail it is: deleted, they get it no more. */
   readonly userId: string;
   readonly data: TemplateData<Name>;
   /** The event that asks for the mail. */

@@ -3,7 +3,7 @@ import type { SecretKind } from './secrets.ts';
 
 const Line = Type.String({ minLength: 1, maxLength: 300 });
 const Known = Type.Union([Line, Type.Null()]);
-/** What every mail that greets a person knows of him. */
+/** What every mail that greets a person knows of them. */
 const greeting = { name: Type.Union([Type.String({ minLength: 1, maxLength: 200 }), Type.Null()]) };
 
 const MINUTE = 60;

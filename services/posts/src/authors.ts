@@ -31,7 +31,7 @@ export async function forgetAuthor(tx: Tx, id: string, deletedAt: Date): Promise
 }
 
 /**
- * Holds the row of who writes until the transaction ends, so that his account does not go in between and leave a post behind.
+ * Holds the row of who writes until the transaction ends, so that their account does not go in between and leave a post behind.
  * @throws 401 `token_invalid` when it is gone: the token ends within a second.
  */
 export async function holdAuthor(tx: Tx, id: string): Promise<void> {

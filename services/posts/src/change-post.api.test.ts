@@ -129,7 +129,7 @@ describe('who deletes a post', () => {
     ]);
   });
 
-  test('is a moderator of his own post as anybody else: nothing for the audit log', async () => {
+  test('is a moderator of their own post as anybody else: nothing for the audit log', async () => {
     const { id } = await stoa.write(moderator);
     expect((await remove(id, moderator)).statusCode).toBe(204);
     expect(await typesOf(id)).toEqual(['post-created', 'post-deleted']);
@@ -193,7 +193,7 @@ describe('If-Match', () => {
     expect((await patch(id, { text: 'd' }, ada, '*')).statusCode).toBe(200);
   });
 
-  test('tells a stranger nothing: he is refused whatever he matches', async () => {
+  test('tells a stranger nothing: they are refused whatever they match', async () => {
     const { id } = await stoa.write(ada);
     for (const tag of ['"0.0"', await stoa.tagOf(id)]) {
       expect(outcome(await patch(id, { text: 'b' }, eve, tag))).toBe('403 not_the_author');

@@ -25,7 +25,7 @@ export interface UserEventsPorts {
  * What posts keeps of persons. Events may come late, twice and in any order: a profile counts by its version, and who is gone stays gone.
  */
 export function createUserEvents({ onUserDeleted, clock, outbox, jobs }: UserEventsPorts) {
-  /** Of one who is gone: takes his posts away, or his name from them, a batch at a time. */
+  /** Of one who is gone: takes their posts away, or their name from them, a batch at a time. */
   const detachPosts = job({
     name: 'let-posts-go',
     // It locks posts that their writers and moderators change.

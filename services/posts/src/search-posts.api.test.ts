@@ -96,7 +96,7 @@ describe('a misspelt word', () => {
     expect(new Set(await search('clematis')), 'also as its beginning').toEqual(new Set([exact.id, alike.id]));
   });
 
-  test('of one author is looked for in his posts alone', async () => {
+  test('of one author is looked for in their posts alone', async () => {
     const eve = await stoa.person();
     await stoa.write(ada, { title: 'Delphinium' });
     const hers = await stoa.write(eve, { title: 'Delphiniums' });

@@ -23,7 +23,7 @@ const goes = (stoa: PostsUnderTest, { id: userId }: Person) => stoa.hears(userDe
 const tries = (stoa: PostsUnderTest, as: Person) => stoa.send('POST', '/v1/posts', { as, body: { title: 'A title', text: 'A text.' } });
 
 describe('a post names its author', () => {
-  test('by what was heard of him, wherever it is shown, and not at all before', async () => {
+  test('by what was heard of them, wherever it is shown, and not at all before', async () => {
     const ada = await deleting.person();
     const { id, author } = await deleting.write(ada, { title: 'Nomenclature' });
     expect(author).toEqual({ id: ada.id, name: null });
@@ -38,7 +38,7 @@ describe('a post names its author', () => {
     expect(await authorOf(deleting, id)).toEqual({ id: ada.id, name: null });
   });
 
-  test('by a name that was heard before he wrote', async () => {
+  test('by a name that was heard before they wrote', async () => {
     const ada = await deleting.person();
     await deleting.hears(userProfilesTold, { profiles: [{ userId: ada.id, name: 'Ada', version: 4 }] });
     expect((await deleting.write(ada)).author).toEqual({ id: ada.id, name: 'Ada' });

@@ -40,7 +40,7 @@ function handlerFor(onUserDeleted: 'delete' | 'anonymise') {
     });
 }
 
-/** Somebody with two posts, of which one is hidden, lives through `order`. @returns what is left of him. */
+/** Somebody with two posts, of which one is hidden, lives through `order`. @returns what is left of them. */
 async function live(onUserDeleted: 'delete' | 'anonymise', order: readonly Happening[]) {
   const handle = handlerFor(onUserDeleted);
   const { query } = fixture.database;
@@ -94,7 +94,7 @@ const expectAlways = (onUserDeleted: 'delete' | 'anonymise', happenings: readonl
   );
 
 describe('whatever order events come in, and however often', () => {
-  test('who is there is called by the newest of his names', async () => {
+  test('who is there is called by the newest of their names', async () => {
     const end = { name: 'Name 4', isGone: false, posts: ['another 1', 'him 1', 'him 1 hidden'], events: [] };
     await expectAlways(
       'delete',
@@ -186,7 +186,7 @@ test('news that come when the mark of who is gone is forgotten bring no name bac
   await handle(userProfilesTold, { profiles: [profile] }, daysAgo(31));
   const names = () => fixture.database.query.selectFrom('authors').select('name').where('id', '=', userId).execute();
   expect(await names()).toEqual([]);
-  // One who is there is told of again, if his were among them.
+  // One who is there is told of again, if theirs were among them.
   await handle(userProfilesTold, { profiles: [profile] }, daysAgo(28));
   expect(await names()).toEqual([{ name: 'Ada' }]);
 });

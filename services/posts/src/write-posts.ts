@@ -14,7 +14,7 @@ type Tx = Transaction<PostsTables>;
 type RequireState = (post: FoundPost) => void;
 
 export interface Caller {
-  /** As the audit log names him. */
+  /** As the audit log names them. */
   readonly actor: string;
   readonly userId: string | undefined;
   readonly moderates: boolean;

@@ -101,7 +101,7 @@ test('what is too large for the protocol is refused, and hurts no other', async 
 });
 
 test.for(['the exchange', 'the exchange, and somebody made it anew', 'a binding'])(
-  'somebody deletes %s: it is made anew, and who observes is told if he may have missed something',
+  'somebody deletes %s: it is made anew, and who observes is told if they may have missed something',
   async (what) => {
     await using bus = disposable();
     const exchange = `${bus.prefix}.events`;

@@ -15,7 +15,7 @@ export interface Topology {
   /** Names of the subscribers that ever had a queue: AMQP cannot list queues. */
   readonly registry: string;
   queueOf(subscriber: string): string;
-  /** One key per subscriber, so that the server says of each whether his queue takes the type. */
+  /** One key per subscriber, so that the server says of each whether their queue takes the type. */
   keyOf(subscriber: string, type: string): string;
   /** No service can have this name, so that no observer makes a message look as if a subscriber had it. */
   observersKeyOf(type: string): string;

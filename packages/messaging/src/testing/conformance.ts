@@ -49,7 +49,7 @@ export function brokerConformance(name: string, openBus: () => BusUnderTest | Pr
     });
 
     scenario(
-      'nobody there: messages wait without being counted, health says who lacks, and they arrive when he comes',
+      'nobody there: messages wait without being counted, health says who lacks, and they arrive when they come',
       async (pipeline, bus) => {
         const sender = await pipeline.startSender(await bus.connect());
         const items = happenings(20, 20);
@@ -207,7 +207,7 @@ export function brokerConformance(name: string, openBus: () => BusUnderTest | Pr
       await expectOrder(pipeline);
     });
 
-    scenario('who observes hears each message of his types, in every process, and nothing after he stopped', async (pipeline, bus) => {
+    scenario('who observes hears each message of its types, in every process, and nothing after it stopped', async (pipeline, bus) => {
       const first = new Hearer();
       const second = new Hearer();
       const deaf = new Hearer();

@@ -23,7 +23,7 @@ export function brokerOutages(name: string, openBus: () => FragileBus | Promise<
       await pipeline.expectOnce(items, PATIENCE);
     });
 
-    scenario('who observes is told that he may have missed something while the bus was away', async (pipeline, bus) => {
+    scenario('who observes is told that they may have missed something while the bus was away', async (pipeline, bus) => {
       const observer = new Hearer();
       await pipeline.startReceiver(await bus.connect());
       await (await bus.connect()).observe(['happened'], observer);

@@ -70,7 +70,7 @@ describe('the server that npm brings', () => {
     expect((await serve(folder.path, packageFolder)).join('\n')).toContain('Copying the Postgres server');
   });
 
-  test.runIf(isRoot)('is copied to his own cache for a user who may not mend the package', async () => {
+  test.runIf(isRoot)('is copied to their own cache for a user who may not mend the package', async () => {
     await using folder = await scratch();
     const packageFolder = await bareCopy(folder.path);
     await chmod(folder.path, 0o777);

@@ -87,7 +87,7 @@ describe.runIf(isRoot)('as root', () => {
     await server.stop();
   });
 
-  test('another user can start it too, and is told when the data is not his', async () => {
+  test('another user can start it too, and is told when the data is not theirs', async () => {
     await using folder = await scratch();
     await chmod(folder.path, 0o777);
     const user = { uid: 65534, gid: 65534 };

@@ -9,7 +9,7 @@ const KEPT = 5_000;
 const PRUNE_EVERY = 100;
 /** Told on each message, with its recipients separated by spaces, so that waiting readers on all copies need not ask in vain. */
 export const MAILBOX_CHANNEL = 'mailbox_message';
-/** A payload that Postgres still takes; beyond it every reader looks for himself. */
+/** A payload that Postgres still takes; beyond it every reader looks for themselves. */
 const LONGEST_PAYLOAD = 7_000;
 
 export interface NewMessage {

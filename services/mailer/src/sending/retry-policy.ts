@@ -6,7 +6,7 @@ const MOST_FAILURES = 10;
 const MOST_UNKNOWNS = 3;
 /**
  * Times that a mail may be taken up again after its process died with it in hand. More than above: a machine that is killed ten times
- * in a row must not cost anybody his mail, and most deaths come before the server has taken anything. A bound there must be, as a
+ * in a row must not cost anybody their mail, and most deaths come before the server has taken anything. A bound there must be, as a
  * mail might be what kills the process.
  */
 export const MOST_CRASHES = 20;

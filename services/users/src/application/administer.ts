@@ -7,7 +7,7 @@ import type { UsersTx } from './ports.ts';
 /** Who administers an account: a person, who may be its own, or another back end. */
 export interface Caller {
   readonly actor: Actor;
-  /** Of a person, his account. */
+  /** Of a person, their account. */
   readonly userId: string | undefined;
   readonly permissions: ReadonlySet<string>;
 }
@@ -17,7 +17,7 @@ export type RequireState = (user: User) => void;
 
 /**
  * The account that is to be administered, its row locked, after whoever makes or ends an administrator at the moment. Nobody
- * administers one with permissions that he has not himself: he could take them by it. Who was let in a moment ago and is blocked
+ * administers one with permissions that they do not have themselves: they could take them by it. Who was let in a moment ago and is blocked
  * or has lost a permission by now is refused: of two that demote each other at the same time one succeeds.
  * @throws 404 `user_not_found`; 403 `permission_denied`.
  */

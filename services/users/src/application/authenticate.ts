@@ -7,7 +7,7 @@ import { parsePhoneNumber } from '../domain/phone-number.ts';
 import { invalidCredentials } from '../errors.ts';
 import type { Account, InTransaction, Passwords, UniqueField, UserReader } from './ports.ts';
 
-/** Whom somebody says he is. */
+/** Whom somebody says they are. */
 export interface Claimed {
   /** What failures are counted by: the account, or what was typed where there is none. */
   readonly key: string;

@@ -13,7 +13,7 @@ export interface ChangePasswordPorts {
   readonly commonPasswords: () => Promise<(lowerCased: string) => boolean>;
 }
 
-/** A person, and the session that he asks in. */
+/** A person, and the session that they ask in. */
 export interface InSession {
   readonly id: string;
   readonly sessionId: string;

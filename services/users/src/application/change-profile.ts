@@ -16,7 +16,7 @@ export interface ChangeProfilePorts {
 export type ChangeProfile = (id: string, draft: ProfileDraft, requireState: (user: User) => void) => Promise<User>;
 
 /**
- * Changes what a person says of himself. The address stays as it is until the new one is confirmed: a link goes there, a notice to
+ * Changes what a person says of themselves. The address stays as it is until the new one is confirmed: a link goes there, a notice to
  * the old one.
  * @returns the account as it is now.
  * @throws 400 `validation_failed`; 401 `token_invalid`; what `requireState` throws; 409 `email_taken`, `phone_taken`, `login_taken`;

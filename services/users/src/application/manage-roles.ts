@@ -23,7 +23,7 @@ export type RequireRoleState = (role: Role) => void;
 const MORE_THAN_YOURS = 'This role has permissions that you have not.';
 
 /**
- * Roles beside the built-in ones. Nobody makes, changes or deletes one with permissions that he has not himself. What has changed
+ * Roles beside the built-in ones. Nobody makes, changes or deletes one with permissions that they do not have themselves. What has changed
  * holds everywhere within a second: tokens name roles, and each process knows what those allow.
  */
 export function createManageRoles({ inTransaction, clock }: { inTransaction: InTransaction; clock: Clock }): ManageRoles {

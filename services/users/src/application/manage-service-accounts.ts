@@ -36,7 +36,7 @@ export interface ManageServiceAccountsPorts {
 
 const MORE_THAN_YOURS = 'This service account has permissions that you have not.';
 
-/** Accounts of other back ends. Nobody makes or deletes one with permissions that he has not himself. */
+/** Accounts of other back ends. Nobody makes or deletes one with permissions that they do not have themselves. */
 export function createManageServiceAccounts({ inTransaction, apiKeys, clock }: ManageServiceAccountsPorts): ManageServiceAccounts {
   return {
     async create({ name: typed, permissions: wanted, expiresAt: until = null }, by, reservedId) {

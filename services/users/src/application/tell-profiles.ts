@@ -15,7 +15,7 @@ export interface TellProfiles {
  * Tells another service what everybody is called who is or was active. Can be repeated, and run twice at a time.
  *
  * What changes meanwhile crosses with the parts, and does no harm: who becomes active behind the part that was told last tells so by an
- * event of his own; of two names the receiver keeps the one with the higher version, whichever comes first; and it remembers who
+ * event of their own; of two names the receiver keeps the one with the higher version, whichever comes first; and it remembers who
  * was deleted, so that a part that was read before and comes after brings nobody back.
  */
 export const createTellProfiles = ({ part = PART }: { part?: number | undefined } = {}): TellProfiles => ({

@@ -24,7 +24,7 @@ describe('a person who registers', () => {
     });
   });
 
-  test('may leave out the password where somebody else registers him, and only there', () => {
+  test('may leave out the password where somebody else registers them, and only there', () => {
     const draft = { email: 'ada@example.com' };
     expect(parsePerson(draft, { ...rules, passwordless: true })).toMatchObject({ person: { password: null } });
     expect(parsePerson(draft, rules)).toEqual({ refusals: [{ field: 'password', message: 'is required' }] });

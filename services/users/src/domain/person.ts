@@ -5,7 +5,7 @@ import type { Parsed } from './parsed.ts';
 import { type PasswordContext, parsePassword } from './password-rules.ts';
 import { parsePhoneNumber } from './phone-number.ts';
 
-/** What a person typed, or somebody for him. */
+/** What a person typed, or somebody for them. */
 export interface PersonDraft {
   readonly email: string;
   readonly password?: string;

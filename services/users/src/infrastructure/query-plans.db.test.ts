@@ -154,7 +154,7 @@ test.for<[string, (db: Kysely<UsersSchema>) => Promise<unknown>, string]>([
   expect(nodes.map((node) => node['Index Name'] ?? '')).toContainEqual(expect.stringContaining(index));
 });
 
-test('who has a rare role is found however long ago he registered, on whichever page', async () => {
+test('who has a rare role is found however long ago they registered, on whichever page', async () => {
   const { query } = fixture.database;
   const helpers = await query
     .selectFrom('users')

@@ -189,7 +189,7 @@ describe('deletion', () => {
     expect((await auditOf(person)).at(-1)).toBeDefined();
   });
 
-  test('by the person himself', async () => {
+  test('by the person themselves', async () => {
     const person = await people.loggedIn();
     expect((await call(person, 'DELETE', '/me')).statusCode).toBe(204);
     expect((await call(person, 'GET', '/me')).statusCode).toBe(401);
@@ -259,7 +259,7 @@ describe('nobody rises by administering', () => {
     expect((await Promise.all(attempts)).map(outcome)).toEqual(Array(4).fill('permission_denied'));
   });
 
-  test('nor gives more than he has, to others or himself', async () => {
+  test('nor gives more than they have, to others or themselves', async () => {
     const person = await people.active();
     expect(outcome(await setRoles(helper, person, ['user', 'admin']))).toBe('permission_denied');
     expect(outcome(await setRoles(helper, helper, ['user', 'admin']))).toBe('permission_denied');
@@ -281,7 +281,7 @@ describe('nobody rises by administering', () => {
 });
 
 describe('administrators', () => {
-  test('a protected one is not deleted, demoted, blocked or given another address, not even by himself', async () => {
+  test('a protected one is not deleted, demoted, blocked or given another address, not even by themselves', async () => {
     const chief = await people.administrator();
     await protect(chief);
     for (const by of [admin, chief]) {
@@ -336,7 +336,7 @@ describe('administrators', () => {
       const attempt = [demote, block, remove][round % 3] as typeof demote;
       const answers = await Promise.all([attempt(one, other), attempt(other, one)]);
       const wins = answers.map(({ statusCode }) => statusCode < 300);
-      // The loser's token is dead, or he is the last one.
+      // The loser's token is dead, or they are the last one.
       expect(wins.filter(Boolean)).toHaveLength(1);
       for (const answer of answers) expect([200, 204, 401, 403, 409]).toContain(answer.statusCode);
       one = wins[0] ? one : other;

@@ -34,7 +34,7 @@ const Gone = NoBody('Deleted, with its sessions and tokens. No body.');
 const Changed = Answer('The account as it is now.', UserAnswer, 'ETag');
 const tags = ['users'];
 
-/** What administrators, and back ends that may, do to accounts; and what a person does to his own, once and for all. */
+/** What administrators, and back ends that may, do to accounts; and what a person does to their own, once and for all. */
 export function administerUsersRoutes(http: Http, { changeUser, deleteUser, blockUser, setRoles, rules }: AdministerUsersRoutes): void {
   http.patch(
     '/v1/users/:id',

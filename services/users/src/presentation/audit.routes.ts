@@ -32,7 +32,7 @@ const EntryAnswer = named(
 const Query = Type.Object(
   {
     ...PageQuery,
-    actor: Type.Optional(Text({ minLength: 1, maxLength: 100, description: 'Who did it, as an entry names him.' })),
+    actor: Type.Optional(Text({ minLength: 1, maxLength: 100, description: 'Who did it, as an entry names them.' })),
     action: Type.Optional(Text({ minLength: 1, maxLength: 100, description: 'What was done.' })),
     subject: Type.Optional(Text({ minLength: 1, maxLength: 100, description: 'What it was done to.' })),
     from: Type.Optional(Type.String({ format: 'date-time', description: 'Entries of this time or later.' })),

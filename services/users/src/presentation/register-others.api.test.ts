@@ -151,7 +151,7 @@ describe('registering others', () => {
 });
 
 describe('a registration with an Idempotency-Key', () => {
-  test('happens once; each caller has keys of his own', async () => {
+  test('happens once; each caller has keys of their own', async () => {
     const { email } = somebody();
     const key = { 'idempotency-key': randomUUID() };
     const first = await registerBy(backEnd.key, { email }, key);

@@ -201,7 +201,7 @@ describe('who may', () => {
     expect((await users.audit(name))[0]?.actor).toMatch(/^service-account:[0-9a-f-]{36}$/);
   });
 
-  test('nobody makes, changes or deletes a role with permissions that he has not', async () => {
+  test('nobody makes, changes or deletes a role with permissions that they do not have', async () => {
     const person = await permitted.personWith(admin, ['roles:read', 'roles:write', 'users:read']);
     const key = await permitted.keyWith(admin, ['roles:read', 'roles:write', 'users:read']);
     for (const token of [person.accessToken, key]) {

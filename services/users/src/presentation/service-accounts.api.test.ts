@@ -211,7 +211,7 @@ describe('who may', () => {
     }
   });
 
-  test('nobody makes or deletes one with permissions that he has not', async () => {
+  test('nobody makes or deletes one with permissions that they do not have', async () => {
     const permissions = ['service-accounts:write', 'users:read'] as const;
     const strong = (await create({ name: newName(), permissions: ['users:read', 'audit:read'] })).json();
     const denied = { status: 403, code: 'permission_denied' };

@@ -137,7 +137,7 @@ test('asked twice at a time, and one of them repeated, it comes to the same', as
   expect(system.parts()).toHaveLength(6);
 });
 
-test('who is renamed, activated or deleted meanwhile ends as he is, in whichever order it is heard', async () => {
+test('who is renamed, activated or deleted meanwhile ends as they are, in whichever order it is heard', async () => {
   await using system = await telling();
   const [a, b, c, d, e, f, g] = (await system.accounts([active, active, active, active, active, (user) => user, active])) as [
     User,
