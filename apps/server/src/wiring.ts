@@ -21,7 +21,7 @@ export interface Wired {
   readonly services: readonly Service[];
   /** The one whose routes are open to the world: the gateway, or the only service there is. */
   readonly front: Service;
-  /** Who may come in, for every guard of the process; to be started once the services answer. */
+  /** Who has access, for every guard of the process; to be started once the services answer. */
   readonly identity: Identity;
   /** Closes the pools and what leads outside. */
   close(): Promise<void>;

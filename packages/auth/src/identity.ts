@@ -18,7 +18,7 @@ export interface IdentityOptions {
   readonly monotonic?: () => number;
 }
 
-/** What a process knows of who may come in: kept up to date by one question after the other to users, asked at no request. */
+/** What a process knows of who has access: kept up to date by one question after the other to users, asked at no request. */
 export interface Identity {
   /** Resolves once the first answer is there, or after a few seconds without one: it is asked on in the background. */
   start(): Promise<void>;

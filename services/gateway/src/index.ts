@@ -60,7 +60,7 @@ export interface GatewayDeps {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly derive: DeriveKey;
-  /** What this process knows of who may come in. */
+  /** What this process knows of who has access. */
   readonly identity: Identity;
   /** The services behind it that run in this process. */
   readonly services: readonly Service[];

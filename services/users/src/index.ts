@@ -27,7 +27,7 @@ export interface UsersDeps extends KitDeps {
 
 export { createUsersAdministration, type UsersAdministration } from './wiring/administration.ts';
 
-/** Accounts: who there is, whose address is proven, and who may come in. */
+/** Accounts: who there is, whose address is proven, and who has access. */
 export const users: ServiceDefinition<UsersDeps, typeof usersConfig> = {
   name: 'users',
   config: usersConfig,

@@ -86,7 +86,7 @@ export async function mailerFixture(environment: Environment = {}) {
   return {
     database,
     derive,
-    /** Makes the headers of those who may come in. */
+    /** Makes the headers of those who has access. */
     who,
     gone,
     /** Every line that any copy wrote, down to `trace`. */

@@ -1,6 +1,6 @@
 import type { IdentityAnswer, IdentityQuestion, PublicKey } from '@stoa/auth';
 
-/** What every process of the system has to know of who may come in; see `identity-feed.ts` of @stoa/auth. */
+/** What every process of the system has to know of who has access; see `identity-feed.ts` of @stoa/auth. */
 export interface IdentityFeed {
   /** Waits for news, up to the time that a question is held; at most until the signal. */
   answer(question: IdentityQuestion, signal: AbortSignal): Promise<IdentityAnswer>;

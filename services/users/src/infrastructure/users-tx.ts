@@ -20,7 +20,7 @@ import type { UsersSchema } from './tables.ts';
 
 type Boxes = Pick<Messaging<UsersSchema>, 'outbox' | 'jobs'>;
 
-/** All write ports on one client. @param onIdentityChange told when who may come in is changed by it. */
+/** All write ports on one client. @param onIdentityChange told when who has access is changed by it. */
 export function createUsersTx(tx: Transaction<UsersSchema>, boxes: Boxes, onIdentityChange: () => void = () => {}): UsersTx {
   const outbox = boxes.outbox(tx);
   const jobs = boxes.jobs(tx);
@@ -43,7 +43,7 @@ export function createUsersTx(tx: Transaction<UsersSchema>, boxes: Boxes, onIden
   };
 }
 
-/** @param announce called after a commit that changed who may come in, before its caller goes on. */
+/** @param announce called after a commit that changed who has access, before its caller goes on. */
 export const createInTransaction =
   (database: Database<UsersSchema>, boxes: Boxes, announce: () => Promise<void>): InTransaction =>
   async (work) => {

@@ -29,7 +29,7 @@ const KEY_SET_SECONDS = 15;
 /** Bytes of a question that names as many service accounts as it may. */
 const QUESTION_BYTES = 65_536;
 
-/** By what everybody else finds out who may come in: the feed for the services of Stoa itself, the key set for anyone. */
+/** By what everybody else finds out who has access: the feed for the services of Stoa itself, the key set for anyone. */
 export function identityRoutes(http: Http, feed: IdentityFeed): void {
   http.post(
     '/internal/identity',
