@@ -1,4 +1,5 @@
-import { createHash, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { uuidv7 } from '@stoa/service';
 import { fastify } from 'fastify';
 import { SignJWT } from 'jose';
 import pg from 'pg';
@@ -33,7 +34,8 @@ const Answer = {
 
 const http = fastify();
 http.post('/sessions', async () => {
-  const tokens = Array.from({ length: Number(sessions) }, () => newToken(randomUUID()));
+  // The newest of an account by their ids, as those of Stoa are: it ends the oldest beyond a hundred.
+  const tokens = Array.from({ length: Number(sessions) }, () => newToken(uuidv7()));
   for (const token of tokens) {
     await pool.query(
       `insert into sessions (id, user_id, generation, digest, created_at, refreshed_at, idle_expires_at, expires_at, device)
@@ -67,7 +69,7 @@ http.post(
       .setSubject(user.id)
       .setIssuedAt()
       .setExpirationTime('5m')
-      .setJti(randomUUID())
+      .setJti(uuidv7())
       .sign(privateKey);
     return {
       accessToken,
