@@ -147,22 +147,20 @@ export function createOutboxRows<Schema>(source: string, db: Kysely<Schema>, { b
       return { rows: rows.map(toRow), isFull: rows.length < (rows[0]?.looked ?? 0) };
     },
 
-    /** Moves rows that all subscribers have to `outbox_sent`. */
+    /**
+     * Moves rows that all subscribers have to `outbox_sent`, without waiting for the disk: what a crash of the server brings back is sent
+     * once more, and its subscribers know it.
+     */
     async moveSent(ids: readonly number[]): Promise<void> {
-      if (ids.length > 0) await moveSent(db, sql`id = any(${ids}::bigint[])`);
+      if (ids.length > 0) await moveSent(db, sql`id = any(${ids}::bigint[])`, sql`set_config('synchronous_commit', 'off', true), gone`);
     },
   };
 }
 
-/**
- * Commits without waiting for the disk: what a crash of the server brings back is sent once more, and its subscribers know it.
- * @returns how many rows it moved.
- */
-export async function moveSent<Schema>(db: Kysely<Schema>, which: RawBuilder<unknown>): Promise<number> {
+/** Commits as the transaction does of which it is a part. @returns how many rows it moved. */
+export async function moveSent<Schema>(db: Kysely<Schema>, which: RawBuilder<unknown>, from = sql`gone`): Promise<number> {
   const { numAffectedRows = 0n } = await sql`
     with gone as (delete from outbox where ${which} returning ${sentColumns})
-    insert into outbox_sent (${sentColumns}, sent_at) select ${sentColumns}, now() from set_config('synchronous_commit', 'off', true), gone`.execute(
-    db,
-  );
+    insert into outbox_sent (${sentColumns}, sent_at) select ${sentColumns}, now() from ${from}`.execute(db);
   return Number(numAffectedRows);
 }
