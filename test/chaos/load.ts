@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createSemaphore } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
 import { expect } from 'vitest';
 import type { Answer, Balancer, Outcome } from './balancer.ts';
@@ -92,7 +93,7 @@ export function startLoad({ balancer, atLeast, concurrency, perSecond, requestOf
       codes: new Set(),
     };
     wishes.push(wish);
-    await settle(wish, () => asking.run(() => balancer.post(path, body, headers)), signal);
+    await settle(wish, () => asking.with(() => balancer.post(path, body, headers)), signal);
     settled += 1;
   }
 
@@ -178,22 +179,3 @@ function isProperRefusal({ retryAfter, contentType, body }: Answer): boolean {
 const codeOf = ({ body }: Answer): string => String((body as { code?: string } | undefined)?.code);
 
 const describe = ({ status, body, retryAfter }: Answer): string => `${status} retry-after ${retryAfter} ${JSON.stringify(body)}`;
-
-/** Lets so many work at a time. */
-function createSemaphore(count: number) {
-  const waiting: (() => void)[] = [];
-  let free = count;
-  return {
-    async run<T>(work: () => Promise<T>): Promise<T> {
-      if (free > 0) free -= 1;
-      else await new Promise<void>((resolve) => waiting.push(resolve));
-      try {
-        return await work();
-      } finally {
-        const next = waiting.shift();
-        if (next === undefined) free += 1;
-        else next();
-      }
-    },
-  };
-}

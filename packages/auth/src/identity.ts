@@ -40,7 +40,7 @@ const STALE_AFTER_MS = 30_000;
 const PAUSE_MS = 100;
 const FAILURE_PAUSE_MS = 500;
 const START_LIMIT_MS = 5_000;
-/** Who waits for the news of their own change waits no longer; it comes all the same. */
+/** A request that waits for its own change to be heard waits no longer; the change comes all the same. */
 const REFRESH_LIMIT_MS = 1_000;
 const MOST_VERIFIED = 20_000;
 /** Between two questions for the sake of keys that nobody knows: who makes keys up cannot make us ask more often. */

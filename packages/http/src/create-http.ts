@@ -58,7 +58,7 @@ declare module 'fastify' {
     /** The errors that the routes of this instance can answer with, those of the platform not counted. */
     readonly errorCatalogue: ErrorCatalogue;
     readonly serviceName: string;
-    /** Who is asked for the parts of `/health/ready`: the service, and whoever adds themselves before the first request. */
+    /** Who is asked for the parts of `/health/ready`: the service, and what is added before the first request. */
     readonly healthSources: (() => Promise<readonly HealthPart[]>)[];
     /** Every route of this instance, in the order of declaration. */
     readonly declaredRoutes: readonly DeclaredRoute[];

@@ -1,5 +1,5 @@
 import type { Database } from '@stoa/postgres';
-import type { HealthPart, Logger, Metrics } from '@stoa/service';
+import { createSemaphore, type HealthPart, type Logger, type Metrics } from '@stoa/service';
 import type { Transaction } from 'kysely';
 import { exposeBacklog, readBacklog } from './backlog.ts';
 import type { Broker } from './broker.ts';
@@ -17,7 +17,6 @@ import { createObserve } from './metrics.ts';
 import { createOutbox } from './outbox.ts';
 import { prune } from './prune.ts';
 import { createRelay } from './relay.ts';
-import { createSemaphore } from './semaphore.ts';
 import { keepSent } from './sent-rows.ts';
 import { checkSettings, defaultSettings, type MessagingSettings } from './settings.ts';
 import { type Consumer, type Cron, type Job, type Jobs, MisfitError, type Outbox } from './types.ts';

@@ -1,5 +1,5 @@
 import type { Database } from '@stoa/postgres';
-import { type Logger, traceIdOf } from '@stoa/service';
+import { type Logger, type Semaphore, traceIdOf } from '@stoa/service';
 import type { Transaction } from 'kysely';
 import { backoffMs } from './backoff.ts';
 import { CRON_KEY } from './cron.ts';
@@ -9,7 +9,6 @@ import { countFailure, forgetDead, giveBack, type InboxRow, lockOrder, remove, r
 import type { LiveCopies } from './live-copies.ts';
 import { type Loop, startLoop } from './loop.ts';
 import type { Observe } from './metrics.ts';
-import type { Semaphore } from './semaphore.ts';
 import type { MessagingSettings } from './settings.ts';
 import { type Message, PermanentError } from './types.ts';
 

@@ -18,6 +18,7 @@ export { createLog, type Logger, type LogOptions } from './log.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { type NamedSchema, named, nameOf } from './named.ts';
 export { createSealing, type Sealing } from './sealing.ts';
+export { createSemaphore, type Semaphore } from './semaphore.ts';
 export type { HealthPart, Seeding, Service, ServiceDefinition } from './service.ts';
 export { hasVisibleCharacter } from './text.ts';
 export { traceIdOf } from './traceparent.ts';

@@ -51,7 +51,7 @@ export const errors = defineErrors({
     kind: 'forbidden',
     title: 'This administrator is protected.',
     cause: 'The account administers Stoa, and nobody may delete, demote or block it, nor change how its person logs in.',
-    fix: 'Whoever runs Stoa can take the protection away: `stoa admin unprotect --email …`.',
+    fix: 'An operator can take the protection away: `stoa admin unprotect --email …`.',
   },
   last_admin: {
     kind: 'conflict',

@@ -30,7 +30,7 @@ export type MadeAdministrator = { readonly email: string } & (
 export type MakeAdministrator = (email: string, password: string | undefined) => Promise<MadeAdministrator>;
 
 /**
- * Makes a protected administrator for whoever runs Stoa: a new account, or one that is active already. A new one without a
+ * Makes a protected administrator for the operator: a new account, or one that is active already. A new one without a
  * password is pending until the link is used; asked again, it gets another link, or the password, and the earlier link is void.
  * @throws 400 `validation_failed`; 409 `email_taken` when the address was registered at the same moment.
  */

@@ -23,7 +23,7 @@ export interface AdministrationDeps {
   readonly derive: DeriveKey;
 }
 
-/** What whoever runs Stoa does to the accounts by command line, whether the service runs or not. */
+/** What an operator does to the accounts by command line, whether the service runs or not. */
 export interface UsersAdministration {
   /** See `make-administrator.ts`. */
   makeAdministrator(email: string, password: string | undefined): Promise<MadeAdministrator>;
