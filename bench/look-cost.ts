@@ -3,7 +3,7 @@ import { consumer, createLocalBroker, createMessaging } from '@stoa/messaging';
 import { createMetrics } from '@stoa/service';
 import pg from 'pg';
 import { type Cost, listenToLooks } from './looks.ts';
-import { createSender, happened, log, type Sides, text, withSides } from './pipeline.ts';
+import { createSender, happened, log, outboxOf, type Sides, text, withSides } from './pipeline.ts';
 import type { Result, Workload } from './workload.ts';
 
 const STEPS = [10_000, 100_000, 1_000_000] as const;
@@ -90,7 +90,7 @@ async function startStream({ sender, receiver }: Sides) {
       while (appended < end) {
         const size = Math.min(PER_TRANSACTION, end - appended);
         await sender.transaction(async (tx) => {
-          const outbox = sending.outbox(tx);
+          const outbox = outboxOf(sender)(tx);
           await Promise.all(Array.from({ length: size }, (_, index) => outbox.append(happened, { n: appended + index, text })));
         });
         appended += size;

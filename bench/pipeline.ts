@@ -1,6 +1,14 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Broker, consumer, createLocalBroker, createMessaging, type Messaging, messagingMigrations } from '@stoa/messaging';
+import {
+  type Broker,
+  consumer,
+  createLocalBroker,
+  createMessageWriters,
+  createMessaging,
+  type Messaging,
+  messagingMigrations,
+} from '@stoa/messaging';
 import { createDatabase, type Database, ensureDatabase, migrate, startEmbeddedPostgres } from '@stoa/postgres';
 import { databaseFolder } from '@stoa/postgres/testing';
 import { createLog, createMetrics } from '@stoa/service';
@@ -95,7 +103,7 @@ export async function eventsPerSecond(
   await receiving.start();
   await sending.start();
   const begun = performance.now();
-  await appendAll(sender, sending, shape);
+  await appendAll(sender, shape);
   await receiving.allHandled;
   const seconds = (performance.now() - begun) / 1000;
   await sending.stop();
@@ -105,10 +113,10 @@ export async function eventsPerSecond(
 
 const common = { log, jobs: [], crons: [], instanceId: 'bench' };
 
-export const createSender = (database: Database<unknown>, broker: Broker): Messaging<unknown> =>
+export const createSender = (database: Database<unknown>, broker: Broker): Messaging =>
   createMessaging({ ...common, broker, service: 'sender', database, metrics: createMetrics(), consumers: [] });
 
-export function createReceiver(database: Database<unknown>, broker: Broker): Messaging<unknown> & { readonly allHandled: Promise<void> } {
+export function createReceiver(database: Database<unknown>, broker: Broker): Messaging & { readonly allHandled: Promise<void> } {
   const { promise: allHandled, resolve } = Promise.withResolvers<void>();
   let handled = 0;
   const handle = async () => {
@@ -120,9 +128,11 @@ export function createReceiver(database: Database<unknown>, broker: Broker): Mes
   return { ...messaging, allHandled };
 }
 
-export const appendAll = (database: Database<unknown>, sending: Messaging<unknown>, shape: Shape = LARGE): Promise<void> =>
+export const outboxOf = (database: Database<unknown>) => createMessageWriters('sender', database).outbox;
+
+export const appendAll = (database: Database<unknown>, shape: Shape = LARGE): Promise<void> =>
   inTransactions(database, shape, async (tx, numbers) => {
-    const outbox = sending.outbox(tx);
+    const outbox = outboxOf(database)(tx);
     await Promise.all(numbers.map((n) => outbox.append(happened, { n, text })));
   });
 

@@ -108,7 +108,7 @@ async function carriedPerSecond({ sender, receiver }: Sides, broker: () => Retur
   const receiving = createReceiver(receiver, broker());
   await receiving.start();
   const sending = createSender(sender, broker());
-  await appendAll(sender, sending);
+  await appendAll(sender);
   const begun = performance.now();
   await sending.start();
   await receiving.allHandled;
@@ -138,7 +138,7 @@ async function drainBacklog({ sender, receiver }: Sides, broker: () => ReturnTyp
   await once.stop();
   const sending = createSender(sender, broker());
   await sending.start();
-  await appendAll(sender, sending);
+  await appendAll(sender);
   await eventually(
     async () => {
       const { rows } = await sql`select from outbox where sent_at is null limit 1`.execute(sender.query);

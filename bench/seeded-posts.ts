@@ -1,5 +1,5 @@
-import { messagingMigrations } from '@stoa/messaging';
-import { createDatabase, ensureDatabase, migrate, platformMigrations } from '@stoa/postgres';
+import { migrationSourcesOf } from '@stoa/kit';
+import { createDatabase, ensureDatabase, migrate } from '@stoa/postgres';
 import { posts } from '@stoa/posts';
 import { createLog, createMetrics, systemClock } from '@stoa/service';
 
@@ -14,12 +14,7 @@ export interface SeededPosts {
 export async function seededPosts(adminUrl: string, count: number): Promise<SeededPosts> {
   const log = createLog({ level: 'warn' });
   const url = await ensureDatabase({ adminUrl, database: `posts_${count}`, role: 'posts', password: 'bench' });
-  const sources = [
-    { name: 'messaging', directory: messagingMigrations },
-    platformMigrations,
-    { name: posts.name, directory: posts.migrations as URL },
-  ];
-  await migrate({ url, sources, log });
+  await migrate({ url, sources: migrationSourcesOf(posts), log });
   const database = createDatabase<never>({ url, name: 'posts', log, metrics: createMetrics(), maxConnections: 2 });
   try {
     const told = await posts.seed?.({ database, clock: systemClock } as never, { count, onProgress: () => {} });

@@ -7,7 +7,7 @@ import { createLog, createMetrics, uuidv7 } from '@stoa/service';
 import pg from 'pg';
 import { Connection } from 'rabbitmq-client';
 import { type Cost, listenToLooks } from './looks.ts';
-import { happened, text } from './pipeline.ts';
+import { happened, outboxOf, text } from './pipeline.ts';
 import { median } from './workload.ts';
 
 /**
@@ -105,7 +105,7 @@ while (performance.now() - begun < minutes * 60_000) {
   const due = Math.floor(((performance.now() - begun) / 1_000) * perSecond) - appended;
   if (due > 0) {
     await sender.database.transaction(async (tx) => {
-      const outbox = sides.sending.outbox(tx);
+      const outbox = outboxOf(sender.database)(tx);
       await Promise.all(Array.from({ length: due }, (_, index) => outbox.append(happened, { n: appended + index, text })));
     });
     appended += due;

@@ -24,6 +24,9 @@ const service = await posts.create({
   clock: systemClock,
   derive,
   identity,
+  locate: () => undefined,
+  limiter: createMemoryRateLimiter(systemClock),
+  redis: undefined,
   runsBackgroundWork: false,
   instanceId: 'bench',
 });

@@ -4,7 +4,7 @@ import { accountNoticeRequested } from './account-notice-requested.ts';
 import { activationRequested } from './activation-requested.ts';
 import { postChanged, postCreated, postDeleted, postModerated } from './posts.ts';
 import { userDeleted } from './user-deleted.ts';
-import { userProfileChanged, userProfilesTold } from './user-profile.ts';
+import { userProfileChanged, userProfilesSnapshot, userProfilesTold } from './user-profile.ts';
 import { userProfilesRequested } from './user-profiles-requested.ts';
 
 /** What the document needs to know of an event. */
@@ -25,6 +25,7 @@ export const events: readonly DescribedEvent[] = [
   accountLinkRequested,
   accountNoticeRequested,
   userProfileChanged,
+  userProfilesSnapshot,
   userProfilesTold,
   userDeleted,
   userProfilesRequested,

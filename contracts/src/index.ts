@@ -6,5 +6,5 @@ export { PERMISSIONS, type Permission } from './permissions.ts';
 export { postChanged, postCreated, postDeleted, postModerated } from './posts.ts';
 export { routes } from './routes.ts';
 export { type UserDeleted, userDeleted } from './user-deleted.ts';
-export { type UserProfile, userProfileChanged, userProfilesTold } from './user-profile.ts';
+export { type UserProfile, userProfileChanged, userProfilesSnapshot, userProfilesTold } from './user-profile.ts';
 export { userProfilesRequested } from './user-profiles-requested.ts';

@@ -1,6 +1,6 @@
 /**
- * Who hears what: event → the services that must receive it. One without services is for those who observe: the gateway, which drops what it
- * keeps of an answer. Nothing is kept for who observes.
+ * Event → the services that must receive it. An event without services is for observers: the gateway, which drops cached answers.
+ * Nothing is stored for an observer.
  */
 export const routes = {
   'account-link-requested': ['mailer'],
@@ -13,5 +13,6 @@ export const routes = {
   'user-deleted': ['mailer', 'posts'],
   'user-profile-changed': ['posts'],
   'user-profiles-requested': ['users'],
+  'user-profiles-snapshot': ['posts'],
   'user-profiles-told': ['posts'],
 } as const satisfies Record<string, readonly string[]>;

@@ -18,7 +18,7 @@ export type UserProfile = Static<typeof UserProfile>;
 
 const example: UserProfile = { userId: '0199d3a0-0000-7000-8000-000000000002', name: 'Ada Lovelace', version: 3 };
 
-/** A person may be named from now on, or is called otherwise. Not of accounts that were never activated. */
+/** A person may be named from now on, or has another name. Not of accounts that were never activated. */
 export const userProfileChanged = defineEvent({
   name: 'user-profile-changed',
   version: 1,
@@ -29,13 +29,26 @@ export const userProfileChanged = defineEvent({
   key: (data) => data.userId,
 });
 
+const Snapshot = Type.Object({ profiles: Type.Array(UserProfile, { minItems: 1, maxItems: 1_000 }) }, { additionalProperties: false });
+
 /** Some of the profiles that a service asked for. They cross with changes and deletions: the version tells what is newer. */
+export const userProfilesSnapshot = defineEvent({
+  name: 'user-profiles-snapshot',
+  version: 1,
+  source: 'users',
+  description: 'Profiles that a service asked for, a page of them in each event.',
+  schema: Snapshot,
+  example: { profiles: [example] },
+  key: (data) => data.profiles[0]?.userId ?? '',
+});
+
+/** The same under the name that it had before: published no more, and handled as long as one may be under way, which is 30 days. */
 export const userProfilesTold = defineEvent({
   name: 'user-profiles-told',
   version: 1,
   source: 'users',
-  description: 'Profiles that somebody asked for, a part of them in each event.',
-  schema: Type.Object({ profiles: Type.Array(UserProfile, { minItems: 1, maxItems: 1_000 }) }, { additionalProperties: false }),
+  description: 'The former name of `user-profiles-snapshot`: no longer published, still handled.',
+  schema: Snapshot,
   example: { profiles: [example] },
   key: (data) => data.profiles[0]?.userId ?? '',
 });

@@ -29,10 +29,13 @@ describe('jobs by command line', () => {
   test('each service lists what runs by itself, and when next', async () => {
     const lines = await stoa('list');
     expect(lines.map((line) => line.split(' ')[0]).toSorted()).toEqual([
-      'mailer.forget-old-mails',
+      'mailer.prune-idempotency-keys',
+      'mailer.remove-expired-data',
       'posts.ask-for-profiles',
-      'posts.forget-what-is-over',
-      'users.remove-pending-users',
+      'posts.prune-idempotency-keys',
+      'posts.remove-expired-data',
+      'users.prune-idempotency-keys',
+      'users.remove-expired-data',
     ]);
     for (const line of lines) expect(line).toMatch(/ {2}every \d+ s, next at \d{4}-\d\d-\d\dT\S+Z$/);
   });

@@ -1,5 +1,5 @@
-import { messagingMigrations } from '@stoa/messaging';
-import { ensureDatabase, migrate, pendingMigrations, platformMigrations } from '@stoa/postgres';
+import { migrationSourcesOf } from '@stoa/kit';
+import { ensureDatabase, migrate, pendingMigrations } from '@stoa/postgres';
 import type { DeriveKey, Environment, Logger } from '@stoa/service';
 import { databaseVariable } from './settings.ts';
 import { StartProblem } from './start-problem.ts';
@@ -42,13 +42,6 @@ interface Migratable {
   readonly migrations?: URL;
 }
 
-/** The migrations of a service's database, in the order they run. */
-const sourcesOf = ({ name, migrations }: Migratable) => [
-  { name: 'messaging', directory: messagingMigrations },
-  platformMigrations,
-  ...(migrations === undefined ? [] : [{ name, directory: migrations }]),
-];
-
 /** Makes the service's role and database where they lack, then brings the tables up to date. Safe under two starters. */
 export async function prepareDatabase(service: Migratable, place: DatabasePlace, log: Logger): Promise<void> {
   if (service.migrations === undefined) return;
@@ -57,12 +50,12 @@ export async function prepareDatabase(service: Migratable, place: DatabasePlace,
     const { username, password, pathname } = new URL(url);
     await ensureDatabase({ adminUrl: requireAdminUrl(place.adminUrl), database: pathname.slice(1), role: username, password });
   }
-  await migrate({ url, sources: sourcesOf(service), log });
+  await migrate({ url, sources: migrationSourcesOf(service), log });
 }
 
 /** The migrations that the database of a service lacks. */
 export const pendingOf = (service: Migratable, place: DatabasePlace, log: Logger): Promise<string[]> =>
-  pendingMigrations({ url: databaseUrl(service.name, place), sources: sourcesOf(service), log });
+  pendingMigrations({ url: databaseUrl(service.name, place), sources: migrationSourcesOf(service), log });
 
 /** For an external server, whose tables `stoa migrate` makes: says in one line what is wrong before anything is served from them. */
 export async function assertMigrated(service: Migratable, place: DatabasePlace, log: Logger): Promise<void> {

@@ -21,7 +21,7 @@ export type IdempotencyFound =
   | { readonly state: 'running' | 'other-request' }
   | { readonly state: 'answered'; readonly answer: Buffer };
 
-/** Keeps keys and first answers, for everything that shares the store. `createPgIdempotency` of `@stoa/postgres` is one. */
+/** Keeps keys and first answers, for everything that shares the store. `createPgIdempotency` of `@stoa/kit` is one. */
 export interface IdempotencyStore {
   /** Of any number of parallel claims of one key exactly one is `claimed`. */
   begin(claim: IdempotencyClaim): Promise<IdempotencyFound>;

@@ -1,6 +1,7 @@
 import { actorOf, installAccess } from '@stoa/auth';
 import { createHttp, type Http, type HttpOptions, installIdempotency } from '@stoa/http';
-import { createPgIdempotency, databaseErrors } from '@stoa/postgres';
+import { databaseErrors } from '@stoa/postgres';
+import { createPgIdempotency } from './idempotency/pg-idempotency.ts';
 import type { ServiceDeps } from './service-deps.ts';
 
 type Needed = 'database' | 'identity' | 'derive' | 'clock' | 'log' | 'metrics';

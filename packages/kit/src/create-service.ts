@@ -1,37 +1,76 @@
-import { type Http, type HttpOptions, problems } from '@stoa/http';
-import { createMessaging, installDeadLetterRoutes, type Messaging, type MessagingOptions } from '@stoa/messaging';
-import type { Service } from '@stoa/service';
+import type { Http, HttpOptions } from '@stoa/http';
+import { createMessageWriters, createMessaging, type MessageWriters, type MessagingOptions } from '@stoa/messaging';
+import type { HealthPart, Service } from '@stoa/service';
 import { createServiceHttp } from './create-service-http.ts';
+import { installDeadLetterRoutes } from './dead-letters/dead-letter-routes.ts';
+import { pruneIdempotencyKeys } from './idempotency/prune-idempotency-keys.ts';
 import type { ServiceDeps } from './service-deps.ts';
 
-type Deps<Config, Tables> = Omit<ServiceDeps<Config, Tables>, 'locate' | 'limiter' | 'redis'>;
-export type Boxes<Tables> = Pick<Messaging<Tables>, 'outbox' | 'jobs'>;
+/** What a service is built from: its dependencies, and the outbox and jobs of its transactions. */
+export interface ServiceContext<Config, Tables> extends ServiceDeps<Config, Tables>, MessageWriters<Tables> {}
 
-export interface Parts<Tables> extends Partial<Pick<MessagingOptions<Tables>, 'consumers' | 'jobs' | 'crons'>> {
-  /** Declares the service's routes. */
-  routes(http: Http): void;
+/** Something of a service that starts and stops, or has a health of its own, besides its routes and messages. */
+export interface Part {
+  start?(): Promise<void>;
+  /** Finishes what is in hand; also after a start that failed. */
+  stop?(): Promise<void>;
+  health?(): readonly HealthPart[];
 }
 
+export interface ServiceParts<Tables> extends Partial<Pick<MessagingOptions<Tables>, 'consumers' | 'jobs' | 'crons'>> {
+  /** Declares the service's routes. */
+  routes(http: Http): void;
+  /** In the order in which they start. Messages are handled when all of them have started; all stop in the reverse order. */
+  readonly parts?: readonly Part[];
+}
+
+/** How a service describes itself in its OpenAPI document, with the errors and tags of its routes. */
+export type ServiceDescription = Omit<HttpOptions, 'log' | 'metrics' | 'health' | 'commonErrors'>;
+
 /**
- * A service that has a database, routes and events, and nothing else that starts or stops.
- * @param build makes its parts; the boxes may be used once it has returned.
+ * The one way to make a service. It has a database, HTTP with access and idempotency, messages, dead letters and health; `build` says
+ * what it does with them. Nothing is opened or started before `start`.
  */
 export async function createService<Config, Tables>(
-  deps: Deps<Config, Tables>,
-  about: Omit<HttpOptions, 'log' | 'metrics' | 'health' | 'commonErrors'>,
-  build: (boxes: Boxes<Tables>) => Parts<Tables>,
+  deps: ServiceDeps<Config, Tables>,
+  description: ServiceDescription,
+  build: (context: ServiceContext<Config, Tables>) => ServiceParts<Tables>,
 ): Promise<Service> {
-  const { database } = deps;
-  const {
-    consumers = [],
-    jobs = [],
-    crons = [],
-    routes,
-  } = build({ outbox: (tx) => messaging.outbox(tx), jobs: (tx) => messaging.jobs(tx) });
-  const messaging = createMessaging<Tables>({ ...deps, service: about.name, consumers, jobs, crons });
-  const health = async () => (await Promise.all([database.health(), messaging.health()])).flat();
-  const http = await createServiceHttp(deps, { ...about, health });
+  const { database, clock } = deps;
+  const { name } = description;
+  const { routes, consumers = [], jobs = [], crons = [], parts = [] } = build({ ...deps, ...createMessageWriters(name, database) });
+  const pruneKeys = pruneIdempotencyKeys<Tables>(clock);
+  const messaging = createMessaging<Tables>({
+    ...deps,
+    service: name,
+    consumers,
+    jobs: [...jobs, pruneKeys],
+    crons: [...crons, { job: pruneKeys.name, everySeconds: 60 }],
+  });
+  const health = async () => [
+    ...(await Promise.all([database.health(), messaging.health()])).flat(),
+    ...parts.flatMap((part) => part.health?.() ?? []),
+  ];
+  const http = await createServiceHttp(deps, { ...description, health });
   routes(http);
-  installDeadLetterRoutes(http, messaging.deadLetters, problems);
-  return { name: about.name, http, start: messaging.start, stop: messaging.stop, health };
+  installDeadLetterRoutes(http, messaging.deadLetters);
+  return { name, http, health, ...inOrder([...parts, messaging]) };
+}
+
+/** Starts one after the other, and stops in the reverse order those whose start was begun: one that cannot stop keeps no other from it. */
+function inOrder(parts: readonly Pick<Part, 'start' | 'stop'>[]): Pick<Service, 'start' | 'stop'> {
+  const begun: Pick<Part, 'stop'>[] = [];
+  return {
+    async start() {
+      for (const part of parts) {
+        begun.unshift(part);
+        await part.start?.();
+      }
+    },
+    async stop() {
+      const failures: unknown[] = [];
+      for (const part of begun.splice(0)) await part.stop?.().catch((error: unknown) => failures.push(error));
+      if (failures.length > 0) throw failures[0];
+    },
+  };
 }

@@ -1,3 +1,15 @@
-export { type Boxes, createService, type Parts } from './create-service.ts';
-export { createServiceHttp } from './create-service-http.ts';
+export { createService, type Part, type ServiceContext, type ServiceDescription, type ServiceParts } from './create-service.ts';
+export {
+  DEAD_LETTERS_PATH,
+  DeadLetterItem,
+  DeadLetterPage,
+  DeadLetterWithData,
+  deadLetterErrors,
+  installDeadLetterRoutes,
+  RatePerSecond,
+  Replayed,
+  ReplayProgress,
+} from './dead-letters/dead-letter-routes.ts';
+export { migrationSourcesOf } from './migration-sources.ts';
 export type { ServiceDeps } from './service-deps.ts';
+export { type UnitOfWork, unitOfWork } from './unit-of-work.ts';

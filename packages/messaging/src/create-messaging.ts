@@ -1,6 +1,5 @@
 import type { Database } from '@stoa/postgres';
 import { createSemaphore, type HealthPart, type Logger, type Metrics } from '@stoa/service';
-import type { Transaction } from 'kysely';
 import { exposeBacklog, readBacklog } from './backlog.ts';
 import type { Broker } from './broker.ts';
 import { findFault } from './check.ts';
@@ -10,16 +9,16 @@ import { createHandlers } from './handlers.ts';
 import { checkHealth } from './health.ts';
 import { createInbox, INBOX_CHANNEL } from './inbox.ts';
 import { createMarks } from './inbox-marks.ts';
-import { createJobs, isJob } from './jobs.ts';
+import { isJob } from './jobs.ts';
 import { createLiveCopies, findUnclaimed, type Unclaimed } from './live-copies.ts';
 import { type Loop, startLoop } from './loop.ts';
+import { createMessageWriters } from './message-writers.ts';
 import { createObserve } from './metrics.ts';
-import { createOutbox } from './outbox.ts';
 import { prune } from './prune.ts';
 import { createRelay } from './relay.ts';
 import { keepSent } from './sent-rows.ts';
 import { checkSettings, defaultSettings, type MessagingSettings } from './settings.ts';
-import { type Consumer, type Cron, type Job, type Jobs, MisfitError, type Outbox } from './types.ts';
+import { type Consumer, type Cron, type Job, MisfitError } from './types.ts';
 import { createUnsent } from './unsent.ts';
 import { startWorker } from './worker.ts';
 
@@ -41,10 +40,9 @@ export interface MessagingOptions<Schema> {
   readonly settings?: Partial<MessagingSettings>;
 }
 
-export interface Messaging<Schema> {
-  outbox(tx: Transaction<Schema>): Outbox;
-  jobs(tx: Transaction<Schema>): Jobs;
-  /** Subscribes, relays, handles, unless `runsBackgroundWork` is false. Appending and enqueueing work without it. */
+/** What relays and handles; what is relayed and handled is written by `createMessageWriters`. */
+export interface Messaging {
+  /** Subscribes, relays, handles, unless `runsBackgroundWork` is false. */
   start(): Promise<void>;
   /** Finishes what is in hand. */
   stop(): Promise<void>;
@@ -56,14 +54,14 @@ export interface Messaging<Schema> {
 export const messagingMigrations = new URL('../migrations/', import.meta.url);
 
 /** @throws TypeError or RangeError when the declarations or settings contradict each other. */
-export function createMessaging<Schema>(options: MessagingOptions<Schema>): Messaging<Schema> {
+export function createMessaging<Schema>(options: MessagingOptions<Schema>): Messaging {
   const { service, database, broker, log, metrics, consumers, jobs, crons, instanceId, runsBackgroundWork = true } = options;
   const settings = checkSettings({ ...defaultSettings, ...options.settings });
   checkCrons(crons, jobs);
   const observe = createObserve(metrics, service);
   const marks = createMarks(database.query);
   const inbox = createInbox(database, consumers, log);
-  const handlers = createHandlers(consumers, jobs, crons, inbox, (tx) => createJobs(service, database, tx));
+  const handlers = createHandlers(consumers, jobs, crons, inbox, createMessageWriters(service, database).jobs);
   const names = handlers.map(({ name }) => name);
   const copies = createLiveCopies(
     database.query,
@@ -131,15 +129,14 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
       }),
     ];
     if (crons.length > 0) {
-      await declareCrons(database.query, crons);
+      const formerNames = jobs.flatMap((job) => job.formerNames ?? []);
+      await declareCrons(database.query, crons, formerNames);
       loops.push(startLoop({ step: async () => Math.min(await runCrons(database, service, crons), settings.pollMs), onFailure }));
     }
     return () => stopAll(loops);
   }
 
   return {
-    outbox: (tx) => createOutbox(service, database, tx),
-    jobs: (tx) => createJobs(service, database, tx),
     start,
     async stop() {
       for (const stop of stops.splice(0).reverse()) await stop();

@@ -8,8 +8,9 @@ import type { Cron } from './types.ts';
 /** The key of a run that a cron enqueued. */
 export const CRON_KEY = 'cron';
 
-/** Writes down what is to run; a shortened interval counts from now on. */
-export async function declareCrons<Schema>(db: Kysely<Schema>, crons: readonly Cron[]): Promise<void> {
+/** Writes down what is to run; a shortened interval counts from now on. @param formerNames of jobs: what ran under them runs no more. */
+export async function declareCrons<Schema>(db: Kysely<Schema>, crons: readonly Cron[], formerNames: readonly string[]): Promise<void> {
+  await sql`delete from cron where job = any(${formerNames}::text[])`.execute(db);
   for (const { job, everySeconds } of crons) {
     await sql`
       insert into cron (job, every_seconds) values (${job}, ${everySeconds})

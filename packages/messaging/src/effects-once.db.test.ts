@@ -7,6 +7,7 @@ import { Type } from 'typebox';
 import { expect, test } from 'vitest';
 import { createMessaging, messagingMigrations } from './create-messaging.ts';
 import { createLocalBroker } from './local-broker.ts';
+import { createMessageWriters } from './message-writers.ts';
 import type { MessagingSettings } from './settings.ts';
 import { silent } from './testing/copies.ts';
 import { job } from './types.ts';
@@ -37,7 +38,7 @@ async function effectsOf(first: (tx: Tx) => Promise<unknown>, settings: Partial<
   });
   await messaging.start();
   try {
-    await database.transaction((tx) => messaging.jobs(tx).enqueue(work, {}));
+    await database.transaction((tx) => createMessageWriters('s', database).jobs(tx).enqueue(work, {}));
     await eventually(async () => expect((await sql`select from inbox`.execute(database.query)).rows).toEqual([]));
     expect(tries).toHaveLength(2);
     await Promise.allSettled(tries);

@@ -29,22 +29,24 @@ export function createHandlers<Schema>(
         await consumer.handle(tx, version.upcast(message.data), message);
       },
     })),
-    ...jobs.map(
-      (job): Handler<Schema> => ({
-        name: jobConsumer(job.name),
-        takes: takenOf(jobConsumer(job.name), versionsOfJob(job)),
-        ordered: false,
-        batch: job.batch,
-        everySeconds: crons.find((cron) => cron.job === job.name)?.everySeconds,
-        async handle(tx, received) {
-          const { version, message } = read(versionsOfJob(job), received);
-          const misfit = findMisfit(version, message);
-          // What another copy of this service enqueued, it can handle: unlike an event, which is as its contract says, or broken.
-          if (misfit !== undefined) throw new MisfitError(`data does not fit the job's schema: ${misfit}`);
-          const data = version.upcast(message.data);
-          if ((await job.handle(tx, data)) === 'more') await jobsOf(tx).enqueue(job, data);
-        },
-      }),
+    ...jobs.flatMap((job) =>
+      [job.name, ...(job.formerNames ?? [])].map(
+        (name): Handler<Schema> => ({
+          name: jobConsumer(name),
+          takes: takenOf(jobConsumer(name), versionsOfJob(job, name)),
+          ordered: false,
+          batch: job.batch,
+          everySeconds: crons.find((cron) => cron.job === name)?.everySeconds,
+          async handle(tx, received) {
+            const { version, message } = read(versionsOfJob(job, name), received);
+            const misfit = findMisfit(version, message);
+            // What another copy of this service enqueued, it can handle: unlike an event, which is as its contract says, or broken.
+            if (misfit !== undefined) throw new MisfitError(`data does not fit the job's schema: ${misfit}`);
+            const data = version.upcast(message.data);
+            if ((await job.handle(tx, data)) === 'more') await jobsOf(tx).enqueue(job, data);
+          },
+        }),
+      ),
     ),
     {
       name: UNROUTED,

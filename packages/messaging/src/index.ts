@@ -1,20 +1,10 @@
 export type { Accept, Broker, BrokerSubscription, Observer, Outgoing, Rejection } from './broker.ts';
 export { createMessaging, type Messaging, type MessagingOptions, messagingMigrations } from './create-messaging.ts';
 export { listScheduledJobs, type RunNow, runScheduledJob, type ScheduledJob } from './cron.ts';
-export {
-  DEAD_LETTERS_PATH,
-  DeadLetterItem,
-  DeadLetterPage,
-  DeadLetterWithData,
-  deadLetterErrors,
-  installDeadLetterRoutes,
-  RatePerSecond,
-  Replayed,
-  ReplayProgress,
-} from './dead-letter-routes.ts';
 export { createDeadLetters, type DeadLetter, type DeadLetterFilter, type DeadLetters } from './dead-letters.ts';
 export { findUnclaimed, type Unclaimed } from './live-copies.ts';
 export { createLocalBroker } from './local-broker.ts';
+export { createMessageWriters, type MessageWriters } from './message-writers.ts';
 export { findIdleQueues, findLeftOverQueues, type QueuesOptions, type SubscriberQueue } from './rabbitmq/examined-queues.ts';
 export { createRabbitBroker, type RabbitBrokerOptions } from './rabbitmq/rabbit-broker.ts';
 export { NotKeptError, type ResendOptions, resendSince } from './resend.ts';

@@ -74,6 +74,8 @@ export interface Consumer<Schema = unknown> {
 /** Work of the service's own, enqueued on a transaction and run later; the same table, retries and dead letters as events. */
 export interface Job<Schema = unknown, Data extends TSchema = TSchema> {
   readonly name: string;
+  /** Names that it had before: what was enqueued under them is handled too, and a cron of such a name ends. */
+  readonly formerNames?: readonly string[];
   /** From 1, and one more with each change of `data` that a copy of the version before could not handle. */
   readonly version?: number;
   readonly data: Data;

@@ -7,9 +7,10 @@ import { Registry } from 'prom-client';
 import { type TSchema, Type } from 'typebox';
 import { expect, test } from 'vitest';
 import { createMessaging, messagingMigrations } from './create-messaging.ts';
+import { createMessageWriters } from './message-writers.ts';
 import { silent } from './testing/copies.ts';
 import { createHandBus } from './testing/hand-bus.ts';
-import { type Consumer, consumer, type EventContract, type Job, job } from './types.ts';
+import { type Consumer, type Cron, consumer, type EventContract, type Job, job } from './types.ts';
 
 const contract = <S extends TSchema>(version: number, schema: S) =>
   ({
@@ -62,12 +63,18 @@ async function openService(leftoversExpected = '') {
       });
     });
   return {
+    database: fixture.database,
     query,
     write,
     old,
     renewed,
     /** One more copy, of a build with these consumers and jobs. @returns how the bus brings it messages. */
-    async start(consumers: readonly Consumer[], jobs: readonly Job[] = [], handleAttempts = MORE_THAN_A_TEST_LASTS) {
+    async start(
+      consumers: readonly Consumer[],
+      jobs: readonly Job[] = [],
+      handleAttempts = MORE_THAN_A_TEST_LASTS,
+      crons: readonly Cron[] = [],
+    ) {
       const database = createDatabase<unknown>({
         url: fixture.url,
         name: 'products',
@@ -85,7 +92,7 @@ async function openService(leftoversExpected = '') {
           metrics: new Registry(),
           consumers,
           jobs,
-          crons: [],
+          crons,
           instanceId: uuidv7(),
         },
         settings: { pollMs: 50, backoff: { firstMs: 20, longestMs: 100 }, announceMs: 50, pruneEveryMs: 50, handleAttempts },
@@ -98,7 +105,8 @@ async function openService(leftoversExpected = '') {
       stops.push(stop);
       return {
         messaging,
-        database,
+        enqueue: (which: Job, data: object) =>
+          database.transaction((tx) => createMessageWriters('products', database).jobs(tx).enqueue(which, data)),
         accept,
         async stop() {
           stops.splice(stops.indexOf(stop), 1);
@@ -205,14 +213,13 @@ test('a job of a version that only a newer copy knows is left to it, and the new
     handle: (tx, { b }) => write('new', 'work')(tx, b),
   }) as Job;
   const old = await service.start([], [oldJob]);
-  const enqueue = (which: Job, data: object) => old.database.transaction((tx) => old.messaging.jobs(tx).enqueue(which, data));
-  await enqueue(newJob, { b: 2 });
-  await enqueue(oldJob, { a: 1 });
+  await old.enqueue(newJob, { b: 2 });
+  await old.enqueue(oldJob, { a: 1 });
   await eventually(async () => expect(await service.effects('work')).toEqual([1]));
   const renewed = await service.start([], [newJob]);
   await eventually(async () => expect(await service.effects('work')).toEqual([1, 2]));
   await old.stop();
-  await renewed.database.transaction((tx) => renewed.messaging.jobs(tx).enqueue(oldJob, { a: 3 }));
+  await renewed.enqueue(oldJob, { a: 3 });
   await eventually(async () => expect(await service.effects('work')).toEqual([1, 2, 3]));
 });
 
@@ -262,6 +269,36 @@ test('the ids in the data of an event and of a job reach their handlers in lower
   await copy.accept(message(1, 1, written));
   const read = { ...written, id, others: [id, null] };
   await eventually(() => expect(handled).toEqual([read, read]));
-  await copy.database.transaction((tx) => copy.messaging.jobs(tx).enqueue(work, written));
+  await copy.enqueue(work as Job, written);
   await eventually(() => expect(handled).toEqual([read, read, read]));
+});
+
+test('a job that has another name now does what was enqueued under the former one, and its cron runs under the new one alone', async () => {
+  await using service = await openService();
+  const { write, query } = service;
+  const Data = Type.Object({ n: Type.Optional(Type.Integer()) }, { additionalProperties: false });
+  const declare = (build: string, name: string, formerNames?: readonly string[]) =>
+    job<unknown, typeof Data>({
+      name,
+      ...(formerNames && { formerNames }),
+      data: Data,
+      handle: (tx, { n = 0 }) => write(build, 'work')(tx, n),
+    }) as Job;
+  const old = declare('old', 'let-go');
+  const renamed = declare('new', 'detach', ['let-go']);
+  const hourly = (name: string) => [{ job: name, everySeconds: 3_600 }];
+  const before = await service.start([], [old], MORE_THAN_A_TEST_LASTS, hourly('let-go'));
+  await eventually(async () => expect(await service.effects('work')).toEqual([0]));
+  await before.enqueue(old, { n: 1 });
+  await eventually(async () => expect(await service.effects('work')).toEqual([0, 1]));
+  await before.stop();
+  const jobs = createMessageWriters('products', service.database).jobs;
+  await service.database.transaction((tx) => jobs(tx).enqueue(old, { n: 2 }));
+
+  const after = await service.start([], [renamed], MORE_THAN_A_TEST_LASTS, hourly('detach'));
+  await eventually(async () => expect((await service.effects('work')).toSorted()).toEqual([0, 0, 1, 2]));
+  await after.enqueue(renamed, { n: 3 });
+  await eventually(async () => expect((await service.effects('work')).toSorted()).toEqual([0, 0, 1, 2, 3]));
+  expect((await sql`select job from cron`.execute(query)).rows).toEqual([{ job: 'detach' }]);
+  await eventually(async () => expect((await after.messaging.health())[1]).toEqual({ name: 'inbox', ok: true, background: true }));
 });

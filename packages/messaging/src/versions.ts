@@ -19,7 +19,8 @@ export const versionsOfConsumer = <Schema>({ event, earlier = [] }: Consumer<Sch
     return { type: name, version, schema, upcast: upcast as Version['upcast'] };
   });
 
-export const versionsOfJob = <Schema>({ name, version = 1, data, earlier = [] }: Job<Schema>): readonly Version[] =>
+/** @param name the job's, or one that it had before. */
+export const versionsOfJob = <Schema>({ version = 1, data, earlier = [] }: Job<Schema>, name: string): readonly Version[] =>
   [{ version, data, upcast: asItIs }, ...earlier].map(({ version: number, data: schema, upcast }) => ({
     type: name,
     version: number,

@@ -124,7 +124,7 @@ test('many processes that look at the same time enqueue a cron once', async () =
   const crons = [{ job: 'write', everySeconds: 3_600 }];
   await using service = await openService([write], { crons });
   const { runCrons, declareCrons } = await import('./cron.ts');
-  await declareCrons(service.database.query, crons);
+  await declareCrons(service.database.query, crons, []);
   await Promise.all(Array.from({ length: 8 }, () => runCrons(service.database, 'service', crons)));
   expect(await service.rows()).toHaveLength(1);
   await service.messaging.start();

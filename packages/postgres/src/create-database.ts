@@ -4,7 +4,7 @@ import pg from 'pg';
 import { connectionOptions, REQUEST_LIMIT_MS, STATEMENT_LIMIT_MS } from './connection-options.ts';
 import { hasEnded } from './cut-off.ts';
 import type { Database } from './database.ts';
-import { runGuarded, stateOf } from './guarded-transaction.ts';
+import { runGuarded, stateOf, type WhenCommitted } from './guarded-transaction.ts';
 import { namedPool } from './named-pool.ts';
 import { registerPool } from './pool-metrics.ts';
 import { createSession } from './session.ts';
@@ -60,9 +60,9 @@ export function createDatabase<Schema>({
   const unregister = registerPool(metrics, name, pool);
   const dialect = new PostgresDialect({ pool: namedPool(pool, { requestLimitMs, statementLimitMs }) });
   const query = new Kysely<Schema>({ dialect });
-  const runSafely = (callback: () => void): void => {
+  const runSafely = async (callback: () => unknown): Promise<void> => {
     try {
-      callback();
+      await callback();
     } catch (error) {
       log.error({ err: error, database: name }, 'callback after a commit threw');
     }
@@ -72,13 +72,13 @@ export function createDatabase<Schema>({
   return {
     query,
     async transaction(work) {
-      const whenCommitted: (() => void)[] = [];
+      const whenCommitted: WhenCommitted = new Set();
       const transaction = query.transaction().setIsolationLevel('read committed');
       const result = await transaction.execute((tx) => runGuarded(tx, dialect, work, whenCommitted));
-      for (const callback of whenCommitted) runSafely(callback);
+      for (const callback of whenCommitted) await runSafely(callback);
       return result;
     },
-    afterCommit: (tx, callback) => void stateOf(tx).whenCommitted.push(callback),
+    afterCommit: (tx, callback) => void stateOf(tx).whenCommitted.add(callback),
     forbidCommit(tx, reason) {
       stateOf(tx).fault ??= reason;
     },

@@ -15,8 +15,11 @@ export interface Database<Schema> {
    * back; after the end every statement on `tx` is refused.
    */
   transaction<T>(work: (tx: Transaction<Schema>) => Promise<T>): Promise<T>;
-  /** Calls `callback` after `tx` has committed, before `transaction` resolves; never if it has not, or if nobody knows. */
-  afterCommit(tx: Transaction<Schema>, callback: () => void): void;
+  /**
+   * Calls `callback` after `tx` has committed, and awaits it before `transaction` resolves; never if it has not, or if nobody knows.
+   * The same function is called once, however often it was given.
+   */
+  afterCommit(tx: Transaction<Schema>, callback: () => unknown): void;
   /** From now on `tx` ends in a rollback that throws `reason`, even if the error that made it unfit is swallowed. */
   forbidCommit(tx: Transaction<Schema>, reason: Error): void;
   /**

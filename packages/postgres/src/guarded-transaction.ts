@@ -6,6 +6,8 @@ export class TransactionMisuse extends Error {
   override readonly name = 'TransactionMisuse';
 }
 
+export type WhenCommitted = Set<() => unknown>;
+
 interface State {
   /** `work` has ended: nothing more is sent. */
   isOver: boolean;
@@ -13,7 +15,7 @@ interface State {
   running: Promise<void> | undefined;
   /** Why the transaction must not commit. */
   fault: Error | undefined;
-  readonly whenCommitted: (() => void)[];
+  readonly whenCommitted: WhenCommitted;
 }
 
 const states = new WeakMap<object, State>();
@@ -28,7 +30,7 @@ export async function runGuarded<Schema, T>(
   tx: Transaction<Schema>,
   dialect: Dialect,
   work: (tx: Transaction<Schema>) => Promise<T>,
-  whenCommitted: (() => void)[],
+  whenCommitted: WhenCommitted,
 ): Promise<T> {
   const state: State = { isOver: false, running: undefined, fault: undefined, whenCommitted };
   const guarded = oneAtATime(tx, dialect, state);

@@ -11,6 +11,5 @@ export { type EnsureDatabaseOptions, ensureDatabase } from './ensure-database.ts
 export { TransactionMisuse } from './guarded-transaction.ts';
 export { type MigrateOptions, migrate, pendingMigrations } from './migrate.ts';
 export { MigrationError, type MigrationSource } from './migration-files.ts';
-export { createPgIdempotency, platformMigrations } from './pg-idempotency.ts';
 export { prepare } from './prepare.ts';
 export { PLANNED_FOR_ITS_VALUES } from './statement-names.ts';

@@ -149,6 +149,24 @@ describe('what is to happen after the commit', () => {
     expect(seen).toEqual(['first', 'second']);
   });
 
+  test('is awaited, and the same function is called once; one that fails keeps no other from being called', async () => {
+    const seen: string[] = [];
+    const failing = async () => {
+      await Promise.resolve();
+      seen.push('failing');
+      throw new Error('no');
+    };
+    const last = async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      seen.push('last');
+    };
+    await database.transaction(async (tx) => {
+      for (const callback of [failing, last, failing, last]) database.afterCommit(tx, callback);
+      await effect(tx, 'a');
+    });
+    expect(seen).toEqual(['failing', 'last']);
+  });
+
   test.each([
     ['that throws', async (): Promise<void> => Promise.reject(new Error('no'))],
     [

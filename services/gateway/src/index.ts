@@ -10,7 +10,8 @@ import {
   type ServiceLocation,
   type Upstream,
 } from '@stoa/http';
-import { type Broker, type BrokerSubscription, DEAD_LETTERS_PATH, deadLetterErrors } from '@stoa/messaging';
+import { DEAD_LETTERS_PATH, deadLetterErrors } from '@stoa/kit';
+import type { Broker, BrokerSubscription } from '@stoa/messaging';
 import type { RedisConnection } from '@stoa/redis';
 import {
   type Clock,

@@ -52,3 +52,10 @@ export function checkSender({ MAIL_URL, MAIL_FROM }: MailerConfig): void {
   if (MAIL_URL === 'mailbox:' || MAIL_FROM !== MAILBOX_FROM) return;
   throw new ConfigError([{ variable: 'MAIL_FROM', expected: `${AN_ADDRESS}, from a domain that the SMTP server sends for` }]);
 }
+
+/** How many mails may be on their way at once: by default as many as are if a mail takes two seconds. */
+export const connectionsOf = ({ MAIL_CONNECTIONS, MAIL_RATE_PER_SECOND }: MailerConfig): number =>
+  MAIL_CONNECTIONS ?? Math.min(100, Math.max(10, Math.ceil(MAIL_RATE_PER_SECOND * 2)));
+
+/** The domain of the Message-IDs. */
+export const senderDomain = ({ MAIL_FROM }: MailerConfig): string => MAIL_FROM.replace(/^.*@|>$/g, '');

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { fakeClock } from '@stoa/service';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createCleanUp } from './clean-up.ts';
+import { cleanUp } from './clean-up.ts';
 import { type PostsDatabase, postsDatabase } from './testing/posts-database.ts';
 import { createWritePosts } from './write-posts.ts';
 
@@ -19,7 +19,7 @@ beforeEach(async () => {
   for (const table of ['posts', 'words', 'authors']) await sql`delete from ${sql.table(table)}`.execute(system.database.query);
 });
 
-const cleanUp = () => system.database.transaction<unknown>((tx) => createCleanUp({ clock }).handle(tx, {}));
+const runCleanUp = () => system.database.transaction<unknown>((tx) => cleanUp.handle(tx, {}));
 const words = async () => {
   const { rows } = await sql<{ word: string; age: number }>`select word, current_date - used_on as age from words order by word`.execute(
     system.database.query,
@@ -32,24 +32,21 @@ const age = (word: string, days: number) =>
 
 test('what is over goes a batch at a time, and as long as there may be more the job says so', async () => {
   const { query } = system.database;
-  const insert = (count: number, expiresAt: Date) =>
-    sql`insert into idempotency_keys (key, request, owner, lease_until, expires_at)
-      select decode(md5(${expiresAt}::text || n), 'hex'), '', gen_random_uuid(), ${expiresAt}, ${expiresAt} from generate_series(1, ${count}::int) as n`.execute(
-      query,
-    );
-  await insert(2_500, clock.now());
-  await insert(10, new Date(clock.now().getTime() + 1));
-  const left = async () =>
-    (await sql<{ n: number }>`select count(*)::int as n from idempotency_keys`.execute(query)).rows.map(({ n }) => n);
+  await sql`
+    insert into authors (id, deleted_at)
+    select gen_random_uuid(), now() - case when n <= 2500 then 31 else 29 end * interval '1 day' from generate_series(1, 2510) as n`.execute(
+    query,
+  );
+  const left = async () => (await sql<{ n: number }>`select count(*)::int as n from authors`.execute(query)).rows.map(({ n }) => n);
   const said: unknown[] = [];
-  for (let n = 0; n < 3; n += 1) said.push(await cleanUp(), ...(await left()));
+  for (let n = 0; n < 3; n += 1) said.push(await runCleanUp(), ...(await left()));
   expect(said).toEqual(['more', 1_510, 'more', 510, undefined, 10]);
 });
 
 describe('words', () => {
   test('that no post uses are forgotten when they are older than 30 days', async () => {
     for (const days of [0, 29, 30, 31, 400]) await age(`unused${days}`, days);
-    await cleanUp();
+    await runCleanUp();
     expect(await words()).toEqual({ unused0: 0, unused29: 29, unused30: 30 });
   });
 
@@ -58,7 +55,7 @@ describe('words', () => {
     await age('evergreen', 31);
     await age('things', 400);
     await age('evergreens', 31);
-    await cleanUp();
+    await runCleanUp();
     expect(await words()).toEqual({ evergreen: 0, things: 0 });
   });
 
@@ -66,7 +63,7 @@ describe('words', () => {
     await write('Obfuscated');
     await sql`update posts set hidden_at = now()`.execute(system.database.query);
     await age('obfuscated', 31);
-    await cleanUp();
+    await runCleanUp();
     expect(await words()).toEqual({ obfuscated: 0 });
   });
 
@@ -75,7 +72,7 @@ describe('words', () => {
     await write(used.join(' '));
     for (const word of used) await age(word, 50);
     await age('unused', 40);
-    for (let run = 0; run < 3; run += 1) await cleanUp();
+    for (let run = 0; run < 3; run += 1) await runCleanUp();
     expect(Object.keys(await words()).sort()).toEqual(used.toSorted());
   });
 
@@ -83,7 +80,7 @@ describe('words', () => {
     for (let round = 0; round < 15; round += 1) {
       const some = Array.from({ length: 40 }, (_, n) => `word${round}x${n}`);
       for (const word of some) await age(word, 31);
-      await Promise.all([cleanUp(), write(some.join(' ')), cleanUp(), write(some.toReversed().join(' ')), cleanUp()]);
+      await Promise.all([runCleanUp(), write(some.join(' ')), runCleanUp(), write(some.toReversed().join(' ')), runCleanUp()]);
       const known = await words();
       expect(some.filter((word) => known[word] === undefined)).toEqual([]);
     }
@@ -105,7 +102,7 @@ describe('authors', () => {
     const kept = [await gone('0'), await gone('30 days -1 minute')];
     await gone('30 days 1 minute');
     await gone('1 year');
-    await cleanUp();
+    await runCleanUp();
     expect(await authors()).toEqual(kept.sort());
   });
 
@@ -113,7 +110,7 @@ describe('authors', () => {
     const [writing, silent] = [randomUUID(), randomUUID()];
     await write('a', writing);
     await sql`insert into authors (id, name, version) values (${silent}, 'Ada', 1)`.execute(system.database.query);
-    await cleanUp();
+    await runCleanUp();
     expect(await authors()).toEqual([writing, silent].sort());
   });
 
@@ -122,10 +119,10 @@ describe('authors', () => {
     await sql`update authors set deleted_at = null`.execute(system.database.query);
     await write('a', id);
     await sql`update authors set deleted_at = now() - interval '40 days'`.execute(system.database.query);
-    await cleanUp();
+    await runCleanUp();
     expect(await authors()).toEqual([id]);
     await sql`delete from posts`.execute(system.database.query);
-    await cleanUp();
+    await runCleanUp();
     expect(await authors()).toEqual([]);
   });
 });

@@ -1,6 +1,4 @@
 import { job } from '@stoa/messaging';
-import { createPgIdempotency } from '@stoa/postgres';
-import type { Clock } from '@stoa/service';
 import { sql, type Transaction } from 'kysely';
 import { Type } from 'typebox';
 import type { PostsTables } from './tables.ts';
@@ -11,20 +9,16 @@ const BATCH = 1_000;
 /** Each is looked for in the index of all posts. */
 const WORDS = 100;
 
-/** The job that forgets what nobody needs any more, each minute, a batch at a time until nothing is left. */
-export const createCleanUp = ({ clock }: { readonly clock: Clock }) =>
-  job({
-    name: 'forget-what-is-over',
-    data: Type.Object({}, { additionalProperties: false }),
-    async handle(tx: Transaction<PostsTables>) {
-      const isMore = [
-        (await createPgIdempotency(tx).prune(clock.now(), BATCH)) === BATCH,
-        (await forgetAuthors(tx)) === BATCH,
-        (await forgetWords(tx)) === WORDS,
-      ];
-      return isMore.includes(true) ? 'more' : undefined;
-    },
-  });
+/** The job that removes what nobody needs any more, each minute, a batch at a time until nothing is left. */
+export const cleanUp = job({
+  name: 'remove-expired-data',
+  formerNames: ['forget-what-is-over'],
+  data: Type.Object({}, { additionalProperties: false }),
+  async handle(tx: Transaction<PostsTables>) {
+    const isMore = [(await forgetAuthors(tx)) === BATCH, (await forgetWords(tx)) === WORDS];
+    return isMore.includes(true) ? 'more' : undefined;
+  },
+});
 
 /** Those who are gone, once no event can bring them back and no post is theirs. */
 async function forgetAuthors(tx: Transaction<PostsTables>): Promise<number> {

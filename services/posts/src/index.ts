@@ -1,7 +1,7 @@
 import { createCursors } from '@stoa/http';
 import { createService, type ServiceDeps } from '@stoa/kit';
 import type { ServiceDefinition } from '@stoa/service';
-import { createCleanUp } from './clean-up.ts';
+import { cleanUp } from './clean-up.ts';
 import { type PostsConfig, postsConfig } from './config.ts';
 import { postsErrors } from './errors.ts';
 import { createUserEvents } from './on-user-events.ts';
@@ -11,10 +11,8 @@ import type { PostsTables } from './tables.ts';
 import { writePostsRoutes } from './write-posts.routes.ts';
 import { createWritePosts } from './write-posts.ts';
 
-type PostsDeps = Omit<ServiceDeps<PostsConfig, PostsTables>, 'locate' | 'limiter' | 'redis'>;
-
 const MONTH_SECONDS = 30 * 86_400;
-const about = {
+const description = {
   name: 'posts',
   title: 'Stoa posts',
   description: 'What people write for everybody to read.',
@@ -24,16 +22,15 @@ const about = {
 };
 
 /** Posts are written and read here, and who wrote them is learned from events. */
-export const posts: ServiceDefinition<PostsDeps, typeof postsConfig> = {
-  name: about.name,
+export const posts: ServiceDefinition<ServiceDeps<PostsConfig, PostsTables>, typeof postsConfig> = {
+  name: description.name,
   config: postsConfig,
   migrations: new URL('../migrations/', import.meta.url),
   seed: seedPosts,
   create: (deps) =>
-    createService(deps, about, (boxes) => {
-      const { config, database, derive, clock } = deps;
-      const { consumers, detachPosts, askForProfiles } = createUserEvents({ ...boxes, onUserDeleted: config.POSTS_ON_USER_DELETED, clock });
-      const cleanUp = createCleanUp({ clock });
+    createService(deps, description, (context) => {
+      const { config, database, derive } = context;
+      const { consumers, detachPosts, askForProfiles } = createUserEvents({ ...context, onUserDeleted: config.POSTS_ON_USER_DELETED });
       return {
         consumers,
         jobs: [detachPosts, askForProfiles, cleanUp],
@@ -43,7 +40,7 @@ export const posts: ServiceDefinition<PostsDeps, typeof postsConfig> = {
         ],
         routes(http) {
           readPostsRoutes(http, { query: database.query, cursors: createCursors(derive) });
-          writePostsRoutes(http, createWritePosts({ ...boxes, database, clock }));
+          writePostsRoutes(http, createWritePosts(context));
         },
       };
     }),

@@ -97,7 +97,7 @@ describe('hiding and showing', () => {
       { type: 'post-moderated', data: moderated('post-shown') },
     ]);
     await eventually(() => {
-      const told = stoa.toldUsers.filter(({ data }) => (data as { postId?: string }).postId === id);
+      const told = stoa.heardBy('users').filter(({ data }) => (data as { postId?: string }).postId === id);
       expect(new Set(told.map(({ data }) => (data as { action: string }).action))).toEqual(new Set(['post-hidden', 'post-shown']));
     });
   });

@@ -1,5 +1,13 @@
-import { postChanged, postDeleted, userDeleted, userProfileChanged, userProfilesRequested, userProfilesTold } from '@stoa/contracts';
-import { consumer, type Jobs, job, type Message, type Outbox } from '@stoa/messaging';
+import {
+  postChanged,
+  postDeleted,
+  userDeleted,
+  userProfileChanged,
+  userProfilesRequested,
+  userProfilesSnapshot,
+  userProfilesTold,
+} from '@stoa/contracts';
+import { consumer, type EventContract, type Jobs, job, type Message, type Outbox } from '@stoa/messaging';
 import { type Clock, uuidv7 } from '@stoa/service';
 import { sql, type Transaction } from 'kysely';
 import { Type } from 'typebox';
@@ -9,10 +17,10 @@ import type { PostsTables } from './tables.ts';
 
 type Tx = Transaction<PostsTables>;
 
-/** So many posts of one who is gone in a transaction; the rest follows. */
+/** So many posts of a deleted user in a transaction; the rest follows. */
 const BATCH = 500;
-/** A day less than who is gone is remembered. */
-const NEWS_MS = 29 * 86_400_000;
+/** A day less than a deleted user is remembered. */
+const OLDEST_MS = 29 * 86_400_000;
 
 export interface UserEventsPorts {
   readonly onUserDeleted: PostsConfig['POSTS_ON_USER_DELETED'];
@@ -22,12 +30,14 @@ export interface UserEventsPorts {
 }
 
 /**
- * What posts keeps of persons. Events may come late, twice and in any order: a profile counts by its version, and who is gone stays gone.
+ * What posts keeps of users. Events may come late, twice and in any order: the newest version of a profile counts, and a deleted user
+ * stays deleted.
  */
 export function createUserEvents({ onUserDeleted, clock, outbox, jobs }: UserEventsPorts) {
-  /** Of one who is gone: takes their posts away, or their name from them, a batch at a time. */
+  /** Of a deleted user: deletes their posts, or takes their name off them, a batch at a time. */
   const detachPosts = job({
-    name: 'let-posts-go',
+    name: 'detach-posts',
+    formerNames: ['let-posts-go'],
     // It locks posts that their writers and moderators change.
     batch: 1,
     data: Type.Object({ authorId: Type.String({ format: 'uuid' }) }, { additionalProperties: false }),
@@ -57,25 +67,29 @@ export function createUserEvents({ onUserDeleted, clock, outbox, jobs }: UserEve
     return rows.length;
   }
 
-  /** Not what is older: a dead letter is replayed at any time, and the mark of who is gone may be forgotten. Who is there is told of each month. */
-  const hear = async (tx: Tx, profiles: Parameters<typeof keepProfiles>[1], { occurredAt }: Message) => {
-    if (Date.parse(occurredAt) > clock.now().getTime() - NEWS_MS) await keepProfiles(tx, profiles);
+  /** Nothing older: a dead letter is replayed at any time, when the mark of a deleted user may be gone. A snapshot comes each month. */
+  const keepNew = async (tx: Tx, profiles: Parameters<typeof keepProfiles>[1], { occurredAt }: Message) => {
+    if (Date.parse(occurredAt) > clock.now().getTime() - OLDEST_MS) await keepProfiles(tx, profiles);
   };
+
+  const onSnapshot = (name: string, event: EventContract<typeof userProfilesSnapshot.schema>) =>
+    consumer<PostsTables, typeof userProfilesSnapshot.schema>({
+      name,
+      // Here and below: rows of authors, for which somebody who writes a post waits.
+      batch: 1,
+      event,
+      handle: (tx, { profiles }, message) => keepNew(tx, profiles, message),
+    });
 
   const consumers = [
     consumer<PostsTables, typeof userProfileChanged.schema>({
       name: 'on-user-profile-changed',
-      // Here and below: rows of authors, which somebody who writes a post waits for.
       batch: 1,
       event: userProfileChanged,
-      handle: (tx, profile, message) => hear(tx, [profile], message),
+      handle: (tx, profile, message) => keepNew(tx, [profile], message),
     }),
-    consumer<PostsTables, typeof userProfilesTold.schema>({
-      name: 'on-user-profiles-told',
-      batch: 1,
-      event: userProfilesTold,
-      handle: (tx, { profiles }, message) => hear(tx, profiles, message),
-    }),
+    onSnapshot('on-user-profiles-snapshot', userProfilesSnapshot),
+    onSnapshot('on-user-profiles-told', userProfilesTold),
     consumer<PostsTables, typeof userDeleted.schema>({
       name: 'on-user-deleted',
       batch: 1,
@@ -87,7 +101,7 @@ export function createUserEvents({ onUserDeleted, clock, outbox, jobs }: UserEve
     }),
   ];
 
-  /** For those who were there before this service, and in case that something is amiss; it may be asked at any time. */
+  /** For the users who were there before this service, and in case that something is amiss; it may run at any time. */
   const askForProfiles = job({
     name: 'ask-for-profiles',
     data: Type.Object({}, { additionalProperties: false }),

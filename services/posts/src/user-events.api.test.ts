@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { userDeleted, userProfileChanged, userProfilesTold } from '@stoa/contracts';
+import { userDeleted, userProfileChanged, userProfilesSnapshot } from '@stoa/contracts';
 import { drained } from '@stoa/messaging/testing';
 import { uuidv7 } from '@stoa/service';
 import { sql } from 'kysely';
@@ -34,13 +34,13 @@ describe('a post names its author', () => {
       expect((await deleting.page(query)).items[0]?.author).toEqual(named);
     }
     expect((await deleting.write(ada)).author).toEqual(named);
-    await deleting.hears(userProfilesTold, { profiles: [{ userId: ada.id, name: null, version: 2 }] });
+    await deleting.hears(userProfilesSnapshot, { profiles: [{ userId: ada.id, name: null, version: 2 }] });
     expect(await authorOf(deleting, id)).toEqual({ id: ada.id, name: null });
   });
 
   test('by a name that was heard before they wrote', async () => {
     const ada = await deleting.person();
-    await deleting.hears(userProfilesTold, { profiles: [{ userId: ada.id, name: 'Ada', version: 4 }] });
+    await deleting.hears(userProfilesSnapshot, { profiles: [{ userId: ada.id, name: 'Ada', version: 4 }] });
     expect((await deleting.write(ada)).author).toEqual({ id: ada.id, name: 'Ada' });
   });
 
@@ -51,7 +51,7 @@ describe('a post names its author', () => {
     await deleting.hears(userProfileChanged, { userId: ada.id, name: 'New', version: 3 }, newest);
     await deleting.hears(userProfileChanged, { userId: ada.id, name: 'Old', version: 2 });
     await deleting.hears(userProfileChanged, { userId: ada.id, name: 'New', version: 3 }, newest);
-    await deleting.hears(userProfilesTold, { profiles: [{ userId: ada.id, name: 'Oldest', version: 1 }] });
+    await deleting.hears(userProfilesSnapshot, { profiles: [{ userId: ada.id, name: 'Oldest', version: 1 }] });
     expect(await authorOf(deleting, id)).toEqual({ id: ada.id, name: 'New' });
   });
 
@@ -60,7 +60,7 @@ describe('a post names its author', () => {
     await deleting.hears(userProfileChanged, { userId: ada.id, name: 'Ada', version: 3 });
     const { id } = await deleting.write(ada);
     const tag = await deleting.tagOf(id);
-    await deleting.hears(userProfilesTold, { profiles: [{ userId: ada.id, name: 'Ada', version: 9 }] });
+    await deleting.hears(userProfilesSnapshot, { profiles: [{ userId: ada.id, name: 'Ada', version: 9 }] });
     expect(await deleting.tagOf(id)).toBe(tag);
     await deleting.hears(userProfileChanged, { userId: ada.id, name: 'Ada Lovelace', version: 10 });
     expect(await deleting.tagOf(id)).not.toBe(tag);
@@ -72,7 +72,7 @@ test('all profiles are asked for when the service is new', async () => {
     deleting.database.query,
   );
   expect(rows).toEqual([{ data: { requestId: expect.any(String) } }]);
-  expect(deleting.toldUsers.map(({ type }) => type)).toContain('user-profiles-requested');
+  expect(deleting.heardBy('users').map(({ type }) => type)).toContain('user-profiles-requested');
 });
 
 describe('an account that is deleted', () => {
@@ -120,7 +120,7 @@ describe('an account that is deleted', () => {
       for (const person of [ada, silent]) {
         await goes(stoa, person);
         await stoa.hears(userProfileChanged, { userId: person.id, name: 'Revenant', version: 9 });
-        await stoa.hears(userProfilesTold, { profiles: [{ userId: person.id, name: 'Revenant', version: 10 }] });
+        await stoa.hears(userProfilesSnapshot, { profiles: [{ userId: person.id, name: 'Revenant', version: 10 }] });
         const answer = await tries(stoa, person);
         expect([answer.statusCode, answer.json().code, answer.headers['www-authenticate']]).toEqual([
           401,

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { type UserProfile, userDeleted, userProfileChanged, userProfilesTold } from '@stoa/contracts';
+import { type UserProfile, userDeleted, userProfileChanged, userProfilesSnapshot } from '@stoa/contracts';
 import { fakeClock } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createCleanUp } from './clean-up.ts';
+import { cleanUp } from './clean-up.ts';
 import { createUserEvents } from './on-user-events.ts';
 import { type PostsDatabase, postsDatabase } from './testing/posts-database.ts';
 import { createWritePosts } from './write-posts.ts';
@@ -62,8 +62,8 @@ async function live(onUserDeleted: 'delete' | 'anonymise', order: readonly Happe
     'profile v1': () => handle(userProfileChanged, profile(1)),
     'profile v2': () => handle(userProfileChanged, profile(2)),
     'profile v3': () => handle(userProfileChanged, profile(3)),
-    'told v1': () => handle(userProfilesTold, { profiles: [profile(1), { userId: randomUUID(), name: null, version: 1 }] }),
-    'told v4': () => handle(userProfilesTold, { profiles: [profile(1), profile(4), profile(2)] }),
+    'told v1': () => handle(userProfilesSnapshot, { profiles: [profile(1), { userId: randomUUID(), name: null, version: 1 }] }),
+    'told v4': () => handle(userProfilesSnapshot, { profiles: [profile(1), profile(4), profile(2)] }),
     deleted: () => handle(userDeleted, { userId, deletedAt }),
   };
   for (const happening of order) await happen[happening]();
@@ -155,7 +155,7 @@ test('profiles that cross keep no one waiting for each other: many are told at o
   const handle = handlerFor('delete');
   const ids = Array.from({ length: 200 }, () => randomUUID());
   const tell = (order: readonly string[], version: number) =>
-    handle(userProfilesTold, { profiles: order.map((userId) => ({ userId, name: `Name ${version}`, version })) });
+    handle(userProfilesSnapshot, { profiles: order.map((userId) => ({ userId, name: `Name ${version}`, version })) });
   await Promise.all(Array.from({ length: 12 }, (_, n) => tell(n % 2 === 0 ? ids : ids.toReversed(), n + 1)));
   const { rows } = await sql`select distinct name, version from authors where id = any(${ids}::uuid[])`.execute(fixture.database.query);
   expect(rows).toEqual([{ name: 'Name 12', version: 12 }]);
@@ -180,13 +180,13 @@ test('news that come when the mark of who is gone is forgotten bring no name bac
   const userId = randomUUID();
   const daysAgo = (days: number) => new Date(clock.now().getTime() - days * 86_400_000).toISOString();
   await handle(userDeleted, { userId, deletedAt: daysAgo(31) });
-  await fixture.database.transaction<unknown>((tx) => createCleanUp({ clock }).handle(tx, {}));
+  await fixture.database.transaction<unknown>((tx) => cleanUp.handle(tx, {}));
   const profile: UserProfile = { userId, name: 'Ada', version: 1 };
   await handle(userProfileChanged, profile, daysAgo(32));
-  await handle(userProfilesTold, { profiles: [profile] }, daysAgo(31));
+  await handle(userProfilesSnapshot, { profiles: [profile] }, daysAgo(31));
   const names = () => fixture.database.query.selectFrom('authors').select('name').where('id', '=', userId).execute();
   expect(await names()).toEqual([]);
   // One who is there is told of again, if theirs were among them.
-  await handle(userProfilesTold, { profiles: [profile] }, daysAgo(28));
+  await handle(userProfilesSnapshot, { profiles: [profile] }, daysAgo(28));
   expect(await names()).toEqual([{ name: 'Ada' }]);
 });

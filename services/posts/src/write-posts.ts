@@ -1,6 +1,6 @@
 import { postChanged, postCreated, postDeleted, postModerated } from '@stoa/contracts';
 import { addressKey } from '@stoa/http';
-import type { Boxes, ServiceDeps } from '@stoa/kit';
+import type { ServiceContext } from '@stoa/kit';
 import { currentContext, uuidv7 } from '@stoa/service';
 import { sql, type Transaction } from 'kysely';
 import { holdAuthor } from './authors.ts';
@@ -20,7 +20,7 @@ export interface Caller {
   readonly moderates: boolean;
 }
 
-type Ports = Pick<ServiceDeps<unknown, PostsTables>, 'database' | 'clock'> & Pick<Boxes<PostsTables>, 'outbox'>;
+type Ports = Pick<ServiceContext<unknown, PostsTables>, 'database' | 'clock' | 'outbox'>;
 type Change = { readonly text?: string; readonly search?: ReturnType<typeof searchOf>; readonly hidden_at?: Date | null };
 export type WritePosts = ReturnType<typeof createWritePosts>;
 

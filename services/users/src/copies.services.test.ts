@@ -33,7 +33,7 @@ beforeAll(async () => {
   users = await usersUnderTest({ REGISTRATIONS_PER_HOUR: '0', RESENDS_PER_HOUR: '4' }, await shared());
   ends.push(() => users[Symbol.asyncDispose]());
   const other = await users.another(await shared());
-  ends.push(() => other.stopAll());
+  ends.push(() => other.stop());
   copies = [users, other];
 });
 beforeEach(async () => {

@@ -23,7 +23,7 @@ beforeAll(async () => {
   const database = createDatabase<UsersSchema>({ url, name: 'copy', log: createLog({ level: 'silent' }), metrics: createMetrics() });
   stack.defer(() => database.close());
   const other = await users.another({ database });
-  stack.defer(() => other.stopAll());
+  stack.defer(() => other.stop());
   copy = other;
 });
 beforeEach(() => network.heal());

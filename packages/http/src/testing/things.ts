@@ -1,7 +1,7 @@
 import { createLog, createMetrics, type ErrorCatalogue } from '@stoa/service';
 import { createHttp, type Http } from '../create-http.ts';
 
-/** An instance for the tests of this package, with nothing on it yet. */
+/** An instance with nothing on it yet. */
 export const thingsHttp = (errors: ErrorCatalogue = {}): Promise<Http> =>
   createHttp({
     name: 'things',

@@ -50,7 +50,7 @@ const quickSettings: Partial<MessagingSettings> = {
 export const silent = createLog({ level: 'silent' });
 
 /** One copy of a service, with connections of its own, as a process has them. */
-export interface Copy<Schema> extends Messaging<Schema> {
+export interface Copy extends Messaging {
   readonly metrics: Registry;
 }
 
@@ -64,7 +64,7 @@ async function startCopy<Schema>(
   consumers: readonly Consumer<Schema>[],
   settings: Partial<MessagingSettings> = {},
   role: Role = {},
-): Promise<Copy<Schema>> {
+): Promise<Copy> {
   const common = { log: silent, metrics: new Registry() };
   const database = createDatabase<Schema>({ ...common, url, name: service, maxConnections: 4 });
   const messaging = createMessaging({
@@ -83,7 +83,7 @@ async function startCopy<Schema>(
   };
 }
 
-export const startSender = (url: string, broker: Broker, settings?: Partial<MessagingSettings>, role?: Role): Promise<Copy<unknown>> =>
+export const startSender = (url: string, broker: Broker, settings?: Partial<MessagingSettings>, role?: Role): Promise<Copy> =>
   startCopy('sender', url, broker, [], settings, role);
 
 /** What a handler does before it writes its effect, or after it when it returns a function. */
@@ -96,7 +96,7 @@ export function startReceiver(
   behave: Behaviour = () => {},
   settings?: Partial<MessagingSettings>,
   role?: Role,
-): Promise<Copy<ReceiverTables>> {
+): Promise<Copy> {
   const declare = (name: string, ordered: boolean) =>
     consumer<ReceiverTables, typeof Happening>({
       name,

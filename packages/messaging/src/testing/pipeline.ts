@@ -28,9 +28,9 @@ export interface Pipeline extends AsyncDisposable {
   readonly sender: Side<unknown>;
   readonly receiver: Side<ReceiverTables>;
   /** One more copy of the sending service. */
-  startSender(broker: Broker, settings?: Partial<MessagingSettings>): Promise<Copy<unknown>>;
+  startSender(broker: Broker, settings?: Partial<MessagingSettings>): Promise<Copy>;
   /** One more copy of the receiving service. */
-  startReceiver(broker: Broker, behave?: Behaviour, settings?: Partial<MessagingSettings>): Promise<Copy<ReceiverTables>>;
+  startReceiver(broker: Broker, behave?: Behaviour, settings?: Partial<MessagingSettings>): Promise<Copy>;
   /** Appends in one transaction, whether a sender runs or not. */
   append(...happenings: readonly Happening[]): Promise<void>;
   /** What handlers did, in the order they did it. */

@@ -6,6 +6,7 @@ import { Registry } from 'prom-client';
 import { Type } from 'typebox';
 import { createMessaging, messagingMigrations } from '../create-messaging.ts';
 import { createLocalBroker } from '../local-broker.ts';
+import { createMessageWriters } from '../message-writers.ts';
 import type { MessagingSettings } from '../settings.ts';
 import { type Cron, type Job, job } from '../types.ts';
 import { silent } from './copies.ts';
@@ -63,7 +64,7 @@ export async function openService(
       (await sql<Record<string, unknown>>`select consumer, status, attempts, reason from inbox order by id`.execute(database.query)).rows,
     effects: async () => (await sql<{ n: number }>`select n from effects order by n`.execute(database.query)).rows.map(({ n }) => n),
     enqueue: (declared: Job, data: unknown, options: { runAt?: Date; id?: string } = {}) =>
-      database.transaction((tx) => messaging.jobs(tx).enqueue(declared, data, options)),
+      database.transaction((tx) => createMessageWriters('service', database).jobs(tx).enqueue(declared, data, options)),
     async [Symbol.asyncDispose]() {
       await Promise.all(stops.map((stop) => stop()));
       await fixture[Symbol.asyncDispose]();

@@ -7,7 +7,7 @@ import {
   deadLetterErrors,
   Replayed,
   ReplayProgress,
-} from '@stoa/messaging';
+} from '@stoa/kit';
 import type { Logger } from '@stoa/service';
 import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';

@@ -1,6 +1,6 @@
 import { type TestIdentity, testIdentity } from '@stoa/auth/testing';
 import { createMemoryRateLimiter } from '@stoa/http';
-import { DEAD_LETTERS_PATH } from '@stoa/messaging';
+import { DEAD_LETTERS_PATH } from '@stoa/kit';
 import { createKeys, createLog, createMetrics, loadConfig, type Service, systemClock } from '@stoa/service';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { gateway, gatewayConfig } from '../index.ts';

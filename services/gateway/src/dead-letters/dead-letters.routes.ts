@@ -1,6 +1,6 @@
 import { actorOf } from '@stoa/auth';
 import { Answer, type Cursors, type Http, httpErrors, NoBody, PageQuery, problems } from '@stoa/http';
-import { DeadLetterItem, DeadLetterWithData, deadLetterErrors, RatePerSecond } from '@stoa/messaging';
+import { DeadLetterItem, DeadLetterWithData, deadLetterErrors, RatePerSecond } from '@stoa/kit';
 import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { AllDeadLetters, Places } from './all-dead-letters.ts';

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type Identity, installAccess } from '@stoa/auth';
-import { createHttp, type Http, problems } from '@stoa/http';
-import { createDeadLetters, installDeadLetterRoutes, messagingMigrations } from '@stoa/messaging';
+import { createHttp, type Http } from '@stoa/http';
+import { installDeadLetterRoutes } from '@stoa/kit';
+import { createDeadLetters, messagingMigrations } from '@stoa/messaging';
 import { testDatabase } from '@stoa/postgres/testing';
 import type { DeriveKey, Logger, Metrics, Service } from '@stoa/service';
 import { sql } from 'kysely';
@@ -25,7 +26,7 @@ export async function createBuryingService(name: string, shared: Shared) {
   http.addHook('onRequest', async () => {
     if (isAway) throw new Error('the database is away');
   });
-  installDeadLetterRoutes(http, createDeadLetters({ database, log: shared.log }), problems);
+  installDeadLetterRoutes(http, createDeadLetters({ database, log: shared.log }));
   await http.ready();
   return {
     service: asService(name, http),

@@ -6,6 +6,7 @@ import {
   type Broker,
   consumer,
   createLocalBroker,
+  createMessageWriters,
   createMessaging,
   createRabbitBroker,
   type EventContract,
@@ -147,7 +148,7 @@ async function startNotes(broker: Broker, who: TestIdentity, derive: DeriveKey, 
   http.put('/v1/notes/:id', { config: { access }, schema: { params: Params, body: Note } }, async ({ params: { id }, body }) => {
     await database.transaction(async (tx) => {
       await write(tx, id, body.text);
-      await messaging.outbox(tx).append(noteChanged, { id });
+      await createMessageWriters('notes', database).outbox(tx).append(noteChanged, { id });
     });
     return body;
   });

@@ -1,6 +1,5 @@
 import { job } from '@stoa/messaging';
-import { anyOf, createPgIdempotency } from '@stoa/postgres';
-import type { Clock } from '@stoa/service';
+import { anyOf } from '@stoa/postgres';
 import { type Kysely, sql } from 'kysely';
 import { Type } from 'typebox';
 import type { MailerTables } from '../tables.ts';
@@ -10,15 +9,11 @@ const BATCH = 1_000;
 /** Longer than an event can be replayed; and for as long as a mail of the person is there, which may be sent again. */
 const DELETED_USERS_KEPT_DAYS = 30;
 
-export interface CleanUpOptions {
-  readonly retentionDays: number;
-  readonly clock: Clock;
-}
-
 /** The job that forgets mails that reached their end long ago, with their attempts, each minute, a batch at a time until nothing is left. */
-export const createCleanUp = ({ retentionDays, clock }: CleanUpOptions) =>
+export const createCleanUp = ({ retentionDays }: { readonly retentionDays: number }) =>
   job<MailerTables, ReturnType<typeof Type.Object>>({
-    name: 'forget-old-mails',
+    name: 'remove-expired-data',
+    formerNames: ['forget-old-mails'],
     data: Type.Object({}, { additionalProperties: false }),
     async handle(tx) {
       const mails = await forgetMails(tx, retentionDays);
@@ -27,8 +22,7 @@ export const createCleanUp = ({ retentionDays, clock }: CleanUpOptions) =>
           select user_id from deleted_users where heard_at < now() - ${DELETED_USERS_KEPT_DAYS} * interval '1 day'
             and not exists (select from mails where mails.user_id = deleted_users.user_id)
           order by heard_at limit ${BATCH} for update skip locked))`.execute(tx);
-      const keys = await createPgIdempotency(tx).prune(clock.now(), BATCH);
-      return [mails, Number(users.numAffectedRows ?? 0), keys].includes(BATCH) ? 'more' : undefined;
+      return [mails, Number(users.numAffectedRows ?? 0)].includes(BATCH) ? 'more' : undefined;
     },
   });
 

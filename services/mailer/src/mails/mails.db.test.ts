@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
+import { migrationSourcesOf } from '@stoa/kit';
 import { testDatabase } from '@stoa/postgres/testing';
-import { fakeClock } from '@stoa/service';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { mailer } from '../index.ts';
 import type { MailerTables } from '../tables.ts';
-import { mailerSources } from '../testing/mailer-sources.ts';
 import { createCleanUp } from './clean-up.ts';
 import { type MailFilter, mailsQuery } from './mails.view.ts';
 
 let fixture: Awaited<ReturnType<typeof testDatabase<MailerTables>>>;
 beforeAll(async () => {
-  fixture = await testDatabase<MailerTables>({ sources: mailerSources });
+  fixture = await testDatabase<MailerTables>({ sources: migrationSourcesOf(mailer) });
   // Ids in the order of time, as UUIDv7; one in a hundred failed, half of them are of one template.
   await sql`
     insert into mails (id, status, template, recipient, data, subject, content, message_id, cause_id, correlation_id, traceparent,
@@ -71,8 +71,7 @@ describe('a page out of 50,000 mails is read from an index', () => {
 
 describe('the clean-up', () => {
   const days = (age: number) => new Date(Date.now() - age * 86_400_000);
-  const cleanUp = () =>
-    fixture.database.transaction<unknown>((tx) => createCleanUp({ retentionDays: 90, clock: fakeClock(new Date()) }).handle(tx, {}));
+  const cleanUp = () => fixture.database.transaction<unknown>((tx) => createCleanUp({ retentionDays: 90 }).handle(tx, {}));
   const remaining = async () =>
     (await sql<{ count: number }>`select count(*)::integer as count from mails`.execute(fixture.database.query)).rows[0]?.count ?? 0;
 

@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { Writable } from 'node:stream';
-import { testIdentity } from '@stoa/auth/testing';
 import {
   type AccountLinkRequested,
   type AccountNoticeRequested,
@@ -11,47 +9,16 @@ import {
   type UserDeleted,
   userDeleted,
 } from '@stoa/contracts';
-import { createTestBroker } from '@stoa/messaging/testing';
-import { createDatabase } from '@stoa/postgres';
-import { testDatabase } from '@stoa/postgres/testing';
-import {
-  createContext,
-  createKeys,
-  createLog,
-  createMetrics,
-  type Environment,
-  loadConfig,
-  type Service,
-  systemClock,
-  uuidv7,
-} from '@stoa/service';
+import { openTestService } from '@stoa/kit/testing';
+import { type Environment, type Service, systemClock } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
 import { fastify } from 'fastify';
-import { sql } from 'kysely';
-import { expect } from 'vitest';
 import { mailer } from '../index.ts';
-import type { MailerTables } from '../tables.ts';
 import { codeOf, tokenOf } from './fake-secrets.ts';
-import { mailerSources } from './mailer-sources.ts';
 
-const derive = createKeys(Buffer.alloc(32, 7).toString('base64'));
-
-/** The whole service on a database of its own, as many copies as a test starts, with a bus that repeats and reorders. */
+/** The whole service on a database of its own, as many copies as a test starts. */
 export async function mailerFixture(environment: Environment = {}) {
-  const { database, url, ...rest } = await testDatabase<MailerTables>({ sources: mailerSources });
-  const dispose = rest[Symbol.asyncDispose];
-  const broker = createTestBroker({ repeats: 0.5 });
-  const who = await testIdentity();
   const gone = new Set<string>();
-  const logged: string[] = [];
-  const destination = new Writable({
-    write(line, _encoding, done) {
-      logged.push(String(line));
-      done();
-    },
-  });
-  const stops: (() => Promise<void>)[] = [];
-
   // What the mailer knows of users: two routes, its credential and their answers.
   const users = fastify();
   const mints = (path: string, gone410: string, answer: (requestId: string) => object) =>
@@ -61,70 +28,24 @@ export async function mailerFixture(environment: Environment = {}) {
     });
   mints('/internal/activation-codes', 'activation_request_gone', (id) => ({ code: codeOf(id), expiresInSeconds: 60 }));
   mints('/internal/account-links', 'account_link_gone', (id) => ({ token: tokenOf(id), expiresInSeconds: 1_800 }));
+  const system = await openTestService(mailer, {
+    environment: { MAIL_URL: 'mailbox:', PUBLIC_URL: 'https://stoa.test', MAIL_RATE_PER_SECOND: '1000', ...environment },
+    clock: systemClock,
+    others: { users },
+  });
+  const { database } = system;
 
   /** Publishes an event as users would. @returns its correlation id, and a function that publishes the same message once more. */
   async function publish(event: DescribedEvent, data: { readonly userId: string }) {
-    const { correlationId, traceparent } = createContext();
-    const { name: type, version, source } = event;
-    const occurredAt = new Date().toISOString();
-    const message = { id: uuidv7(), type, version, source, key: data.userId, occurredAt, correlationId, traceparent, data };
-    // Others may want it too; here is nobody else.
-    const again = async () => void (await broker.publish([{ message, subscribers: ['mailer'] }]));
-    await again();
-    return { correlationId, again };
-  }
-
-  /** The first clean-up comes with the start: a test that ends before it would leave it undone. */
-  async function isCleanedUp(): Promise<boolean> {
-    const { rows } = await sql`
-      select from cron where next_at > now() and not exists (select from inbox where consumer = 'job:' || job and status = 'pending')`.execute(
-      database.query,
-    );
-    return rows.length > 0;
+    const message = await system.publish(event, data);
+    return { correlationId: message.correlationId, again: () => system.repeat(message) };
   }
 
   return {
-    database,
-    derive,
-    /** Makes the headers of those who has access. */
-    who,
+    ...system,
     gone,
-    /** Every line that any copy wrote, down to `trace`. */
-    logged,
-    /** @param runsBackgroundWork false for a copy that only answers. */
-    async start({ runsBackgroundWork = true } = {}): Promise<Service> {
-      const log = createLog({ level: 'trace', destination });
-      const metrics = createMetrics();
-      const own = createDatabase<MailerTables>({ url, name: 'mailer', log, metrics });
-      const config = loadConfig(mailer.config, {
-        MAIL_URL: 'mailbox:',
-        PUBLIC_URL: 'https://stoa.test',
-        MAIL_RATE_PER_SECOND: '1000',
-        ...environment,
-      });
-      const service = await mailer.create({
-        config,
-        database: own,
-        broker,
-        log,
-        metrics,
-        derive,
-        locate: () => users,
-        identity: who.identity,
-        clock: systemClock,
-        instanceId: uuidv7(),
-        runsBackgroundWork,
-      });
-      await service.http.ready();
-      await service.start();
-      stops.unshift(async () => {
-        await service.http.close();
-        await service.stop();
-        await own.close();
-      });
-      if (runsBackgroundWork) await eventually(async () => expect(await isCleanedUp()).toBe(true));
-      return service;
-    },
+    /** @param own `runsBackgroundWork`: false for a copy that only answers. */
+    start: async (own: { readonly runsBackgroundWork?: boolean } = {}): Promise<Service> => (await system.start(own)).service,
     /** A person asks for a code. @returns the address and the code that will come; `again` publishes the same event once more. */
     async request(fields: { email?: string; fullName?: string | null; reason?: 'registration' | 'resend'; requestId?: string } = {}) {
       const {
@@ -174,10 +95,8 @@ export async function mailerFixture(environment: Environment = {}) {
       return published;
     },
     async [Symbol.asyncDispose]() {
-      for (const stop of stops) await stop();
+      await system[Symbol.asyncDispose]();
       await users.close();
-      await who[Symbol.asyncDispose]();
-      await dispose.call(rest);
     },
   };
 }

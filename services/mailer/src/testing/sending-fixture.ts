@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { migrationSourcesOf } from '@stoa/kit';
 import { createDatabase } from '@stoa/postgres';
 import { testDatabase } from '@stoa/postgres/testing';
 import { createContext, createLog, createMetrics, uuidv7 } from '@stoa/service';
+import { mailer } from '../index.ts';
 import { createMailerMetrics } from '../metrics.ts';
 import { queueMail } from '../queue-mail.ts';
 import { createRenderer } from '../render.ts';
@@ -11,7 +13,6 @@ import type { MailerTables } from '../tables.ts';
 import { createSmtpTransport } from '../transports/smtp-transport.ts';
 import { fakeSecrets } from './fake-secrets.ts';
 import { FAST_HEARTBEATS } from './fast-heartbeats.ts';
-import { mailerSources } from './mailer-sources.ts';
 import { createScriptedSmtp } from './scripted-smtp.ts';
 
 const log = createLog({ level: 'silent' });
@@ -30,7 +31,7 @@ interface SenderSettings {
 
 /** A mailer's database with a scripted mail server behind it, and as many senders as a test starts. */
 export async function sendingFixture() {
-  const { database, url, ...rest } = await testDatabase<MailerTables>({ sources: mailerSources });
+  const { database, url, ...rest } = await testDatabase<MailerTables>({ sources: migrationSourcesOf(mailer) });
   const dispose = rest[Symbol.asyncDispose];
   const smtp = await createScriptedSmtp();
   const users = fakeSecrets();

@@ -1,9 +1,10 @@
+import { migrationSourcesOf } from '@stoa/kit';
 import { testDatabase } from '@stoa/postgres/testing';
 import { createLog } from '@stoa/service';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { mailer } from '../index.ts';
 import { createMailboxStore } from '../mailbox/mailbox-store.ts';
 import type { MailerTables } from '../tables.ts';
-import { mailerSources } from '../testing/mailer-sources.ts';
 import { startMailboxTransport } from './mailbox-transport.ts';
 import type { Transport } from './transport.ts';
 import { mailTo, transportContract } from './transport-contract.ts';
@@ -11,7 +12,7 @@ import { mailTo, transportContract } from './transport-contract.ts';
 const log = createLog({ level: 'silent' });
 
 async function openMailbox() {
-  const system = await testDatabase<MailerTables>({ sources: mailerSources });
+  const system = await testDatabase<MailerTables>({ sources: migrationSourcesOf(mailer) });
   const store = createMailboxStore(system.database);
   const state = { away: false };
   const add: typeof store.add = async (message) => {

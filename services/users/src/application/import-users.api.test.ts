@@ -1,4 +1,4 @@
-import { userProfilesTold } from '@stoa/contracts';
+import { userProfilesSnapshot } from '@stoa/contracts';
 import { createLog, loadConfig } from '@stoa/service';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createUsersAdministration, users as definition } from '../index.ts';
@@ -46,7 +46,7 @@ describe('an import', () => {
   test('makes accounts whose people log in with the passwords they have; each is audited, nothing is mailed', async () => {
     const [ada, bob] = [row({ login: `ada${Date.now()}`, createdAt: '2020-01-31T12:00:00Z' }), row({ passwordHash: ARGON2ID })];
     expect(await importRows([ada, '', bob])).toEqual({ imported: 2, skipped: 0, refused: 0, told: [] });
-    expect((await eventsSince()).map(({ type }) => type)).toEqual([userProfilesTold.name]);
+    expect((await eventsSince()).map(({ type }) => type)).toEqual([userProfilesSnapshot.name]);
 
     users.clock.advance(1);
     const answer = await people.logIn({ email: ada.email, password: 'U*U' });
@@ -115,7 +115,7 @@ describe('an import', () => {
     await importRows(rows);
     const events = await eventsSince(before);
     expect(events.map(({ type, data }) => [type, data.profiles.length])).toEqual(
-      [250, 250, 50].map((count) => [userProfilesTold.name, count]),
+      [250, 250, 50].map((count) => [userProfilesSnapshot.name, count]),
     );
     const { id, version } = (await stored((rows[2] as { email: string }).email)) ?? {};
     expect(await toldOf(users.database, id as string)).toEqual([{ userId: id, name: 'Number 2', version }]);

@@ -1,4 +1,4 @@
-import { userProfilesTold } from '@stoa/contracts';
+import { userProfilesSnapshot } from '@stoa/contracts';
 import { type Clock, uuidv7 } from '@stoa/service';
 import { type ImportedUser, parseImportedUser, userOf } from '../domain/imported-user.ts';
 import { profileToTell } from '../domain/public-profile.ts';
@@ -78,7 +78,7 @@ export function createImportUsers({ inTransaction, clock, defaultRegion }: Impor
       for (const id of inserted) await tx.audit.append({ action: 'user-imported', actor: 'command-line', subject: id, at: now });
       // In one event, as there may be a million of them.
       const profiles = accounts.flatMap(({ user }) => (inserted.has(user.id) ? (profileToTell(undefined, user) ?? []) : []));
-      if (profiles.length > 0) await tx.outbox.append(userProfilesTold, { profiles });
+      if (profiles.length > 0) await tx.outbox.append(userProfilesSnapshot, { profiles });
       const left = accounts.filter(({ user }) => !inserted.has(user.id));
       const fields = await tx.imports.clashes(left.map(({ user }) => user));
       // What clashed with an account that is gone by now is for the next time, like an e-mail that is there.

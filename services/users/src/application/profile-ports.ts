@@ -4,6 +4,6 @@ import type { PublicProfile } from '../domain/public-profile.ts';
 export interface PublicProfiles {
   /** Of accounts that are or were active, by id, from behind the one with id `after`. */
   page(after: string | null, limit: number): Promise<readonly PublicProfile[]>;
-  /** Has those from behind `after` told, soon after the commit. */
-  tellLater(after: string | null): Promise<void>;
+  /** Has those from behind `after` published, soon after the commit. */
+  publishLater(after: string | null): Promise<void>;
 }

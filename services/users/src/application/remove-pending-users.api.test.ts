@@ -1,6 +1,4 @@
 import { loadConfig } from '@stoa/service';
-import { eventually } from '@stoa/service/testing';
-import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { usersConfig } from '../config.ts';
 import { linksOf } from '../testing/links.ts';
@@ -9,18 +7,7 @@ import { somebody, type UsersUnderTest, usersUnderTest } from '../testing/users-
 
 const HOUR = 3_600_000;
 
-/** Makes the cron due, and waits for its job to be done. */
-async function cleanUp({ database: { query }, service }: UsersUnderTest): Promise<void> {
-  await service.stop();
-  await sql`delete from inbox`.execute(query);
-  await sql`update cron set next_at = now()`.execute(query);
-  await service.start();
-  await eventually(async () => {
-    const { rows } = await sql`
-      select from cron where next_at > now() and not exists (select from inbox where consumer = 'job:' || job)`.execute(query);
-    expect(rows).toHaveLength(1);
-  });
-}
+const cleanUp = (users: UsersUnderTest) => users.runJob('remove-expired-data');
 
 test('an account that was not activated goes a day after its last code, audited, and its address is free again', async () => {
   await using users = await usersUnderTest();

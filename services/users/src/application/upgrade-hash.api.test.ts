@@ -67,7 +67,7 @@ describe('an older hash', () => {
     const answers = await times(20, (index) =>
       (index % 2 ? users.http : copy.http).inject({ method: 'POST', url: '/v1/sessions', payload: body }),
     );
-    await copy.stopAll();
+    await copy.stop();
     expect(tally(answers)).toEqual({ 201: 20 });
     expect((await changesOf(person.id)) as number).toBe(before + 1);
     expect(await hashOf(person.id)).toMatch(ARGON2ID);

@@ -1,4 +1,4 @@
-import { messagingMigrations } from '@stoa/messaging';
+import { migrationSourcesOf } from '@stoa/kit';
 import { testDatabase } from '@stoa/postgres/testing';
 import { systemClock, uuidv7 } from '@stoa/service';
 import { sql, type Transaction } from 'kysely';
@@ -8,10 +8,7 @@ import { createPgIdentityFeed } from './pg-identity-feed.ts';
 import type { UsersSchema } from './tables.ts';
 
 /** What runs in whichever database of a server counts in its snapshots, so that these tests hold beside any others. */
-const sources = [
-  { name: 'messaging', directory: messagingMigrations },
-  { name: 'users', directory: users.migrations as URL },
-];
+const sources = migrationSourcesOf(users);
 let fixture: Awaited<ReturnType<typeof testDatabase<UsersSchema>>>;
 let elsewhere: Awaited<ReturnType<typeof testDatabase<unknown>>>;
 

@@ -5,9 +5,10 @@ import type { PublicProfiles } from '../application/profile-ports.ts';
 import { publicName } from '../domain/public-profile.ts';
 import type { UsersSchema } from './tables.ts';
 
-/** One part of what `PublicProfiles` has told. */
-export const tellProfilesJob = {
-  name: 'tell-profiles',
+/** One page of what `PublicProfiles` has published. */
+export const publishProfilesJob = {
+  name: 'publish-profiles',
+  formerNames: ['tell-profiles'],
   data: Type.Object({ after: Type.Union([Type.String({ format: 'uuid' }), Type.Null()]) }, { additionalProperties: false }),
 };
 
@@ -16,7 +17,7 @@ export const createPgPublicProfiles = (tx: Transaction<UsersSchema>, jobs: Jobs)
     let query = tx
       .selectFrom('users')
       .select(['id', 'full_name as fullName', 'login', 'version'])
-      // As `profileToTell` has it.
+      // As `publicProfile` has it.
       .where((is) =>
         is.or([is('status', '=', 'active'), is.and([is('status', '=', 'blocked'), is('blocked_from', 'is distinct from', 'pending')])]),
       )
@@ -26,5 +27,5 @@ export const createPgPublicProfiles = (tx: Transaction<UsersSchema>, jobs: Jobs)
     const rows = await query.execute();
     return rows.map(({ id, version, ...names }) => ({ userId: id, name: publicName(names), version }));
   },
-  tellLater: (after) => jobs.enqueue(tellProfilesJob, { after }),
+  publishLater: (after) => jobs.enqueue(publishProfilesJob, { after }),
 });

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { messagingMigrations } from '@stoa/messaging';
+import { migrationSourcesOf } from '@stoa/kit';
 import { testDatabase } from '@stoa/postgres/testing';
 import { createKeys, fakeClock } from '@stoa/service';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -8,10 +8,7 @@ import { users } from '../index.ts';
 import { createPgSigningKeys, publicKeys, removeOldSigningKeys } from './pg-signing-keys.ts';
 import type { UsersSchema } from './tables.ts';
 
-const sources = [
-  { name: 'messaging', directory: messagingMigrations },
-  { name: 'users', directory: users.migrations as URL },
-];
+const sources = migrationSourcesOf(users);
 const derive = createKeys(randomBytes(32).toString('base64'));
 const person = newUser(randomUUID(), { email: 'ada@example.com', password: '', login: null, phone: null, fullName: null }, new Date());
 const kidOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[0] as string, 'base64url').toString()).kid as string;

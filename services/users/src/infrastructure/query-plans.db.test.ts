@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { messagingMigrations } from '@stoa/messaging';
+import { migrationSourcesOf } from '@stoa/kit';
 import { plansOf, testDatabase } from '@stoa/postgres/testing';
 import { systemClock } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
@@ -24,10 +24,7 @@ import { createReadProfile } from './user-profile.view.ts';
  * How PostgreSQL runs the statements that are sent most, with tables as full as they get: never by reading a whole one. What is
  * explained is what the product itself sends.
  */
-const sources = [
-  { name: 'messaging', directory: messagingMigrations },
-  { name: 'users', directory: users.migrations as URL },
-];
+const sources = migrationSourcesOf(users);
 const USERS = 30_000;
 const now = new Date('2026-11-21T09:00:00Z');
 const later = new Date('2026-12-21T09:00:00Z');

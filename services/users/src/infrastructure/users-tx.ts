@@ -1,7 +1,6 @@
-import type { Messaging } from '@stoa/messaging';
-import type { Database } from '@stoa/postgres';
+import type { MessageWriters } from '@stoa/messaging';
 import type { Transaction } from 'kysely';
-import type { InTransaction, UsersTx } from '../application/ports.ts';
+import type { UsersTx } from '../application/ports.ts';
 import { tellingUsers } from '../application/telling-users.ts';
 import { createPasswordResets } from './password-reset-job.ts';
 import { createPgAccountLinks } from './pg-account-links.ts';
@@ -18,12 +17,14 @@ import { createPgSessionWriter } from './pg-sessions.ts';
 import { createPgUserWriter } from './pg-users.ts';
 import type { UsersSchema } from './tables.ts';
 
-type Boxes = Pick<Messaging<UsersSchema>, 'outbox' | 'jobs'>;
-
-/** All write ports on one client. @param onIdentityChange told when who has access is changed by it. */
-export function createUsersTx(tx: Transaction<UsersSchema>, boxes: Boxes, onIdentityChange: () => void = () => {}): UsersTx {
-  const outbox = boxes.outbox(tx);
-  const jobs = boxes.jobs(tx);
+/** All write ports on one transaction. @param onIdentityChange called when it changes who has access. */
+export function createUsersTx(
+  tx: Transaction<UsersSchema>,
+  writers: Pick<MessageWriters<UsersSchema>, 'outbox' | 'jobs'>,
+  onIdentityChange: () => void = () => {},
+): UsersTx {
+  const outbox = writers.outbox(tx);
+  const jobs = writers.jobs(tx);
   return {
     users: tellingUsers(createPgUserWriter(tx), outbox),
     activationRequests: createPgActivationRequests(tx),
@@ -42,13 +43,3 @@ export function createUsersTx(tx: Transaction<UsersSchema>, boxes: Boxes, onIden
     outbox,
   };
 }
-
-/** @param announce called after a commit that changed who has access, before its caller goes on. */
-export const createInTransaction =
-  (database: Database<UsersSchema>, boxes: Boxes, announce: () => Promise<void>): InTransaction =>
-  async (work) => {
-    let isChanged = false;
-    const result = await database.transaction((tx) => work(createUsersTx(tx, boxes, () => (isChanged = true))));
-    if (isChanged) await announce();
-    return result;
-  };

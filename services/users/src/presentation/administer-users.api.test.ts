@@ -36,7 +36,7 @@ const protect = ({ id }: { id: string }) =>
   users.database.query.updateTable('users').set({ protected: true }).where('id', '=', id).execute();
 const auditOf = async ({ id }: { id: string }) => (await users.audit(id)).map(({ action, actor }) => ({ action, actor }));
 const noticesTo = (email: string) =>
-  users.mailed.filter(({ type, data }) => type === 'account-notice-requested' && (data as { email: string }).email === email);
+  users.heardBy('mailer').filter(({ type, data }) => type === 'account-notice-requested' && (data as { email: string }).email === email);
 const outcome = (answer: { statusCode: number; body: string }) =>
   answer.statusCode < 400 ? answer.statusCode : JSON.parse(answer.body).code;
 
@@ -184,7 +184,9 @@ describe('deletion', () => {
     expect(outcome(await people.logIn(person))).toBe('invalid_credentials');
     expect(outcome(await call(admin, 'GET', `/${person.id}`))).toBe('user_not_found');
     expect(outcome(await call(admin, 'DELETE', `/${person.id}`))).toBe('user_not_found');
-    await eventually(() => expect(users.mailed).toContainEqual(expect.objectContaining({ type: 'user-deleted', key: person.id })));
+    await eventually(() =>
+      expect(users.heardBy('mailer')).toContainEqual(expect.objectContaining({ type: 'user-deleted', key: person.id })),
+    );
     expect((await users.register({ email: person.email, password: person.password })).statusCode).toBe(201);
     expect((await auditOf(person)).at(-1)).toBeDefined();
   });

@@ -148,7 +148,9 @@ describe('another address', () => {
     const audit = (await users.audit(person.id)).map(({ action, actor }) => [action, actor]);
     expect(audit).toContainEqual(['email-change-requested', `user:${person.id}`]);
     expect(audit).toContainEqual(['email-changed', `user:${person.id}`]);
-    await eventually(() => users.mailed.find(({ data }) => (data as { notice?: string }).notice === 'email-changed') ?? Promise.reject());
+    await eventually(
+      () => users.heardBy('mailer').find(({ data }) => (data as { notice?: string }).notice === 'email-changed') ?? Promise.reject(),
+    );
   });
 
   test('is confirmed once, however parallel', async () => {

@@ -30,7 +30,7 @@ describe('a wish for a new password', () => {
     expect(more).toEqual([]);
     expect(request).toMatchObject({ userId: id, email, fullName: null, purpose: 'reset-password' });
     const mail = await eventually(
-      () => users.mailed.find(({ type, key }) => type === 'account-link-requested' && key === id) ?? Promise.reject(),
+      () => users.heardBy('mailer').find(({ type, key }) => type === 'account-link-requested' && key === id) ?? Promise.reject(),
     );
     expect(mail.data).toEqual(request);
     expect(await actions(id)).toContain('password-reset-requested');
@@ -114,7 +114,7 @@ describe('a link to a new password', () => {
       (n % 2 === 0 ? users.http : copy.http).inject({ method: 'POST', url: '/v1/password-resets/confirm', payload: payload(n) }),
     );
     expect(tally(answers)).toEqual({ '204': 1, '400 link_invalid': 19 });
-    await copy.stopAll();
+    await copy.stop();
   });
 
   test('leaves no session to a log-in with the old password at the same time', async () => {

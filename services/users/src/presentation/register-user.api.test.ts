@@ -42,7 +42,7 @@ describe('a registration', () => {
     const person = somebody();
     const answer = await users.post('/v1/users', { ...person, fullName: 'Ada' }, { 'x-correlation-id': 'walk-1' });
     const { id } = answer.json();
-    const event = await eventually(() => users.mailed.find(({ key }) => key === id) ?? Promise.reject(new Error('not yet')));
+    const event = await eventually(() => users.heardBy('mailer').find(({ key }) => key === id) ?? Promise.reject(new Error('not yet')));
     expect(event).toMatchObject({
       type: 'activation-requested',
       correlationId: 'walk-1',

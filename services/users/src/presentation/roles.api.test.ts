@@ -237,7 +237,7 @@ describe('a change', () => {
       expect(await here()).toBe(status);
       await eventually(async () => expect(await there()).toBe(status), { timeoutMs: 1_000, intervalMs: 20 });
     }
-    await copy.stopAll();
+    await copy.stop();
   });
 
   test('does not touch whoever has another role', async () => {

@@ -75,7 +75,7 @@ describe('a service account', () => {
     const row = await database.query.selectFrom('service_accounts').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
     expect(row.digest.equals(createHash('sha256').update(apiKey).digest())).toBe(true);
     const audit = await database.query.selectFrom('audit').selectAll().execute();
-    expect(JSON.stringify([row, audit, users.lines])).not.toContain(apiKey.slice(12));
+    expect(JSON.stringify([row, audit, users.logged])).not.toContain(apiKey.slice(12));
   });
 
   test('works on every process within a second, and dies there within one', async () => {
@@ -91,7 +91,7 @@ describe('a service account', () => {
     await eventually(async () => expect(await worksAt(copy.http, made.apiKey)).toEqual([401, 401]), soon);
     expect((await users.audit(made.id)).map(({ action }) => action)).toEqual(['service-account-created', 'service-account-deleted']);
     expect((await remove(made.id)).json()).toMatchObject({ status: 404, code: 'service_account_not_found' });
-    await copy.stopAll();
+    await copy.stop();
   });
 
   test('is refused from the moment of its expiry', async () => {

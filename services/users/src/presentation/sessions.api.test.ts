@@ -254,7 +254,7 @@ describe('log-out', () => {
     expect((await ask()).statusCode).toBe(200);
     await people.as(here.accessToken, 'DELETE', '/v1/sessions/current');
     await eventually(async () => expect((await ask()).statusCode).toBe(401), { timeoutMs: 1_000 });
-    await copy.stopAll();
+    await copy.stop();
   });
 
   test('against refresh, 200 rounds: after it nothing of the session lives', async () => {
@@ -412,7 +412,7 @@ describe('SESSION_POLICY=single', () => {
 
 describe('notice of a new device', () => {
   const noticesTo = (email: string) =>
-    users.mailed.filter(({ type, data }) => type === 'account-notice-requested' && (data as { email: string }).email === email);
+    users.heardBy('mailer').filter(({ type, data }) => type === 'account-notice-requested' && (data as { email: string }).email === email);
 
   test('not for the first one, nor for one that is known; for another one', async () => {
     const person = await people.active();

@@ -50,7 +50,7 @@ describe('the set-up', () => {
     });
     expect(tally(answers)).toEqual({ '201': 1, '409 already_set_up': 19 });
     expect(await administrators(users)).toHaveLength(1);
-    await copy.stopAll();
+    await copy.stop();
   });
 
   test('and a command at the same time make an administrator each, or the command alone', async () => {
@@ -115,6 +115,6 @@ describe('the set-up', () => {
     const rows = await users.database.query.selectFrom('setup_codes').selectAll().execute();
     expect(rows).toMatchObject([{ digest: expect.objectContaining({ length: 32 }) }]);
     await setUp(users, code);
-    expect(JSON.stringify([rows, users.lines])).not.toContain(code);
+    expect(JSON.stringify([rows, users.logged])).not.toContain(code);
   });
 });

@@ -1,4 +1,4 @@
-import { type UserDeleted, type UserProfile, userDeleted, userProfileChanged, userProfilesTold } from '@stoa/contracts';
+import { type UserDeleted, type UserProfile, userDeleted, userProfileChanged, userProfilesSnapshot } from '@stoa/contracts';
 import type { Message } from '@stoa/messaging';
 import type { Database } from '@stoa/postgres';
 import type { UsersSchema } from '../infrastructure/tables.ts';
@@ -31,7 +31,7 @@ export async function toldOf({ query }: Pick<Database<UsersSchema>, 'query'>, id
     .withTables<{ outbox_events: { id: string; type: string; data: unknown } }>()
     .selectFrom('outbox_events')
     .select(['type', 'data'])
-    .where('type', 'in', [userProfileChanged.name, userProfilesTold.name])
+    .where('type', 'in', [userProfileChanged.name, userProfilesSnapshot.name])
     .orderBy('id')
     .execute();
   return profilesIn(rows).filter(({ userId }) => userId === id);

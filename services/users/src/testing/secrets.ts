@@ -39,7 +39,7 @@ function inBase64(bytes: Buffer): readonly Buffer[] {
 }
 
 /** Every column of every table of the database, and the log. */
-export async function placesOf({ database, lines, mailed, toldPosts }: UsersUnderTest): Promise<readonly DataDump[]> {
+export async function placesOf({ database, logged, heardBy }: UsersUnderTest): Promise<readonly DataDump[]> {
   const { rows: tables } = await sql<{ name: string }>`
     select tablename as name from pg_tables where schemaname = 'public' order by 1`.execute(database.query);
   const places = new Map<string, Buffer[]>();
@@ -53,8 +53,8 @@ export async function placesOf({ database, lines, mailed, toldPosts }: UsersUnde
   }
   return [
     ...[...places].map(([name, bytes]) => ({ name, bytes: Buffer.concat(bytes) })),
-    { name: 'log', bytes: Buffer.from(lines.join('')) },
-    { name: 'messages', bytes: Buffer.from(JSON.stringify([mailed, toldPosts])) },
+    { name: 'log', bytes: Buffer.from(logged.join('')) },
+    { name: 'messages', bytes: Buffer.from(JSON.stringify([heardBy('mailer'), heardBy('posts')])) },
   ];
 }
 

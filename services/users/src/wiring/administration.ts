@@ -1,6 +1,8 @@
-import { createLocalBroker, createMessaging } from '@stoa/messaging';
+import { unitOfWork } from '@stoa/kit';
+import { createMessageWriters } from '@stoa/messaging';
 import type { Database } from '@stoa/postgres';
-import { type Clock, createContext, createMetrics, type DeriveKey, type Logger, runInContext } from '@stoa/service';
+import { type Clock, createContext, createMetrics, type DeriveKey, type Logger, runInContext, type Seeding } from '@stoa/service';
+import type { Transaction } from 'kysely';
 import { createImportUsers, type ImportUsers } from '../application/import-users.ts';
 import { createIssueSetUpCode, type IssueSetUpCode } from '../application/issue-set-up-code.ts';
 import { createMakeAdministrator, type MadeAdministrator } from '../application/make-administrator.ts';
@@ -11,9 +13,10 @@ import { createCommonPasswords } from '../infrastructure/common-passwords.ts';
 import { createPasswords } from '../infrastructure/passwords/passwords.ts';
 import { createPgSigningKeys } from '../infrastructure/pg-signing-keys.ts';
 import { createPgUserReader } from '../infrastructure/pg-users.ts';
+import { seedUsers } from '../infrastructure/seed-users.ts';
 import { setUpCodeMaker as codeMaker } from '../infrastructure/set-up-codes.ts';
 import type { UsersSchema } from '../infrastructure/tables.ts';
-import { createInTransaction, createUsersTx } from '../infrastructure/users-tx.ts';
+import { createUsersTx } from '../infrastructure/users-tx.ts';
 
 export interface AdministrationDeps {
   readonly config: UsersConfig;
@@ -36,31 +39,20 @@ export interface UsersAdministration {
 }
 
 /**
- * The use cases of the service on its database, without a running one: events wait in the outbox for it, and what changes who may
- * come in it sees within half a second.
+ * The use cases of the service on its database, without a running one: events wait in the outbox for it, and what changes who has
+ * access it sees within half a second.
  */
 export function createUsersAdministration({ config, database, log, clock, derive }: AdministrationDeps): UsersAdministration {
-  const metrics = createMetrics();
-  const messaging = createMessaging<UsersSchema>({
-    service: 'users',
-    database,
-    broker: createLocalBroker({ log }),
-    log,
-    metrics,
-    consumers: [],
-    jobs: [],
-    crons: [],
-    instanceId: 'command-line',
-  });
-  const inTransaction = createInTransaction(database, messaging, async () => {});
+  const writers = createMessageWriters('users', database);
+  const usersTx = (tx: Transaction<UsersSchema>) => createUsersTx(tx, writers);
+  const inTransaction = unitOfWork(database, usersTx);
   const users = createPgUserReader(database.query);
   const signingKeys = createPgSigningKeys(database, derive, clock);
-  const passwords = createPasswords({ hasher: hasherOf(config), maxWaiting: config.HASH_QUEUE_MAX, metrics, log });
+  const passwords = createOwnPasswords({ config, log });
   const linkTokens = createLinkTokens(derive);
   const commonPasswords = createCommonPasswords();
   const makeAdministrator = createMakeAdministrator({ users, passwords, inTransaction, linkTokens, clock, commonPasswords });
   const unprotect = createUnprotectAdministrator({ users, inTransaction, clock });
-
   const importUsers = createImportUsers({ inTransaction, clock, defaultRegion: config.PHONE_DEFAULT_REGION });
 
   const rotateKeys = async () => {
@@ -68,8 +60,8 @@ export function createUsersAdministration({ config, database, log, clock, derive
     return await database.transaction(async (tx) => {
       const key = await signingKeys.rotate(tx);
       const details = { signsFrom: key.signsFrom.toISOString() };
-      const { audit } = createUsersTx(tx, messaging);
-      await audit.append({ action: 'signing-key-rotated', actor: 'command-line', subject: key.kid, at: clock.now(), details });
+      const entry = { action: 'signing-key-rotated', actor: 'command-line', subject: key.kid, at: clock.now(), details } as const;
+      await usersTx(tx).audit.append(entry);
       return key;
     });
   };
@@ -84,3 +76,17 @@ export function createUsersAdministration({ config, database, log, clock, derive
     rotateKeys: () => inContext(rotateKeys),
   };
 }
+
+/** Of every seeded account, for trying something out. */
+const SEEDED_PASSWORD = 'a password for trying out';
+
+/** `stoa seed --users N`. */
+export async function seed({ database, clock, ...deps }: AdministrationDeps, seeding: Seeding): Promise<string> {
+  const passwordHash = await createOwnPasswords(deps).hash(SEEDED_PASSWORD, new AbortController().signal);
+  const email = await seedUsers(database, { ...seeding, passwordHash, now: clock.now() });
+  return `Each account has the password "${SEEDED_PASSWORD}"; one is ${email}`;
+}
+
+/** Those of a command: nobody asks for their metrics. */
+const createOwnPasswords = ({ config, log }: Pick<AdministrationDeps, 'config' | 'log'>) =>
+  createPasswords({ hasher: hasherOf(config), maxWaiting: config.HASH_QUEUE_MAX, metrics: createMetrics(), log });

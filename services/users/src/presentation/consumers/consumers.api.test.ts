@@ -24,9 +24,9 @@ test('what was moderated stands in the audit log once, however often it is told,
   const at = users.clock.now().toISOString();
   users.clock.advance(60_000);
   const moderation = { postId, action: 'post-hidden', actor: `user:${admin.id}`, address: '2001:db8:0:1::/64', authorId, at } as const;
-  const { correlationId } = await users.fromPosts(postModerated, moderation, id);
+  const { correlationId } = await users.hears(postModerated, moderation, id);
   await drained(users.database);
-  await users.fromPosts(postModerated, moderation, id);
+  await users.hears(postModerated, moderation, id);
   await drained(users.database);
   expect(await logged(postId)).toEqual([
     {
@@ -45,8 +45,8 @@ test('what was moderated stands in the audit log once, however often it is told,
 test('each act on a post has an entry of its own; whole addresses are not kept', async () => {
   const postId = randomUUID();
   const common = { postId, actor: 'service-account:x', authorId: null, at: users.clock.now().toISOString() };
-  await users.fromPosts(postModerated, { ...common, action: 'post-shown', address: null });
-  await users.fromPosts(postModerated, { ...common, action: 'post-deleted', address: '2001:db8:0:1:2:3:4:5' });
+  await users.hears(postModerated, { ...common, action: 'post-shown', address: null });
+  await users.hears(postModerated, { ...common, action: 'post-deleted', address: '2001:db8:0:1:2:3:4:5' });
   await drained(users.database);
   const entries: { action: string; address: string | null; details: object }[] = await logged(postId);
   expect(Object.fromEntries(entries.map(({ action, address, details }) => [action, [address, details]]))).toEqual({
@@ -59,10 +59,10 @@ test('the profiles of all persons are told when they are asked for', async () =>
   const person = await peopleOf(users).active(Object.assign(somebody(), { fullName: 'Ada Lovelace' }));
   const pending = await users.registered();
   await drained(users.database);
-  users.toldPosts.length = 0;
-  await users.fromPosts(userProfilesRequested, { requestId: randomUUID() });
+  const before = users.heardBy('posts').length;
+  await users.hears(userProfilesRequested, { requestId: randomUUID() });
   await drained(users.database);
-  const names = namesAfter(users.toldPosts);
+  const names = namesAfter(users.heardBy('posts').slice(before));
   expect(names).toMatchObject({ [admin.id]: null, [person.id]: 'Ada Lovelace' });
   expect(names).not.toHaveProperty(pending.id);
 });

@@ -2,10 +2,10 @@ import { userProfilesRequested } from '@stoa/contracts';
 import { consumer } from '@stoa/messaging';
 import type { Transaction } from 'kysely';
 import type { UsersTx } from '../../application/ports.ts';
-import type { TellProfiles } from '../../application/tell-profiles.ts';
+import type { PublishProfiles } from '../../application/publish-profiles.ts';
 
-/** Whoever shows names may ask for all of them. */
-export const onUserProfilesRequested = <Schema>(usersTx: (tx: Transaction<Schema>) => UsersTx, { begin }: TellProfiles) =>
+/** A service that shows names may ask for all of them. */
+export const onUserProfilesRequested = <Schema>(usersTx: (tx: Transaction<Schema>) => UsersTx, { begin }: PublishProfiles) =>
   consumer<Schema, typeof userProfilesRequested.schema>({
     name: 'on-user-profiles-requested',
     event: userProfilesRequested,

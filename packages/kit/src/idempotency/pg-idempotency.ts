@@ -1,33 +1,20 @@
+import type { IdempotencyStore } from '@stoa/http';
 import { type Kysely, sql } from 'kysely';
-import type { MigrationSource } from './migration-files.ts';
 
-/** A request that wants to be the first with its key. Times are the caller's, so that one clock decides over all of them. */
-interface Claim {
-  readonly key: Buffer;
-  readonly request: Buffer;
-  readonly owner: string;
-  readonly reservedResourceId: string;
-  readonly now: Date;
-  readonly leaseUntil: Date;
-  readonly expiresAt: Date;
+/** The store, and what ends its keys. */
+export interface PgIdempotency extends IdempotencyStore {
+  /** Removes up to `limit` keys that expired by `before`, the oldest first. @returns how many. */
+  prune(before: Date, limit: number): Promise<number>;
 }
-
-type Found =
-  | { readonly state: 'claimed'; readonly reservedResourceId: string }
-  | { readonly state: 'running' | 'other-request' }
-  | { readonly state: 'answered'; readonly answer: Buffer };
-
-/** The migration of the table below, which comes before a service's own. Databases keep the name it had at first. */
-export const platformMigrations: MigrationSource = { name: 'house', directory: new URL('../migrations/', import.meta.url) };
 
 /**
  * Idempotency keys in the service's own database: adapter of the port `IdempotencyStore` of `@stoa/http`. Each operation is one
  * statement, so that copies of the service need no lock.
  */
-export function createPgIdempotency<Schema>(db: Kysely<Schema>) {
+export function createPgIdempotency<Schema>(db: Kysely<Schema>): PgIdempotency {
   return {
     /** Writes the row in any case, as it was where it is not free: so the answer is what the statement itself saw last, not what a second one reads later. */
-    async begin({ key, request, owner, reservedResourceId, now, leaseUntil, expiresAt }: Claim): Promise<Found> {
+    async begin({ key, request, owner, reservedResourceId, now, leaseUntil, expiresAt }) {
       const { rows } = await sql<{ is_mine: boolean; is_same: boolean; makes: string; answer: Buffer | null }>`
         insert into idempotency_keys as known (key, request, owner, makes, lease_until, expires_at)
         values (${key}, ${request}, ${owner}, ${reservedResourceId}, ${leaseUntil}, ${expiresAt})
@@ -46,16 +33,15 @@ export function createPgIdempotency<Schema>(db: Kysely<Schema>) {
       if (!is_same) return { state: 'other-request' };
       return answer === null ? { state: 'running' } : { state: 'answered', answer };
     },
-    async finish(key: Buffer, owner: string, answer: Buffer): Promise<void> {
+    async finish(key, owner, answer) {
       await sql`update idempotency_keys set answer = ${answer} where key = ${key} and owner = ${owner} and answer is null`.execute(db);
     },
-    async giveUp(key: Buffer, owner: string, now: Date): Promise<void> {
+    async giveUp(key, owner, now) {
       await sql`
         update idempotency_keys set lease_until = least(lease_until, ${now})
         where key = ${key} and owner = ${owner} and answer is null`.execute(db);
     },
-    /** Removes up to `limit` keys that expired by `before`, the oldest first. @returns how many. */
-    async prune(before: Date, limit: number): Promise<number> {
+    async prune(before, limit) {
       const { numAffectedRows } = await sql`
         delete from idempotency_keys where key = any(array(
           select key from idempotency_keys where expires_at <= ${before}

@@ -1,5 +1,6 @@
-import { userDeleted, userProfilesRequested, userProfilesTold } from '@stoa/contracts';
-import { createLocalBroker, createMessaging, type Message, messagingMigrations } from '@stoa/messaging';
+import { userDeleted, userProfilesRequested, userProfilesSnapshot } from '@stoa/contracts';
+import { migrationSourcesOf } from '@stoa/kit';
+import { createLocalBroker, createMessageWriters, createMessaging, type Message } from '@stoa/messaging';
 import { drained } from '@stoa/messaging/testing';
 import { testDatabase } from '@stoa/postgres/testing';
 import { createContext, createLog, uuidv7 } from '@stoa/service';
@@ -10,32 +11,27 @@ import type { UsersTx } from '../application/ports.ts';
 import { profileChanged } from '../domain/profile.ts';
 import { activated, blocked, newUser, type User } from '../domain/user.ts';
 import { users } from '../index.ts';
-import { tellProfilesJob } from '../infrastructure/pg-public-profiles.ts';
+import { publishProfilesJob } from '../infrastructure/pg-public-profiles.ts';
 import { createPgUserWriter } from '../infrastructure/pg-users.ts';
 import type { UsersSchema } from '../infrastructure/tables.ts';
 import { createUsersTx } from '../infrastructure/users-tx.ts';
 import { namesAfter, profilesIn } from '../testing/profiles.ts';
-import { createTelling } from './telling.ts';
+import { publishingProfiles } from './background.ts';
 
 const now = new Date('2026-11-21T09:00:00Z');
 
 /** The messaging of the service with parts of two, not yet started, and what posts hears of it. */
 async function telling() {
-  const fixture = await testDatabase<UsersSchema>({
-    sources: [
-      { name: 'messaging', directory: messagingMigrations },
-      { name: 'users', directory: users.migrations as URL },
-    ],
-  });
+  const fixture = await testDatabase<UsersSchema>({ sources: migrationSourcesOf(users) });
   const { database } = fixture;
   const log = createLog({ level: 'silent' });
   const broker = createLocalBroker({ log });
   const heard: Message[] = [];
-  const types = ['user-deleted', 'user-profile-changed', 'user-profiles-told'];
+  const types = ['user-deleted', 'user-profile-changed', 'user-profiles-snapshot'];
   await broker.subscribe('posts', types, async (messages) => void heard.push(...(messages as Message[])));
   await broker.subscribe('mailer', ['user-deleted'], async () => {});
-  const usersTx = (tx: Transaction<UsersSchema>) => createUsersTx(tx, messaging);
-  const { consumers, jobs } = createTelling({ usersTx, part: 2 });
+  const usersTx = (tx: Transaction<UsersSchema>) => createUsersTx(tx, createMessageWriters('users', database));
+  const { consumers, jobs } = publishingProfiles({ usersTx }, 2);
   const messaging = createMessaging<UsersSchema>({
     service: 'users',
     database,
@@ -52,7 +48,7 @@ async function telling() {
     messaging,
     heard,
     inTransaction,
-    parts: () => heard.filter(({ type }) => type === userProfilesTold.name),
+    parts: () => heard.filter(({ type }) => type === userProfilesSnapshot.name),
     /** Accounts that were there before anybody heard of accounts, in the order of their ids. */
     async accounts(make: readonly ((user: User) => User)[]): Promise<readonly User[]> {
       const made = make.map((become) => {
@@ -85,7 +81,7 @@ async function telling() {
     /** Where the parts go on that are still to be told. */
     async waiting() {
       const { rows } = await sql<{ after: string | null }>`
-        select data->>'after' as after from inbox where type = ${tellProfilesJob.name} and status = 'pending' order by id`.execute(
+        select data->>'after' as after from inbox where type = ${publishProfilesJob.name} and status = 'pending' order by id`.execute(
         database.query,
       );
       return rows.map(({ after }) => after);

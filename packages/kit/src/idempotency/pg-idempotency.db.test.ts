@@ -1,8 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { createPgIdempotency, platformMigrations } from '@stoa/postgres';
+import { idempotencyStoreContract } from '@stoa/http/testing';
 import { type TestDatabase, testDatabase } from '@stoa/postgres/testing';
 import { afterAll, expect, test } from 'vitest';
-import { idempotencyStoreContract } from './idempotency-store-contract.ts';
+import { migrationSourcesOf } from '../migration-sources.ts';
+import { createPgIdempotency } from './pg-idempotency.ts';
 
 interface Schema {
   idempotency_keys: { key: Buffer };
@@ -12,7 +13,7 @@ let fixture: TestDatabase<Schema>;
 afterAll(() => fixture[Symbol.asyncDispose]());
 
 idempotencyStoreContract('Postgres', async () => {
-  fixture = await testDatabase<Schema>({ sources: [platformMigrations], maxConnections: 20 });
+  fixture = await testDatabase<Schema>({ sources: migrationSourcesOf({ name: 'things' }), maxConnections: 20 });
   return createPgIdempotency(fixture.database.query);
 });
 

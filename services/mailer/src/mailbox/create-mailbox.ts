@@ -1,6 +1,6 @@
 import type { Http } from '@stoa/http';
-import type { Database } from '@stoa/postgres';
-import type { Logger } from '@stoa/service';
+import type { Part, ServiceContext } from '@stoa/kit';
+import type { MailerConfig } from '../config.ts';
 import type { MailerTables } from '../tables.ts';
 import { type MailboxTransportOptions, startMailboxTransport } from '../transports/mailbox-transport.ts';
 import type { Transport } from '../transports/transport.ts';
@@ -9,30 +9,24 @@ import { installMailboxRoutes } from './mailbox.routes.ts';
 import { installMailboxPage } from './mailbox-page.routes.ts';
 import { createMailboxStore } from './mailbox-store.ts';
 
-export interface Mailbox {
-  start(): Promise<void>;
+export interface Mailbox extends Part {
+  /** Its routes and its page. */
+  routes(http: Http): void;
   /** The transport whose mails arrive here. */
   openTransport(options: Pick<MailboxTransportOptions, 'from' | 'connections'>): Promise<Transport>;
-  stop(): Promise<void>;
 }
 
-/** Store, routes and page of the local mailbox, on the instance of the service. */
-export function openMailbox({
-  http,
-  database,
-  log,
-}: {
-  readonly http: Http;
-  readonly database: Database<MailerTables>;
-  readonly log: Logger;
-}): Mailbox {
+/** The local mailbox: store, routes, page, and the transport that fills it. */
+export function createMailbox({ database, log }: Pick<ServiceContext<MailerConfig, MailerTables>, 'database' | 'log'>): Mailbox {
   const store = createMailboxStore(database);
   const arrivals = createArrivals(database);
-  installMailboxRoutes(http, { store, arrivals });
-  installMailboxPage(http);
   return {
-    start: () => arrivals.start(),
+    start: arrivals.start,
+    stop: arrivals.stop,
+    routes(http) {
+      installMailboxRoutes(http, { store, arrivals });
+      installMailboxPage(http);
+    },
     openTransport: (options) => startMailboxTransport({ ...options, store, log }),
-    stop: () => arrivals.stop(),
   };
 }

@@ -1,15 +1,15 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
-import { createPgIdempotency, platformMigrations } from '@stoa/postgres';
+import { type Http, type IdempotencyStore, installIdempotency, problems } from '@stoa/http';
+import { declaredCodes, sendRaw, thingsHttp } from '@stoa/http/testing';
 import { type TestDatabase, testDatabase } from '@stoa/postgres/testing';
 import { createKeys, createLog, defineErrors, fakeClock } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type Http, type IdempotencyStore, installIdempotency, problems } from './index.ts';
-import { declaredCodes, sendRaw } from './testing/index.ts';
-import { thingsHttp } from './testing/things.ts';
+import { migrationSourcesOf } from '../migration-sources.ts';
+import { createPgIdempotency } from './pg-idempotency.ts';
 
 interface Schema {
   idempotency_keys: { key: Buffer; request: Buffer; owner: string; answer: Buffer | null; lease_until: Date; expires_at: Date };
@@ -38,7 +38,7 @@ let http: Http;
 let other: Http;
 
 beforeAll(async () => {
-  fixture = await testDatabase<Schema>({ sources: [platformMigrations] });
+  fixture = await testDatabase<Schema>({ sources: migrationSourcesOf({ name: 'things' }) });
   store = createPgIdempotency(fixture.database.query);
   [http, other] = await Promise.all([instance(store), instance(store)]);
 });

@@ -1,7 +1,8 @@
-import { defineErrors, type ErrorCatalogue, named } from '@stoa/service';
+import { problems } from '@stoa/http';
+import type { DeadLetter, DeadLetters } from '@stoa/messaging';
+import { defineErrors, named } from '@stoa/service';
 import type { FastifyContextConfig, FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
-import type { DeadLetter, DeadLetters } from './dead-letters.ts';
 
 /** What the dead letters of every service can answer with. */
 export const deadLetterErrors = defineErrors({
@@ -113,13 +114,8 @@ export const DEAD_LETTERS_PATH = '/internal/dead-letters';
 const config = { access: 'service' } as FastifyContextConfig;
 const tags = ['internal'];
 
-type Problems = (catalogue: ErrorCatalogue, ...codes: string[]) => object;
-
-/**
- * The dead letters of one service, for the other services. Ids are those of `DeadLetters`.
- * @param problems that of `@stoa/http`: describes the errors of a route.
- */
-export function installDeadLetterRoutes(http: FastifyInstance, deadLetters: DeadLetters, problems: Problems): void {
+/** The dead letters of one service, for the other services. Ids are those of `DeadLetters`. */
+export function installDeadLetterRoutes(http: FastifyInstance, deadLetters: DeadLetters): void {
   const { catalogue } = deadLetterErrors;
 
   http.get<{ Querystring: Static<typeof ListQuery> }>(

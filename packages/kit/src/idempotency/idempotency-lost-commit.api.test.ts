@@ -1,14 +1,15 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { createDatabase, createPgIdempotency, type Database, platformMigrations } from '@stoa/postgres';
+import { type Http, installIdempotency } from '@stoa/http';
+import { thingsHttp } from '@stoa/http/testing';
+import { createDatabase, type Database } from '@stoa/postgres';
 import { type TestDatabase, testDatabase } from '@stoa/postgres/testing';
-import { createKeys, createLog, fakeClock } from '@stoa/service';
+import { createKeys, createLog, createMetrics, fakeClock } from '@stoa/service';
 import { startTcpProxy, type TcpProxy } from '@stoa/service/testing';
 import { sql } from 'kysely';
-import { Registry } from 'prom-client';
 import { Type } from 'typebox';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Http, installIdempotency } from './index.ts';
-import { thingsHttp } from './testing/things.ts';
+import { migrationSourcesOf } from '../migration-sources.ts';
+import { createPgIdempotency } from './pg-idempotency.ts';
 
 const log = createLog({ level: 'silent' });
 const clock = fakeClock(new Date('2026-11-21T09:00:00Z'));
@@ -22,7 +23,7 @@ let toLose = 0;
 let isEnd = false;
 
 beforeAll(async () => {
-  fixture = await testDatabase({ sources: [platformMigrations] });
+  fixture = await testDatabase({ sources: migrationSourcesOf({ name: 'things' }) });
   await sql`create table orders (id uuid primary key, sku text not null)`.execute(fixture.database.query);
   network = await startTcpProxy(Number(new URL(fixture.url).port), () => (chunk) => {
     if (toLose === 0 || !chunk.includes('COMMIT\0')) return chunk;
@@ -31,7 +32,7 @@ beforeAll(async () => {
     return 'cut';
   });
   const url = Object.assign(new URL(fixture.url), { port: `${network.port}` }).href;
-  database = createDatabase({ url, name: 'orders', log, metrics: new Registry() });
+  database = createDatabase({ url, name: 'orders', log, metrics: createMetrics() });
   http = await thingsHttp();
   const derive = createKeys(randomBytes(32).toString('base64'));
   installIdempotency(http, { store: createPgIdempotency(database.query), derive, clock, log });

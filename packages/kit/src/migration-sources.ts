@@ -1,0 +1,18 @@
+import { messagingMigrations } from '@stoa/messaging';
+import type { MigrationSource } from '@stoa/postgres';
+
+/** The tables of this package. Databases keep the name that the source had at first. */
+const platformMigrations: MigrationSource = { name: 'house', directory: new URL('../migrations/', import.meta.url) };
+
+/** The migrations of a service's database, in the order in which they run: those of messaging, of this package, and its own. */
+export const migrationSourcesOf = ({
+  name,
+  migrations,
+}: {
+  readonly name: string;
+  readonly migrations?: URL;
+}): readonly MigrationSource[] => [
+  { name: 'messaging', directory: messagingMigrations },
+  platformMigrations,
+  ...(migrations === undefined ? [] : [{ name, directory: migrations }]),
+];
