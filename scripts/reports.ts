@@ -6,6 +6,7 @@ import { accessTable } from './reports/access.ts';
 import { configurationTable, environmentExample } from './reports/configuration.ts';
 import { gatewayDirectory } from './reports/directory.ts';
 import { apiDocuments } from './reports/documents.ts';
+import { permissionsModule } from './reports/permissions.ts';
 import { schemaDocuments } from './reports/schemas.ts';
 
 /**
@@ -17,6 +18,7 @@ const reference = 'docs/reference';
 
 const reports = new Map([
   ['.env.example', environmentExample()],
+  ['contracts/src/permissions.generated.ts', await permissionsModule()],
   [`${reference}/access.md`, await accessTable()],
   [`${reference}/configuration.md`, configurationTable()],
   ['services/gateway/src/directory.generated.json', await gatewayDirectory()],

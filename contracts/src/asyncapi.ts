@@ -2,6 +2,7 @@ import { type TSchema, Type } from 'typebox';
 import { accountLinkRequested } from './account-link-requested.ts';
 import { accountNoticeRequested } from './account-notice-requested.ts';
 import { activationRequested } from './activation-requested.ts';
+import { auditRecorded } from './audit-recorded.ts';
 import { postChanged, postCreated, postDeleted, postModerated } from './posts.ts';
 import { userDeleted } from './user-deleted.ts';
 import { userProfileChanged, userProfilesSnapshot, userProfilesTold } from './user-profile.ts';
@@ -33,6 +34,7 @@ export const events: readonly DescribedEvent[] = [
   postChanged,
   postDeleted,
   postModerated,
+  auditRecorded,
 ];
 
 /** The message around an event's data, as it travels on every broker. */

@@ -1,9 +1,13 @@
 import type { Static, TSchema } from 'typebox';
 import { routes } from './routes.ts';
 
+/** The source of an event that whichever service publishes. */
+export const ANY_SERVICE = 'any-service';
+
 interface EventDefinition<Name extends string, Schema extends TSchema> {
   readonly name: Name;
   readonly version: number;
+  /** The service that publishes it, or `ANY_SERVICE`. */
   readonly source: string;
   readonly description: string;
   readonly schema: Schema;

@@ -2,7 +2,8 @@ export { type AccountLinkRequested, accountLinkRequested } from './account-link-
 export { type AccountNoticeRequested, accountNoticeRequested } from './account-notice-requested.ts';
 export { type ActivationRequested, activationRequested } from './activation-requested.ts';
 export { asyncApi, type DescribedEvent, events } from './asyncapi.ts';
-export { PERMISSIONS, type Permission } from './permissions.ts';
+export { type AuditRecorded, auditRecorded } from './audit-recorded.ts';
+export { PERMISSIONS, type Permission } from './permissions.generated.ts';
 export { postChanged, postCreated, postDeleted, postModerated } from './posts.ts';
 export { routes } from './routes.ts';
 export { type UserDeleted, userDeleted } from './user-deleted.ts';

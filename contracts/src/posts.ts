@@ -45,12 +45,12 @@ export const postDeleted = defineEvent({
   key: (data) => data.postId,
 });
 
-/** For the audit log, which users keeps for the whole system. */
+/** The former form of `audit-recorded`: published no more, and handled as long as one may be under way, which is 30 days. */
 export const postModerated = defineEvent({
   name: 'post-moderated',
   version: 1,
   source: 'posts',
-  description: 'Somebody with the right to moderate hid, showed or deleted the post of another.',
+  description: 'The former form of `audit-recorded` for posts: no longer published, still handled.',
   schema: Type.Object(
     {
       postId: Id,

@@ -6,6 +6,7 @@ export const routes = {
   'account-link-requested': ['mailer'],
   'account-notice-requested': ['mailer'],
   'activation-requested': ['mailer'],
+  'audit-recorded': ['users'],
   'post-changed': [],
   'post-created': [],
   'post-deleted': [],

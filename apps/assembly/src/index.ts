@@ -4,3 +4,6 @@ export const services = {
   mailer: async () => (await import('@stoa/mailer')).mailer,
   posts: async () => (await import('@stoa/posts')).posts,
 };
+
+/** Permissions of services that are yet to come, which roles may have already. A service that comes declares its own. */
+export const permissionsToCome: readonly string[] = ['flags:write', 'products:write', 'orders:read', 'orders:write'];

@@ -11,5 +11,6 @@ export {
   ReplayProgress,
 } from './dead-letters/dead-letter-routes.ts';
 export { migrationSourcesOf } from './migration-sources.ts';
+export { createReplica, type ForgetOptions, type ReplicaOptions, type Replicated } from './replica.ts';
 export type { ServiceDeps } from './service-deps.ts';
 export { type UnitOfWork, unitOfWork } from './unit-of-work.ts';

@@ -8,6 +8,9 @@ import type { EventContract, Outbox } from './types.ts';
 /** A thousand times what an event needs, and little enough for a batch of them to be held in memory. Larger data rest with their owner. */
 const MOST_BYTES = 1024 * 1024;
 
+/** The source, in a contract, of an event that whichever service publishes. */
+const ANY_SERVICE = 'any-service';
+
 /** Told when something was appended. */
 export const OUTBOX_CHANNEL = 'outbox';
 /** Told there when dead letters are to be tried again: what waits is to be looked at. */
@@ -38,7 +41,8 @@ export function createOutbox<Schema>(service: string, database: Database<Schema>
   }
 
   async function append<S extends TSchema>(event: EventContract<S>, data: Static<S>): Promise<void> {
-    if (event.source !== service) throw new TypeError(`${event.name} is published by ${event.source}, not by ${service}`);
+    if (event.source !== service && event.source !== ANY_SERVICE)
+      throw new TypeError(`${event.name} is published by ${event.source}, not by ${service}`);
     const fault = findFault(event.schema, data);
     if (fault !== undefined) throw new TypeError(`data of ${event.name} does not fit its contract: ${fault}`);
     const json = JSON.stringify(data);

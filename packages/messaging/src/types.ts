@@ -9,7 +9,7 @@ export interface EventContract<Schema extends TSchema = TSchema> {
   /** Past tense, kebab-case: `activation-requested`. Also the routing key's last part. */
   readonly name: string;
   readonly version: number;
-  /** The publishing service. */
+  /** The publishing service; `any-service` for an event that whichever service publishes. */
   readonly source: string;
   readonly description: string;
   readonly schema: Schema;

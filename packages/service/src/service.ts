@@ -32,6 +32,8 @@ export interface ServiceDefinition<Deps, Config extends TObject = TObject> {
   readonly config: Config;
   /** Rules over several variables. @throws ConfigError */
   checkConfig?(config: Static<Config>): void;
+  /** What its routes ask of who calls them, as `notes:write`: a role or an API key may have it. */
+  readonly permissions?: readonly string[];
   /** The service's folder of `.sql` migrations; absent when it has no database. */
   readonly migrations?: URL;
   create(deps: Deps): Service | Promise<Service>;

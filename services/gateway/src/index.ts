@@ -83,6 +83,7 @@ export interface GatewayDeps {
 export const gateway: ServiceDefinition<GatewayDeps, typeof gatewayConfig> = {
   name: 'gateway',
   config: gatewayConfig,
+  permissions: ['dead-letters:read', 'dead-letters:replay'],
   checkConfig: ({ TRUSTED_PROXIES }) => void readTrustedProxies(TRUSTED_PROXIES),
   create: createGateway,
 };

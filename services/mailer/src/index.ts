@@ -11,6 +11,7 @@ export const mailer: ServiceDefinition<ServiceDeps<MailerConfig, MailerTables>, 
   name: 'mailer',
   config: mailerConfig,
   checkConfig: checkSender,
+  permissions: ['mails:read', 'mails:resend'],
   migrations: new URL('../migrations/', import.meta.url),
   create: createMailer,
 };

@@ -123,8 +123,15 @@ describe('who deletes a post', () => {
     expect((await stoa.eventsOf(id)).slice(1)).toEqual([
       { type: 'post-deleted', data: { postId: id, deletedAt: at } },
       {
-        type: 'post-moderated',
-        data: { postId: id, action: 'post-deleted', actor: `user:${moderator.id}`, address: '127.0.0.1', authorId: ada.id, at },
+        type: 'audit-recorded',
+        data: {
+          action: 'post-deleted',
+          actor: `user:${moderator.id}`,
+          subject: id,
+          clientIp: '127.0.0.1',
+          details: { authorId: ada.id },
+          at,
+        },
       },
     ]);
   });

@@ -1,6 +1,7 @@
 import { job } from '@stoa/messaging';
 import { sql, type Transaction } from 'kysely';
 import { Type } from 'typebox';
+import { authors } from './authors.ts';
 import type { PostsTables } from './tables.ts';
 
 /** Longer than a profile counts that comes late: see on-user-events.ts. */
@@ -15,20 +16,11 @@ export const cleanUp = job({
   formerNames: ['forget-what-is-over'],
   data: Type.Object({}, { additionalProperties: false }),
   async handle(tx: Transaction<PostsTables>) {
-    const isMore = [(await forgetAuthors(tx)) === BATCH, (await forgetWords(tx)) === WORDS];
+    const forgotten = await authors.forget(tx, { days: KEPT_DAYS, limit: BATCH, usedBy: { table: 'posts', column: 'author_id' } });
+    const isMore = [forgotten === BATCH, (await forgetWords(tx)) === WORDS];
     return isMore.includes(true) ? 'more' : undefined;
   },
 });
-
-/** Those who are gone, once no event can bring them back and no post is theirs. */
-async function forgetAuthors(tx: Transaction<PostsTables>): Promise<number> {
-  const { numAffectedRows } = await sql`
-    delete from authors where id = any(array(
-      select id from authors where deleted_at < now() - ${KEPT_DAYS} * interval '1 day'
-        and not exists (select from posts where author_id = authors.id)
-      order by deleted_at limit ${BATCH} for update skip locked))`.execute(tx);
-  return Number(numAffectedRows ?? 0);
-}
 
 /**
  * A word of posts that are all deleted is of no use, and may be somebody's. Who writes it at this moment holds its row, or makes it anew.

@@ -25,6 +25,7 @@ const description = {
 export const posts: ServiceDefinition<ServiceDeps<PostsConfig, PostsTables>, typeof postsConfig> = {
   name: description.name,
   config: postsConfig,
+  permissions: ['posts:moderate'],
   migrations: new URL('../migrations/', import.meta.url),
   seed: seedPosts,
   create: (deps) =>

@@ -83,21 +83,21 @@ describe('hiding and showing', () => {
     expect(tally(await times(10, () => set('hide', id)))).toEqual({ 200: 10 });
     expect(tally(await times(10, () => set('show', id)))).toEqual({ 200: 10 });
     const moderated = (action: string) => ({
-      postId: id,
       action,
       actor: `user:${moderator.id}`,
-      address: '127.0.0.1',
-      authorId: ada.id,
+      subject: id,
+      clientIp: '127.0.0.1',
+      details: { authorId: ada.id },
       at,
     });
     expect((await stoa.eventsOf(id)).slice(1)).toEqual([
       { type: 'post-changed', data: { postId: id, version: 2, hidden: true, changedAt: at } },
-      { type: 'post-moderated', data: moderated('post-hidden') },
+      { type: 'audit-recorded', data: moderated('post-hidden') },
       { type: 'post-changed', data: { postId: id, version: 3, hidden: false, changedAt: at } },
-      { type: 'post-moderated', data: moderated('post-shown') },
+      { type: 'audit-recorded', data: moderated('post-shown') },
     ]);
     await eventually(() => {
-      const told = stoa.heardBy('users').filter(({ data }) => (data as { postId?: string }).postId === id);
+      const told = stoa.heardBy('users').filter(({ data }) => (data as { subject?: string }).subject === id);
       expect(new Set(told.map(({ data }) => (data as { action: string }).action))).toEqual(new Set(['post-hidden', 'post-shown']));
     });
   });

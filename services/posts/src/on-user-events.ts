@@ -11,7 +11,7 @@ import { consumer, type EventContract, type Jobs, job, type Message, type Outbox
 import { type Clock, uuidv7 } from '@stoa/service';
 import { sql, type Transaction } from 'kysely';
 import { Type } from 'typebox';
-import { forgetAuthor, keepProfiles } from './authors.ts';
+import { authors, keepProfiles } from './authors.ts';
 import type { PostsConfig } from './config.ts';
 import type { PostsTables } from './tables.ts';
 
@@ -95,7 +95,7 @@ export function createUserEvents({ onUserDeleted, clock, outbox, jobs }: UserEve
       batch: 1,
       event: userDeleted,
       async handle(tx, { userId, deletedAt }) {
-        await forgetAuthor(tx, userId, new Date(deletedAt));
+        await authors.remove(tx, userId, new Date(deletedAt));
         await detachPosts.handle(tx, { authorId: userId });
       },
     }),

@@ -110,7 +110,7 @@ describe('an account that is deleted', () => {
     }
     expect((await keeping.send('DELETE', `/v1/posts/${post.id}`, { as: ada })).json().code).toBe('not_the_author');
     expect((await keeping.send('DELETE', `/v1/posts/${post.id}`, { as: moderator })).statusCode).toBe(204);
-    expect((await keeping.eventsOf(post.id)).at(-1)).toMatchObject({ type: 'post-moderated', data: { authorId: null } });
+    expect((await keeping.eventsOf(post.id)).at(-1)).toMatchObject({ type: 'audit-recorded', data: { details: { authorId: null } } });
   });
 
   test('writes no more, though its token still lives, and a late profile does not bring its name back', async () => {

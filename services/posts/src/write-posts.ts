@@ -1,4 +1,4 @@
-import { postChanged, postCreated, postDeleted, postModerated } from '@stoa/contracts';
+import { auditRecorded, postChanged, postCreated, postDeleted } from '@stoa/contracts';
 import { addressKey } from '@stoa/http';
 import type { ServiceContext } from '@stoa/kit';
 import { currentContext, uuidv7 } from '@stoa/service';
@@ -69,7 +69,7 @@ export function createWritePosts({ database, outbox, clock }: Ports) {
         requireState(post);
         await tx.deleteFrom('posts').where('id', '=', id).execute();
         await outbox(tx).append(postDeleted, { postId: id, deletedAt: clock.now().toISOString() });
-        if (!isOwn) await tellAudit(tx, post, 'post-deleted', by);
+        if (!isOwn) await recordAudit(tx, post, 'post-deleted', by);
       }),
 
     /** Takes a post from its readers, or gives it back. @throws 404 `post_not_found`. */
@@ -78,7 +78,7 @@ export function createWritePosts({ database, outbox, clock }: Ports) {
         const post = await lock(tx, id);
         if ((post.hiddenAt !== null) === isHidden) return post;
         const changed = await save(tx, post, { hidden_at: isHidden ? clock.now() : null });
-        await tellAudit(tx, post, isHidden ? 'post-hidden' : 'post-shown', by);
+        await recordAudit(tx, post, isHidden ? 'post-hidden' : 'post-shown', by);
         return changed;
       }),
   };
@@ -97,11 +97,16 @@ export function createWritePosts({ database, outbox, clock }: Ports) {
     return changed;
   }
 
-  async function tellAudit(tx: Tx, { id, authorId }: FoundPost, action: 'post-hidden' | 'post-shown' | 'post-deleted', { actor }: Caller) {
+  async function recordAudit(
+    tx: Tx,
+    { id, authorId }: FoundPost,
+    action: 'post-hidden' | 'post-shown' | 'post-deleted',
+    { actor }: Caller,
+  ) {
     const address = currentContext()?.address;
+    const clientIp = address === undefined ? null : addressKey(address);
     const at = clock.now().toISOString();
-    const where = address === undefined ? null : addressKey(address);
-    await outbox(tx).append(postModerated, { postId: id, action, actor, address: where, authorId, at });
+    await outbox(tx).append(auditRecorded, { action, actor, subject: id, clientIp, details: { authorId }, at });
   }
 }
 

@@ -18,6 +18,18 @@ const description = { name: 'users', title: 'Stoa users', description: 'Accounts
 export const users: ServiceDefinition<ServiceDeps<UsersConfig, UsersSchema>, typeof usersConfig> = {
   name: description.name,
   config: usersConfig,
+  permissions: [
+    'users:create',
+    'users:read',
+    'users:update',
+    'users:delete',
+    'users:block',
+    'roles:read',
+    'roles:write',
+    'service-accounts:read',
+    'service-accounts:write',
+    'audit:read',
+  ],
   migrations: new URL('../migrations/', import.meta.url),
   seed,
   create: (deps) =>

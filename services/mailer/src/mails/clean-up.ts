@@ -2,6 +2,7 @@ import { job } from '@stoa/messaging';
 import { anyOf } from '@stoa/postgres';
 import { type Kysely, sql } from 'kysely';
 import { Type } from 'typebox';
+import { deletedUsers } from '../on-user-deleted.ts';
 import type { MailerTables } from '../tables.ts';
 
 /** So many of a kind in one run: locks are held for a moment only. */
@@ -17,12 +18,9 @@ export const createCleanUp = ({ retentionDays }: { readonly retentionDays: numbe
     data: Type.Object({}, { additionalProperties: false }),
     async handle(tx) {
       const mails = await forgetMails(tx, retentionDays);
-      const users = await sql`
-        delete from deleted_users where user_id = any(array(
-          select user_id from deleted_users where heard_at < now() - ${DELETED_USERS_KEPT_DAYS} * interval '1 day'
-            and not exists (select from mails where mails.user_id = deleted_users.user_id)
-          order by heard_at limit ${BATCH} for update skip locked))`.execute(tx);
-      return [mails, Number(users.numAffectedRows ?? 0)].includes(BATCH) ? 'more' : undefined;
+      const usedBy = { table: 'mails', column: 'user_id' };
+      const users = await deletedUsers.forget(tx, { days: DELETED_USERS_KEPT_DAYS, limit: BATCH, usedBy, since: 'heard_at' });
+      return [mails, users].includes(BATCH) ? 'more' : undefined;
     },
   });
 

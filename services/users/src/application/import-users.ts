@@ -1,7 +1,7 @@
 import { userProfilesSnapshot } from '@stoa/contracts';
 import { type Clock, uuidv7 } from '@stoa/service';
 import { type ImportedUser, parseImportedUser, userOf } from '../domain/imported-user.ts';
-import { profileToTell } from '../domain/public-profile.ts';
+import { profileToPublish } from '../domain/public-profile.ts';
 import type { InTransaction } from './ports.ts';
 
 /** Rows that commit together: few enough to be quick and for one event, many enough that commits are not what costs. */
@@ -77,7 +77,7 @@ export function createImportUsers({ inTransaction, clock, defaultRegion }: Impor
       const inserted = await tx.imports.insert(accounts);
       for (const id of inserted) await tx.audit.append({ action: 'user-imported', actor: 'command-line', subject: id, at: now });
       // In one event, as there may be a million of them.
-      const profiles = accounts.flatMap(({ user }) => (inserted.has(user.id) ? (profileToTell(undefined, user) ?? []) : []));
+      const profiles = accounts.flatMap(({ user }) => (inserted.has(user.id) ? (profileToPublish(undefined, user) ?? []) : []));
       if (profiles.length > 0) await tx.outbox.append(userProfilesSnapshot, { profiles });
       const left = accounts.filter(({ user }) => !inserted.has(user.id));
       const fields = await tx.imports.clashes(left.map(({ user }) => user));

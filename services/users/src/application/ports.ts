@@ -39,7 +39,7 @@ export interface UserReader {
   recentRequests(userId: string): Promise<readonly ActivationRequest[]>;
 }
 
-/** Writing accounts: exists only within a transaction. Tells the other services what people are called. */
+/** Writing accounts: exists only within a transaction. */
 export interface UserWriter {
   /** @throws 409 naming the taken field, when another account won the race. */
   insert(user: User, passwordHash: string | null): Promise<void>;
@@ -48,6 +48,8 @@ export interface UserWriter {
   lockAccount(id: string): Promise<Account | undefined>;
   /** For an account that the transaction has locked. @throws 409 naming the taken field. */
   save(user: User): Promise<void>;
+  /** The accounts that the transaction has written: as they were under their lock, `undefined` of a new one, and as they are. */
+  changes(): readonly { readonly before: User | undefined; readonly now: User }[];
   setPassword(id: string, passwordHash: string): Promise<void>;
   /** Another hash of the same password, unless a new password came first. @returns whether it was stored. */
   replaceHash(id: string, old: string, better: string): Promise<boolean>;
@@ -96,13 +98,10 @@ export type AuditAction =
   | 'service-account-deleted'
   | 'administrator-created'
   | 'administrator-appointed'
-  | 'administrator-unprotected'
-  | 'post-hidden'
-  | 'post-shown'
-  | 'post-deleted';
+  | 'administrator-unprotected';
 
-export interface AuditEntry {
-  readonly action: AuditAction;
+export interface AuditEntry<Action extends string = AuditAction> {
+  readonly action: Action;
   readonly actor: Actor;
   /** Id of what it was done to; null when there is no such account. */
   readonly subject: string | null;
@@ -116,6 +115,8 @@ export interface AuditEntry {
 /** The correlation id is that of the request or message in hand; so is the address, where an entry has none of its own. */
 export interface Audit {
   append(entry: AuditEntry): Promise<void>;
+  /** What another service did, whose actions are its own. */
+  appendOther(entry: AuditEntry<string>): Promise<void>;
 }
 
 /** Everything that commits together. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { profileToTell, publicName } from './public-profile.ts';
+import { profileToPublish, publicName } from './public-profile.ts';
 import { activated, blocked, newUser, type User, unblocked } from './user.ts';
 
 const now = new Date('2026-11-21T09:00:00Z');
@@ -19,32 +19,32 @@ test.each([
 describe('others are told', () => {
   test('when an account becomes active, or is so from the beginning', () => {
     const told = { userId: pending.id, name: 'Ada Lovelace', version: 2 };
-    expect(profileToTell(pending, active)).toEqual(told);
-    expect(profileToTell(undefined, active)).toEqual(told);
-    expect(profileToTell(undefined, { ...active, fullName: null, login: null })).toEqual({ ...told, name: null });
+    expect(profileToPublish(pending, active)).toEqual(told);
+    expect(profileToPublish(undefined, active)).toEqual(told);
+    expect(profileToPublish(undefined, { ...active, fullName: null, login: null })).toEqual({ ...told, name: null });
   });
 
   test('of another name of an account that is or was active', () => {
     for (const before of [active, blocked(active, now)]) {
-      expect(profileToTell(before, renamed(before, { fullName: 'Ada King' }))).toMatchObject({
+      expect(profileToPublish(before, renamed(before, { fullName: 'Ada King' }))).toMatchObject({
         name: 'Ada King',
         version: before.version + 1,
       });
-      expect(profileToTell(before, renamed(before, { fullName: null }))).toMatchObject({ name: 'ada' });
+      expect(profileToPublish(before, renamed(before, { fullName: null }))).toMatchObject({ name: 'ada' });
     }
   });
 
   test('of no change that leaves the name, a login behind a full name among them', () => {
-    expect(profileToTell(active, renamed(active, { login: 'countess', phone: '+4930901821' }))).toBeUndefined();
-    expect(profileToTell(active, blocked(active, now))).toBeUndefined();
-    expect(profileToTell(blocked(active, now), unblocked(blocked(active, now), now))).toBeUndefined();
+    expect(profileToPublish(active, renamed(active, { login: 'countess', phone: '+4930901821' }))).toBeUndefined();
+    expect(profileToPublish(active, blocked(active, now))).toBeUndefined();
+    expect(profileToPublish(blocked(active, now), unblocked(blocked(active, now), now))).toBeUndefined();
   });
 
   test('of no account that was never active', () => {
-    expect(profileToTell(undefined, pending)).toBeUndefined();
+    expect(profileToPublish(undefined, pending)).toBeUndefined();
     for (const before of [pending, blocked(pending, now)]) {
-      expect(profileToTell(before, renamed(before, { fullName: 'Ada King' }))).toBeUndefined();
+      expect(profileToPublish(before, renamed(before, { fullName: 'Ada King' }))).toBeUndefined();
     }
-    expect(profileToTell(pending, blocked(pending, now))).toBeUndefined();
+    expect(profileToPublish(pending, blocked(pending, now))).toBeUndefined();
   });
 });

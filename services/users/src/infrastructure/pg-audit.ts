@@ -1,19 +1,18 @@
 import { addressKey } from '@stoa/http';
 import { createContext, currentContext, uuidv7 } from '@stoa/service';
 import type { Transaction } from 'kysely';
-import type { Audit } from '../application/ports.ts';
+import type { Audit, AuditEntry } from '../application/ports.ts';
 import type { UsersSchema } from './tables.ts';
 
 /** The audit log of one transaction; the table itself refuses to be changed. */
-export const createPgAudit = (tx: Transaction<UsersSchema>): Audit => ({
-  async append({ action, actor, subject, address, at, details }) {
+export function createPgAudit(tx: Transaction<UsersSchema>): Audit {
+  async function append({ action, actor, subject, address, at, details }: AuditEntry<string>): Promise<void> {
     const { correlationId, address: caller } = currentContext() ?? createContext();
     const from = address === undefined ? caller : address;
-    const id = uuidv7(at.getTime());
     await tx
       .insertInto('audit')
       .values({
-        id,
+        id: uuidv7(at.getTime()),
         at,
         action,
         actor,
@@ -23,5 +22,6 @@ export const createPgAudit = (tx: Transaction<UsersSchema>): Audit => ({
         details: details === undefined ? null : JSON.stringify(details),
       })
       .execute();
-  },
-});
+  }
+  return { append, appendOther: append };
+}

@@ -17,7 +17,7 @@ export const createPgPublicProfiles = (tx: Transaction<UsersSchema>, jobs: Jobs)
     let query = tx
       .selectFrom('users')
       .select(['id', 'full_name as fullName', 'login', 'version'])
-      // As `publicProfile` has it.
+      // As `profileToPublish` has it.
       .where((is) =>
         is.or([is('status', '=', 'active'), is.and([is('status', '=', 'blocked'), is('blocked_from', 'is distinct from', 'pending')])]),
       )

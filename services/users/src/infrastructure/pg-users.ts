@@ -63,6 +63,8 @@ export function createPgUserReader(db: Kysely<UsersSchema>): UserReader {
 }
 
 export function createPgUserWriter(tx: Transaction<UsersSchema>): UserWriter {
+  const read = new Map<string, User>();
+  const written = new Map<string, User>();
   return {
     async insert(user, passwordHash) {
       try {
@@ -73,22 +75,28 @@ export function createPgUserWriter(tx: Transaction<UsersSchema>): UserWriter {
       } catch (error) {
         throw asTaken(error);
       }
+      written.set(user.id, user);
     },
     async lock(id) {
       const row = await tx.selectFrom('users').select(COLUMNS).where('id', '=', id).forUpdate().executeTakeFirst();
-      return row && toUser(row);
+      return row && remembered(toUser(row));
     },
     async lockAccount(id) {
       const row = await tx.selectFrom('users').select(ACCOUNT_COLUMNS).where('id', '=', id).forUpdate().executeTakeFirst();
-      return row && toAccount(row);
+      const account = row && toAccount(row);
+      if (account !== undefined) remembered(account.user);
+      return account;
     },
     async save(user) {
+      if (!read.has(user.id) && !written.has(user.id)) throw new Error(`the account ${user.id} was to be saved without its lock`);
       try {
         await tx.updateTable('users').set(toColumns(user)).where('id', '=', user.id).execute();
       } catch (error) {
         throw asTaken(error);
       }
+      written.set(user.id, user);
     },
+    changes: () => [...written].map(([id, now]) => ({ before: read.get(id), now })),
     async setPassword(id, passwordHash) {
       await tx
         .updateTable('users')
@@ -130,6 +138,12 @@ export function createPgUserWriter(tx: Transaction<UsersSchema>): UserWriter {
       return rows.map(({ id }) => id);
     },
   };
+
+  /** As it was before the transaction wrote it. */
+  function remembered(user: User): User {
+    if (!read.has(user.id) && !written.has(user.id)) read.set(user.id, user);
+    return user;
+  }
 }
 
 /** The clash that a constraint found, or the error as it was. */

@@ -1,7 +1,6 @@
 import type { MessageWriters } from '@stoa/messaging';
 import type { Transaction } from 'kysely';
 import type { UsersTx } from '../application/ports.ts';
-import { tellingUsers } from '../application/telling-users.ts';
 import { createPasswordResets } from './password-reset-job.ts';
 import { createPgAccountLinks } from './pg-account-links.ts';
 import { createPgActivationRequests } from './pg-activation-requests.ts';
@@ -26,7 +25,7 @@ export function createUsersTx(
   const outbox = writers.outbox(tx);
   const jobs = writers.jobs(tx);
   return {
-    users: tellingUsers(createPgUserWriter(tx), outbox),
+    users: createPgUserWriter(tx),
     activationRequests: createPgActivationRequests(tx),
     sessions: createPgSessionWriter(tx, onIdentityChange),
     revocations: createPgRevocations(tx, onIdentityChange),

@@ -6,6 +6,7 @@ import type { Transaction } from 'kysely';
 import { createImportUsers, type ImportUsers } from '../application/import-users.ts';
 import { createIssueSetUpCode, type IssueSetUpCode } from '../application/issue-set-up-code.ts';
 import { createMakeAdministrator, type MadeAdministrator } from '../application/make-administrator.ts';
+import { publishChangedProfiles } from '../application/publish-changed-profiles.ts';
 import { createUnprotectAdministrator, type Unprotected } from '../application/unprotect-administrator.ts';
 import { hasherOf, type UsersConfig } from '../config.ts';
 import { createLinkTokens } from '../infrastructure/account-links.ts';
@@ -44,8 +45,8 @@ export interface UsersAdministration {
  */
 export function createUsersAdministration({ config, database, log, clock, derive }: AdministrationDeps): UsersAdministration {
   const writers = createMessageWriters('users', database);
-  const usersTx = (tx: Transaction<UsersSchema>) => createUsersTx(tx, writers);
-  const inTransaction = unitOfWork(database, usersTx);
+  const unit = unitOfWork(database, (tx: Transaction<UsersSchema>) => createUsersTx(tx, writers), publishChangedProfiles);
+  const inTransaction = unit.run;
   const users = createPgUserReader(database.query);
   const signingKeys = createPgSigningKeys(database, derive, clock);
   const passwords = createOwnPasswords({ config, log });
@@ -61,7 +62,7 @@ export function createUsersAdministration({ config, database, log, clock, derive
       const key = await signingKeys.rotate(tx);
       const details = { signsFrom: key.signsFrom.toISOString() };
       const entry = { action: 'signing-key-rotated', actor: 'command-line', subject: key.kid, at: clock.now(), details } as const;
-      await usersTx(tx).audit.append(entry);
+      await unit.in(tx, ({ audit }) => audit.append(entry));
       return key;
     });
   };

@@ -12,11 +12,11 @@ import { removeOldRevocations } from '../infrastructure/pg-revocations.ts';
 import { removeOldSessions } from '../infrastructure/pg-sessions.ts';
 import { removeOldSigningKeys } from '../infrastructure/pg-signing-keys.ts';
 import type { UsersSchema } from '../infrastructure/tables.ts';
-import { onPostModerated } from '../presentation/consumers/on-post-moderated.ts';
+import { onAuditRecorded, onPostModerated } from '../presentation/consumers/on-audit-recorded.ts';
 import { onUserProfilesRequested } from '../presentation/consumers/on-user-profiles-requested.ts';
 import type { UsersContext } from './context.ts';
 
-type Needed = Pick<UsersContext, 'config' | 'clock' | 'usersTx'>;
+type Needed = Pick<UsersContext, 'config' | 'clock' | 'unit'>;
 
 const HOUR_MS = 3_600_000;
 /** Sessions that are over tell which devices are known. */
@@ -35,35 +35,35 @@ export function background(context: Needed): {
   const profiles = publishingProfiles(context);
   const expired = removeExpiredData(context);
   return {
-    consumers: [...profiles.consumers, onPostModerated(context.usersTx)],
+    consumers: [...profiles.consumers, onAuditRecorded(context.unit), onPostModerated(context.unit)],
     jobs: [expired, passwordResets(context), ...profiles.jobs] as Job<UsersSchema>[],
     crons: [{ job: expired.name, everySeconds: 60 }],
   };
 }
 
 /** The profiles of all users for a service that asks for them. @param pageSize how many an event has, at most. */
-export function publishingProfiles({ usersTx }: Pick<Needed, 'usersTx'>, pageSize?: number) {
+export function publishingProfiles({ unit }: Pick<Needed, 'unit'>, pageSize?: number) {
   const publishProfiles = createPublishProfiles({ pageSize });
   const publishPage = job<UsersSchema, (typeof publishProfilesJob)['data']>({
     ...publishProfilesJob,
-    handle: (tx, { after }) => publishProfiles.publishPage(usersTx(tx), after),
+    handle: (tx, { after }) => unit.in(tx, (ports) => publishProfiles.publishPage(ports, after)),
   });
-  return { consumers: [onUserProfilesRequested(usersTx, publishProfiles)], jobs: [publishPage] };
+  return { consumers: [onUserProfilesRequested(unit, publishProfiles)], jobs: [publishPage] };
 }
 
 /** What follows `POST /v1/password-resets`. */
-function passwordResets({ clock, usersTx }: Needed) {
+function passwordResets({ clock, unit }: Needed) {
   const mailPasswordReset = createMailPasswordReset({ clock });
   return job<UsersSchema, (typeof passwordResetJob)['data']>({
     ...passwordResetJob,
     // It locks the account, which requests of its person want.
     batch: 1,
-    handle: (tx, { userId }) => mailPasswordReset(usersTx(tx), userId),
+    handle: (tx, { userId }) => unit.in(tx, (ports) => mailPasswordReset(ports, userId)),
   });
 }
 
 /** Removes accounts that were not activated in time and all else that is over, each minute, a batch at a time until nothing is left. */
-function removeExpiredData({ config, clock, usersTx }: Needed) {
+function removeExpiredData({ config, clock, unit }: Needed) {
   const pendingLifeMs = config.PENDING_USER_TTL_HOURS * HOUR_MS;
   const removePendingUsers = createRemovePendingUsers({ clock, pendingLifeMs });
   return job<UsersSchema, ReturnType<typeof Type.Object>>({
@@ -73,7 +73,7 @@ function removeExpiredData({ config, clock, usersTx }: Needed) {
     async handle(tx) {
       const now = clock.now();
       const before = (ms: number) => new Date(now.getTime() - ms);
-      const isMore = await removePendingUsers(usersTx(tx));
+      const isMore = await unit.in(tx, removePendingUsers);
       const removed = [
         await removeOldCodes(tx, before(pendingLifeMs), BATCH),
         await removeOldSessions(tx, before(ENDED_SESSIONS_KEPT_MS), BATCH),

@@ -1,9 +1,9 @@
 import { type Cursors, createCursors } from '@stoa/http';
-import { type ServiceContext, unitOfWork } from '@stoa/kit';
-import type { Transaction } from 'kysely';
+import { type ServiceContext, type UnitOfWork, unitOfWork } from '@stoa/kit';
 import { type Authenticator, createAuthenticator } from '../application/authenticate.ts';
 import type { IdentityFeed } from '../application/identity-feed.ts';
 import type { InTransaction, Passwords, UserReader, UsersTx } from '../application/ports.ts';
+import { publishChangedProfiles } from '../application/publish-changed-profiles.ts';
 import { hasherOf, type UsersConfig } from '../config.ts';
 import { createCommonPasswords } from '../infrastructure/common-passwords.ts';
 import { createPasswords } from '../infrastructure/passwords/passwords.ts';
@@ -19,8 +19,9 @@ import { createFieldRules, type FieldRules } from '../presentation/field-rules.t
 export interface UsersContext extends ServiceContext<UsersConfig, UsersSchema> {
   readonly users: UserReader;
   readonly passwords: Passwords;
-  /** The write ports of a transaction: of one that is open, and of a new one. */
-  usersTx(tx: Transaction<UsersSchema>): UsersTx;
+  /** The write ports of a transaction. */
+  readonly unit: UnitOfWork<UsersSchema, UsersTx>;
+  /** In one of its own, for use cases. */
   readonly inTransaction: InTransaction;
   readonly authenticator: Authenticator;
   readonly commonPasswords: ReturnType<typeof createCommonPasswords>;
@@ -42,8 +43,8 @@ export function createUsersContext(context: ServiceContext<UsersConfig, UsersSch
     await identity.refresh();
   };
   /** What changes who has access is known here when its caller goes on. */
-  const usersTx = (tx: Transaction<UsersSchema>) => createUsersTx(tx, context, () => database.afterCommit(tx, announce));
-  const inTransaction = unitOfWork(database, usersTx);
+  const unit = unitOfWork(database, (tx) => createUsersTx(tx, context, () => database.afterCommit(tx, announce)), publishChangedProfiles);
+  const inTransaction = unit.run;
   const users = createPgUserReader(database.query);
   const passwords = createPasswords({ hasher: hasherOf(config), maxWaiting: config.HASH_QUEUE_MAX, metrics, log });
   const commonPasswords = createCommonPasswords();
@@ -51,7 +52,7 @@ export function createUsersContext(context: ServiceContext<UsersConfig, UsersSch
     ...context,
     users,
     passwords,
-    usersTx,
+    unit,
     inTransaction,
     authenticator: createAuthenticator({ users, passwords, inTransaction, clock, defaultRegion }),
     commonPasswords,

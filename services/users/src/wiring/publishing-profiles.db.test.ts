@@ -1,5 +1,5 @@
 import { userDeleted, userProfilesRequested, userProfilesSnapshot } from '@stoa/contracts';
-import { migrationSourcesOf } from '@stoa/kit';
+import { migrationSourcesOf, unitOfWork } from '@stoa/kit';
 import { createLocalBroker, createMessageWriters, createMessaging, type Message } from '@stoa/messaging';
 import { drained } from '@stoa/messaging/testing';
 import { testDatabase } from '@stoa/postgres/testing';
@@ -7,7 +7,7 @@ import { createContext, createLog, uuidv7 } from '@stoa/service';
 import { sql, type Transaction } from 'kysely';
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
-import type { UsersTx } from '../application/ports.ts';
+import { publishChangedProfiles } from '../application/publish-changed-profiles.ts';
 import { profileChanged } from '../domain/profile.ts';
 import { activated, blocked, newUser, type User } from '../domain/user.ts';
 import { users } from '../index.ts';
@@ -30,8 +30,9 @@ async function telling() {
   const types = ['user-deleted', 'user-profile-changed', 'user-profiles-snapshot'];
   await broker.subscribe('posts', types, async (messages) => void heard.push(...(messages as Message[])));
   await broker.subscribe('mailer', ['user-deleted'], async () => {});
-  const usersTx = (tx: Transaction<UsersSchema>) => createUsersTx(tx, createMessageWriters('users', database));
-  const { consumers, jobs } = publishingProfiles({ usersTx }, 2);
+  const writers = createMessageWriters('users', database);
+  const unit = unitOfWork(database, (tx: Transaction<UsersSchema>) => createUsersTx(tx, writers), publishChangedProfiles);
+  const { consumers, jobs } = publishingProfiles({ unit }, 2);
   const messaging = createMessaging<UsersSchema>({
     service: 'users',
     database,
@@ -43,7 +44,7 @@ async function telling() {
     crons: [],
     instanceId: 'test',
   });
-  const inTransaction = <T>(work: (tx: UsersTx) => Promise<T>) => database.transaction((tx) => work(usersTx(tx)));
+  const inTransaction = unit.run;
   return {
     messaging,
     heard,

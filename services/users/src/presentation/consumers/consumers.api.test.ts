@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { postModerated, userProfilesRequested } from '@stoa/contracts';
+import { auditRecorded, postModerated, userProfilesRequested } from '@stoa/contracts';
 import { drained } from '@stoa/messaging/testing';
 import { uuidv7 } from '@stoa/service';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -19,40 +19,48 @@ afterAll(() => users[Symbol.asyncDispose]());
 const logged = async (postId: string) =>
   (await permittedOf(users).ask(admin.accessToken, 'GET', `/v1/audit?subject=${postId}`)).json().items;
 
-test('what was moderated stands in the audit log once, however often it is told, as of when and where it was done', async () => {
-  const [postId, authorId, id] = [randomUUID(), randomUUID(), uuidv7()];
+test('what another service did stands in the audit log once, however often it is told, as of when and where it was done', async () => {
+  const [subject, id] = [randomUUID(), uuidv7()];
   const at = users.clock.now().toISOString();
   users.clock.advance(60_000);
-  const moderation = { postId, action: 'post-hidden', actor: `user:${admin.id}`, address: '2001:db8:0:1::/64', authorId, at } as const;
-  const { correlationId } = await users.hears(postModerated, moderation, id);
-  await drained(users.database);
-  await users.hears(postModerated, moderation, id);
-  await drained(users.database);
-  expect(await logged(postId)).toEqual([
+  const details = { orderId: randomUUID(), amount: 1250, partial: true, note: null };
+  const recorded = { action: 'order-refunded', actor: `user:${admin.id}`, subject, clientIp: '2001:db8:0:1::/64', details, at };
+  const { correlationId } = await users.hears(auditRecorded, recorded, id);
+  await users.hears(auditRecorded, recorded, id);
+  expect(await logged(subject)).toEqual([
     {
       id: expect.any(String),
       at,
-      action: 'post-hidden',
+      action: 'order-refunded',
       actor: `user:${admin.id}`,
-      subject: postId,
+      subject,
       address: '2001:db8:0:1::/64',
       correlationId,
-      details: { authorId },
+      details,
     },
   ]);
 });
 
-test('each act on a post has an entry of its own; whole addresses are not kept', async () => {
-  const postId = randomUUID();
-  const common = { postId, actor: 'service-account:x', authorId: null, at: users.clock.now().toISOString() };
-  await users.hears(postModerated, { ...common, action: 'post-shown', address: null });
-  await users.hears(postModerated, { ...common, action: 'post-deleted', address: '2001:db8:0:1:2:3:4:5' });
-  await drained(users.database);
-  const entries: { action: string; address: string | null; details: object }[] = await logged(postId);
-  expect(Object.fromEntries(entries.map(({ action, address, details }) => [action, [address, details]]))).toEqual({
-    'post-shown': [null, { authorId: null }],
-    'post-deleted': ['2001:db8:0:1::/64', { authorId: null }],
+test('each act has an entry of its own; whole addresses are not kept', async () => {
+  const subject = randomUUID();
+  const common = { subject, actor: 'service-account:x', details: {}, at: users.clock.now().toISOString() };
+  await users.hears(auditRecorded, { ...common, action: 'post-shown', clientIp: null });
+  await users.hears(auditRecorded, { ...common, action: 'post-deleted', clientIp: '2001:db8:0:1:2:3:4:5' });
+  const entries: { action: string; address: string | null }[] = await logged(subject);
+  expect(Object.fromEntries(entries.map(({ action, address }) => [action, address]))).toEqual({
+    'post-shown': null,
+    'post-deleted': '2001:db8:0:1::/64',
   });
+});
+
+test('what posts published before there was one event for all is kept as well', async () => {
+  const [postId, authorId] = [randomUUID(), randomUUID()];
+  const at = users.clock.now().toISOString();
+  const actor = `user:${admin.id}`;
+  await users.hears(postModerated, { postId, action: 'post-hidden', actor, address: '192.0.2.1', authorId, at });
+  expect(await logged(postId)).toMatchObject([
+    { at, action: 'post-hidden', actor, subject: postId, address: '192.0.2.1', details: { authorId } },
+  ]);
 });
 
 test('the profiles of all persons are told when they are asked for', async () => {

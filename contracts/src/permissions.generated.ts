@@ -1,3 +1,5 @@
+// Made by `npm run reports` from what the services declare.
+
 /** Everything that a role or an API key can allow. The built-in role `admin` has all of it. */
 export const PERMISSIONS = [
   'users:create',
@@ -12,13 +14,13 @@ export const PERMISSIONS = [
   'audit:read',
   'mails:read',
   'mails:resend',
+  'posts:moderate',
   'dead-letters:read',
   'dead-letters:replay',
   'flags:write',
   'products:write',
   'orders:read',
   'orders:write',
-  'posts:moderate',
 ] as const;
 
 export type Permission = (typeof PERMISSIONS)[number];
