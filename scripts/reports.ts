@@ -7,10 +7,10 @@ import { configurationTable, environmentExample } from './reports/configuration.
 import { gatewayDirectory } from './reports/directory.ts';
 import { apiDocuments } from './reports/documents.ts';
 import { permissionsModule } from './reports/permissions.ts';
-import { schemaDocuments } from './reports/schemas.ts';
+import { schemaReports } from './reports/schemas.ts';
 
 /**
- * `npm run reports` writes what the code says of itself: APIs, events, tables, settings. They are committed, so that the diff of a
+ * `npm run reports` writes what the code says of itself: APIs, events, tables and their rows, settings. They are committed, so that the diff of a
  * change shows what it does to others. `--check` writes nothing, shows the difference and fails on one.
  */
 const root = join(import.meta.dirname, '..');
@@ -22,9 +22,11 @@ const reports = new Map([
   [`${reference}/access.md`, await accessTable()],
   [`${reference}/configuration.md`, configurationTable()],
   ['services/gateway/src/directory.generated.json', await gatewayDirectory()],
-  ...[...(await apiDocuments()), ...(await schemaDocuments())].map(([name, text]): [string, string] => [`${reference}/${name}`, text]),
+  ...(await apiDocuments()).map(([name, text]): [string, string] => [`${reference}/${name}`, text]),
+  ...(await schemaReports()),
 ]);
-const outdated = globSync(`${reference}/**/*.{json,md}`, { cwd: root }).filter((path) => !reports.has(path));
+const made = [`${reference}/**/*.{json,md}`, '{contracts,packages/*,services/*}/src/**/*.generated.*'];
+const outdated = globSync(made, { cwd: root }).filter((path) => !reports.has(path));
 
 if (process.argv.includes('--check')) check();
 else {

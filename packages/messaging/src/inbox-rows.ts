@@ -1,6 +1,7 @@
-import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { type Kysely, type RawBuilder, type Selectable, sql } from 'kysely';
 import { delayed, fresh, type Mark } from './inbox-marks.ts';
 import { registerRows } from './inbox-register.ts';
+import type { Tables } from './tables.generated.ts';
 import type { Message } from './types.ts';
 
 /** One row of the inbox as a worker needs it. */
@@ -24,22 +25,11 @@ export interface Limit {
   readonly left?: readonly string[];
 }
 
-interface Columns {
-  readonly id: number;
-  readonly attempts: number;
+type Envelope = 'message_id' | 'type' | 'version' | 'source' | 'key' | 'occurred_at' | 'correlation_id' | 'traceparent' | 'tracestate';
+
+interface Columns extends Pick<Selectable<Tables['inbox']>, 'id' | 'attempts' | 'registered' | Envelope | 'data'> {
   readonly is_suspect: boolean;
   readonly is_whole: boolean;
-  readonly registered: boolean;
-  readonly message_id: string;
-  readonly type: string;
-  readonly version: number;
-  readonly source: string;
-  readonly key: string;
-  readonly occurred_at: Date;
-  readonly correlation_id: string;
-  readonly traceparent: string;
-  readonly tracestate: string | null;
-  readonly data: unknown;
 }
 
 const envelope = sql`id, attempts, registered, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate`;

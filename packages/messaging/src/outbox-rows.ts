@@ -1,4 +1,5 @@
-import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { type Kysely, type RawBuilder, type Selectable, sql } from 'kysely';
+import type { Tables } from './tables.generated.ts';
 import type { Message } from './types.ts';
 
 /** One row of the outbox as the relay needs it, that nobody has tried yet. */
@@ -33,17 +34,10 @@ export interface Look {
   readonly isFull: boolean;
 }
 
-export interface MessageColumns {
-  readonly message_id: string;
-  readonly type: string;
-  readonly version: number;
-  readonly key: string;
-  readonly occurred_at: Date;
-  readonly correlation_id: string;
-  readonly traceparent: string;
-  readonly tracestate: string | null;
-  readonly data: unknown;
-}
+export type MessageColumns = Pick<
+  Selectable<Tables['outbox']>,
+  'message_id' | 'type' | 'version' | 'key' | 'occurred_at' | 'correlation_id' | 'traceparent' | 'tracestate' | 'data'
+>;
 
 interface Columns extends MessageColumns {
   readonly id: number;

@@ -11,5 +11,8 @@ export { type EnsureDatabaseOptions, ensureDatabase } from './ensure-database.ts
 export { TransactionMisuse } from './guarded-transaction.ts';
 export { type MigrateOptions, migrate, pendingMigrations } from './migrate.ts';
 export { MigrationError, type MigrationSource } from './migration-files.ts';
+export type { Narrow } from './narrow.ts';
 export { prepare } from './prepare.ts';
+export { readRelations } from './relations.ts';
+export { rowTypes } from './row-types.ts';
 export { PLANNED_FOR_ITS_VALUES } from './statement-names.ts';

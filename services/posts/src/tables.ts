@@ -1,28 +1,9 @@
-import type { ColumnType, Generated } from 'kysely';
+import type { Narrow } from '@stoa/postgres';
+import type { ColumnType } from 'kysely';
+import type { Tables } from './tables.generated.ts';
 
-/** Row types of `migrations/`. */
-export interface PostsTables {
-  authors: {
-    id: string;
-    name: string | null;
-    version: Generated<number>;
-    deleted_at: Date | null;
-  };
-  posts: {
-    id: string;
-    author_id: string | null;
-    title: string;
-    text: string;
-    /** Only searched in, never read. */
-    search: ColumnType<never, string, string>;
-    version: Generated<number>;
-    hidden_at: Date | null;
-    created_at: Date;
-    updated_at: Date;
-  };
-  words: {
-    word: string;
-    spellings: ColumnType<string[], never, never>;
-    used_on: Generated<Date>;
-  };
+/** The rows of `migrations/`, with what the catalogue does not know of them. */
+export interface PostsTables extends Omit<Tables, 'posts'> {
+  /** `search` is only searched in, never read. */
+  posts: Narrow<Tables['posts'], { search: ColumnType<never, string, string> }>;
 }

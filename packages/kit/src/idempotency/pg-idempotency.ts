@@ -1,10 +1,16 @@
 import type { IdempotencyStore } from '@stoa/http';
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type Selectable, sql } from 'kysely';
+import type { Tables } from '../tables.generated.ts';
 
 /** The store, and what ends its keys. */
 export interface PgIdempotency extends IdempotencyStore {
   /** Removes up to `limit` keys that expired by `before`, the oldest first. @returns how many. */
   prune(before: Date, limit: number): Promise<number>;
+}
+
+interface Row extends Pick<Selectable<Tables['idempotency_keys']>, 'makes' | 'answer'> {
+  readonly is_mine: boolean;
+  readonly is_same: boolean;
 }
 
 /**
@@ -15,7 +21,7 @@ export function createPgIdempotency<Schema>(db: Kysely<Schema>): PgIdempotency {
   return {
     /** Writes the row in any case, as it was where it is not free: so the answer is what the statement itself saw last, not what a second one reads later. */
     async begin({ key, request, owner, reservedResourceId, now, leaseUntil, expiresAt }) {
-      const { rows } = await sql<{ is_mine: boolean; is_same: boolean; makes: string; answer: Buffer | null }>`
+      const { rows } = await sql<Row>`
         insert into idempotency_keys as known (key, request, owner, makes, lease_until, expires_at)
         values (${key}, ${request}, ${owner}, ${reservedResourceId}, ${leaseUntil}, ${expiresAt})
         on conflict (key) do update set (request, owner, makes, lease_until, answer, expires_at) = (
