@@ -10,7 +10,7 @@ const log = createLog({ destination: inBatches('/dev/null') });
 const metrics = createMetrics();
 const derive = createKeys(key);
 const { identity } = await testIdentity();
-const directory = { behind: { routes: [{ method: 'GET', url: path }], errors: {}, openApi: {} } };
+const directory = { behind: { routes: [{ method: 'GET', url: path }], errors: {}, openApi: () => ({}) } };
 const elsewhere = [createUpstream({ name: 'behind', urls: [url], log, metrics })];
 const front = await gateway.create({ log, derive, identity, metrics, services: [], elsewhere, directory, asyncApi: {} });
 console.log(await front.http.listen({ port: 0, host: '127.0.0.1' }));

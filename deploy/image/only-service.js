@@ -11,6 +11,8 @@ if (!services.includes(chosen)) {
 }
 const others = services.filter((service) => service !== chosen);
 for (const other of others) rmSync(`services/${other}`, { recursive: true });
+// Only the gateway serves the documents of services that are elsewhere.
+if (chosen !== 'gateway') rmSync('docs', { recursive: true });
 
 for (const file of ['apps/server/package.json', 'apps/assembly/package.json']) {
   const manifest = JSON.parse(readFileSync(file, 'utf8'));

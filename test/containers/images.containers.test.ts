@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { GATEWAY } from '../../apps/server/src/services.ts';
 import { STOA_VERSION } from './container-stoa.ts';
 import { runEngine } from './engine.ts';
 import { deployed } from './settings-of.ts';
@@ -32,7 +33,7 @@ describe.for(deployed)('the image of %s', (service) => {
       linked: ['assembly', 'auth', 'contracts', 'http', 'kit', 'messaging', 'postgres', 'redis', 'server', 'service', service].sort(),
       tools: [],
       tests: [],
-      left: ['apps', 'contracts', 'node_modules', 'package.json', 'packages', 'services'],
+      left: ['apps', 'contracts', ...(service === GATEWAY ? ['docs'] : []), 'node_modules', 'package.json', 'packages', 'services'],
       writable: [],
     });
   });

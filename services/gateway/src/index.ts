@@ -26,7 +26,7 @@ import {
 } from '@stoa/service';
 import { type Static, Type } from 'typebox';
 import { type Backend, localBackend } from './backends/backend.ts';
-import { type Directory, readDirectory } from './backends/directory.ts';
+import { type Declaration, type Directory, readDirectory } from './backends/directory.ts';
 import { remoteBackend } from './backends/remote-backend.ts';
 import { cacheConfig, createGatewayCache } from './cache/create-cache.ts';
 import { createAllDeadLetters } from './dead-letters/all-dead-letters.ts';
@@ -43,7 +43,7 @@ import { serveProblems } from './problems.ts';
 import { createProxy } from './proxy/proxy-to.ts';
 import { readTrustedProxies, trustProxies } from './trusted-proxies.ts';
 
-export type { Directory };
+export type { Declaration };
 
 export const gatewayConfig = Type.Object({
   ...cacheConfig,

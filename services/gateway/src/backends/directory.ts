@@ -2,15 +2,33 @@ import { readFileSync } from 'node:fs';
 import type { DeclaredRoute, OpenApiDocument } from '@stoa/http';
 import type { ErrorCatalogue } from '@stoa/service';
 
-/** What the gateway must know of a service that it does not have at hand. */
-export interface DirectoryEntry {
+/** What a service declares: an entry of `directory.generated.json`. */
+export interface Declaration {
   readonly routes: readonly DeclaredRoute[];
   readonly errors: ErrorCatalogue;
-  readonly openApi: OpenApiDocument;
+}
+
+/** What the gateway must know of a service that it does not have at hand. */
+export interface DirectoryEntry extends Declaration {
+  /** Read only when it is asked for, as it is large. */
+  openApi(): OpenApiDocument;
 }
 
 /** All services behind the gateway, by name. */
 export type Directory = Readonly<Record<string, DirectoryEntry>>;
 
-/** What `npm run reports` has written from the services' own instances. Read when it is needed, as one process needs none. */
-export const readDirectory = (): Directory => JSON.parse(readFileSync(new URL('../directory.generated.json', import.meta.url), 'utf8'));
+/** Both are written by `npm run reports` from the services' own instances. */
+const DECLARATIONS = new URL('../directory.generated.json', import.meta.url);
+const DOCUMENTS = new URL('../../../../docs/reference/openapi/', import.meta.url);
+
+const readJson = (file: URL) => JSON.parse(readFileSync(file, 'utf8'));
+
+/** Asks no service, so that what is away is known too. To be called where it is needed, as one process needs none. */
+export function readDirectory(): Directory {
+  const declarations: Record<string, Declaration> = readJson(DECLARATIONS);
+  const entries = Object.entries(declarations).map(([name, declaration]): [string, DirectoryEntry] => [
+    name,
+    { ...declaration, openApi: () => readJson(new URL(`${name}.json`, DOCUMENTS)) },
+  ]);
+  return Object.fromEntries(entries);
+}

@@ -18,7 +18,7 @@ export function remoteBackend({ routes, errors, openApi }: DirectoryEntry, proxy
     isElsewhere: true,
     routes,
     errors,
-    openApi: () => openApi,
+    openApi,
     handOver: (route) => proxyTo(proxy, route),
     health() {
       if (asked === undefined || performance.now() - askedAt > HEALTH_AGE_MS) {

@@ -115,7 +115,7 @@ export async function startCachedGateway({ where = 'here', redis, settings = {} 
     config: loadConfig(gatewayConfig, settings),
     services: upstream ? [] : [service],
     elsewhere: upstream ? [upstream] : [],
-    directory: { notes: { routes: notes.declaredRoutes, errors: {}, openApi: openApiOf(notes) } },
+    directory: { notes: { routes: notes.declaredRoutes, errors: {}, openApi: () => openApiOf(notes) } },
     asyncApi: {},
   });
   const front = made.http as unknown as Http;

@@ -79,7 +79,7 @@ export async function startGatewayCopies({ redisUrls, rabbitUrls, settings = {} 
   const { notes, changeSilently } = await startNotes(connect(rabbitUrls?.[2], 'notes'), who, derive, stack);
   const notesUrl = await notes.listen({ port: 0, host: '127.0.0.1' });
   stack.defer(() => notes.close());
-  const directory: Directory = { notes: { routes: notes.declaredRoutes, errors: {}, openApi: openApiOf(notes) } };
+  const directory: Directory = { notes: { routes: notes.declaredRoutes, errors: {}, openApi: () => openApiOf(notes) } };
 
   async function startCopy(redisUrl: string, rabbitUrl?: string): Promise<GatewayCopy> {
     const metrics = createMetrics();

@@ -28,6 +28,9 @@ export async function createRemote(
   return http;
 }
 
+/** As a file has it. */
+const asCommitted = <T>(declared: T): T => JSON.parse(JSON.stringify(declared));
+
 /** A listening gateway in front of services that listen themselves. */
 export async function startRemoteSystem(who: TestIdentity, { services = [], places = {}, trustedProxies = '' }: RemoteSystemOptions) {
   const lines: Record<string, unknown>[] = [];
@@ -35,10 +38,12 @@ export async function startRemoteSystem(who: TestIdentity, { services = [], plac
   const metrics = createMetrics();
   const urls = new Map(Object.entries(places).map(([name, { url }]) => [name, url]));
   const directory: Record<string, Directory[string]> = {};
-  for (const [name, { routes }] of Object.entries(places)) directory[name] = { routes, errors: {}, openApi: {} };
+  for (const [name, { routes }] of Object.entries(places))
+    directory[name] = { ...asCommitted({ routes, errors: {} }), openApi: () => ({}) };
   for (const http of services) {
     urls.set(http.serviceName, await http.listen({ port: 0, host: '127.0.0.1' }));
-    directory[http.serviceName] = { routes: http.declaredRoutes, errors: http.errorCatalogue, openApi: openApiOf(http) };
+    const declared = { routes: http.declaredRoutes, errors: http.errorCatalogue };
+    directory[http.serviceName] = { ...asCommitted(declared), openApi: () => asCommitted(openApiOf(http)) };
   }
   const elsewhere = [...urls].map(([name, url]) => createUpstream({ name, urls: [url], log, metrics }));
   const made: Service = await gateway.create({
@@ -49,7 +54,7 @@ export async function startRemoteSystem(who: TestIdentity, { services = [], plac
     identity: who.identity,
     services: [],
     elsewhere,
-    directory: JSON.parse(JSON.stringify(directory)),
+    directory,
     asyncApi: {},
   });
   const front = made.http as unknown as Http;
