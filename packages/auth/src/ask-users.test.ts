@@ -1,4 +1,4 @@
-import type { Caller } from '@stoa/http';
+import type { CallService } from '@stoa/http';
 import { Compile } from 'typebox/compile';
 import { expect, test } from 'vitest';
 import { askUsers } from './ask-users.ts';
@@ -11,7 +11,7 @@ const asked = (calls: readonly IdentityQuestion[]) => calls.map(({ cursor }) => 
 function copyOfUsers(knowsSnapshots: boolean, cursor: string) {
   const isQuestion = Compile(IdentityQuestion);
   const calls: IdentityQuestion[] = [];
-  const call: Caller = async (_service, { body }) => {
+  const call: CallService = async (_service, { body }) => {
     const question = body as IdentityQuestion;
     calls.push(question);
     const isTaken = isQuestion.Check(question) && (knowsSnapshots || /^[0-9]{1,20}$/.test(question.cursor ?? '0'));

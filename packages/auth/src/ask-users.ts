@@ -1,11 +1,11 @@
-import type { Caller } from '@stoa/http';
+import type { CallService } from '@stoa/http';
 import { Compile } from 'typebox/compile';
 import { IdentityAnswer, type IdentityQuestion } from './identity-feed.ts';
 
 const isAnswer = Compile(IdentityAnswer);
 
 /** How a process asks the feed of users: always by a snapshot, as an answer by number tells what an open transaction holds up again and again. */
-export function askUsers(call: Caller): (question: IdentityQuestion) => Promise<IdentityAnswer> {
+export function askUsers(call: CallService): (question: IdentityQuestion) => Promise<IdentityAnswer> {
   const post = (question: IdentityQuestion) => call('users', { method: 'POST', path: '/internal/identity', body: question });
   return async (question) => {
     let answer = await post(question);

@@ -30,14 +30,14 @@ export interface CallAnswer {
 }
 
 /** Asks another service and waits for its answer. */
-export type Caller = (service: string, call: Call) => Promise<CallAnswer>;
+export type CallService = (service: string, call: Call) => Promise<CallAnswer>;
 
 /**
  * Calls between services. In the same process they go by `inject`, elsewhere over the network: schema, credential, time limit and error
  * envelope are the same.
  * @returns any answer below 500. @throws 503 `service_unavailable` when the service is away, fails, or is too slow.
  */
-export function createCaller({ locate, credential, timeoutMs = 5_000 }: CallerOptions): Caller {
+export function createCaller({ locate, credential, timeoutMs = 5_000 }: CallerOptions): CallService {
   return async (service, call) => {
     const place = locate(service);
     if (place === undefined) throw unavailable(service, 'is not running here');

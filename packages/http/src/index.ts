@@ -1,6 +1,14 @@
 export { addressKey } from './address.ts';
 export { type CacheRule, hasCredentials, publicCacheControl } from './cache-rule.ts';
-export { type Call, type CallAnswer, type Caller, type CallerOptions, createCaller, type Locate, type ServiceLocation } from './call.ts';
+export {
+  type Call,
+  type CallAnswer,
+  type CallerOptions,
+  type CallService,
+  createCaller,
+  type Locate,
+  type ServiceLocation,
+} from './call.ts';
 export { startCallSpan, tellAnswer } from './call-spans.ts';
 export { type CallerLimitsOptions, installCallerLimits } from './caller-limits.ts';
 export { BODY_BYTES, CLOSE_MS, createHttp, ENTRY_LIMITS, type Http, type HttpOptions } from './create-http.ts';

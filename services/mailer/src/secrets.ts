@@ -1,4 +1,4 @@
-import type { Caller } from '@stoa/http';
+import type { CallService } from '@stoa/http';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 
@@ -33,7 +33,7 @@ const isToken = Compile(Type.Object({ token: Type.String({ pattern: '^[A-Za-z0-9
 const PATHS = { code: '/internal/activation-codes', link: '/internal/account-links' } as const;
 
 /** The secrets of the service `users`, asked for by internal calls. */
-export function createUsersSecrets(call: Caller): Secrets {
+export function createUsersSecrets(call: CallService): Secrets {
   return {
     async mint({ kind, requestId }) {
       const { status, body } = await call('users', { method: 'POST', path: PATHS[kind], body: { requestId } });

@@ -1,4 +1,4 @@
-import { type Call, type Caller, httpErrors } from '@stoa/http';
+import { type Call, type CallService, httpErrors } from '@stoa/http';
 import {
   DEAD_LETTERS_PATH,
   type DeadLetterItem,
@@ -57,7 +57,7 @@ interface Found {
 
 const ID = /^([a-z][a-z0-9-]{0,62})\.((?:inbox|outbox)-[1-9]\d{0,17})$/;
 
-export function createAllDeadLetters(call: Caller, services: readonly string[], log: Logger): AllDeadLetters {
+export function createAllDeadLetters(call: CallService, services: readonly string[], log: Logger): AllDeadLetters {
   const page = reader(DeadLetterPage);
   const one = reader(DeadLetterWithData);
   const replayed = reader(Replayed);
