@@ -41,6 +41,7 @@ export {
 } from './rate-limit.ts';
 export { sendProblem } from './refusals.ts';
 export { PAGE_CSP } from './security-headers.ts';
+export { serveFile } from './serve-file.ts';
 export { Text, type TextOptions } from './text.ts';
 export type { AnswerHeaders, Receiver, Sending, UpstreamRequest } from './upstream/exchange.ts';
 export { readAnswer } from './upstream/read-answer.ts';

@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import type { Http } from '@stoa/http';
+import { type Http, serveFile } from '@stoa/http';
 import { sendPage } from '@stoa/http/pages';
 import { accountPage, SCRIPT } from './account-page.ts';
 import { accountPages } from './account-pages.ts';
@@ -14,9 +12,5 @@ export function accountPagesRoutes(http: Http): void {
     const html = accountPage(description);
     http.get(description.path, { schema: { hide: true } }, async (_request, reply) => sendPage(reply, html));
   }
-  const script = readFileSync(new URL('account-page.js', import.meta.url), 'utf8');
-  const etag = `"${createHash('sha256').update(script).digest('base64url').slice(0, 16)}"`;
-  http.get(SCRIPT, { schema: { hide: true } }, async (_request, reply) =>
-    reply.type('text/javascript; charset=utf-8').headers({ 'cache-control': 'no-cache', etag }).send(script),
-  );
+  serveFile(http, SCRIPT, new URL('account-page.js', import.meta.url), 'text/javascript; charset=utf-8');
 }
