@@ -102,12 +102,12 @@ export function bearerToken(authorization: string | undefined): string | undefin
 
 function describe(schema: FastifySchema, access: Exclude<Access, 'basic' | 'owner'>): void {
   if (access === 'service') {
-    schema.response = mergeProblems(problems(authErrors.catalogue, 'service_credential_invalid'), schema.response ?? {});
+    schema.response = mergeProblems(problems(authErrors, 'service_credential_invalid'), schema.response ?? {});
     schema.security ??= [{ service: [] }];
     return;
   }
   const refusals = problems(
-    authErrors.catalogue,
+    authErrors,
     ...(access === 'anyone' ? [] : (['token_missing'] as const)),
     'token_invalid',
     ...(access === 'anyone' ? [] : (['permission_denied'] as const)),

@@ -15,6 +15,8 @@ export { CURSOR_MAX_LENGTH, HOLD_SECONDS, IdentityAnswer, IdentityQuestion, type
 export {
   type Actor,
   actorOf,
+  type Caller,
+  callerOf,
   type Principal,
   principalOf,
   requirePermission,

@@ -47,6 +47,24 @@ export function principalOf({ principal }: FastifyRequest): UserPrincipal | Serv
   return principal;
 }
 
+/** Who makes a request, as use cases ask: a person, or another back end. */
+export interface Caller {
+  readonly actor: Actor;
+  /** Of a person, their account. */
+  readonly userId: string | undefined;
+  readonly permissions: ReadonlySet<string>;
+}
+
+/** The caller of a route that lets nobody in without a token. @throws as `principalOf`. */
+export function callerOf(request: FastifyRequest): Caller {
+  const principal = principalOf(request);
+  return {
+    actor: actorOf(principal),
+    userId: principal.kind === 'user' ? principal.id : undefined,
+    permissions: principal.permissions,
+  };
+}
+
 /** The person of a route for persons. @throws 401 `token_missing`; 403 `permission_denied` for a service account. */
 export function userOf(request: FastifyRequest): UserPrincipal {
   const principal = principalOf(request);

@@ -30,7 +30,7 @@ export function installCallerLimits(http: Http, { limiter, callerOf = () => unde
       await limitBy(limiter, policy, keyOf(request), { reply });
     };
     route.preParsing = [count, ...[route.preParsing ?? []].flat()];
-    if (route.schema) route.schema.response = mergeProblems(problems(httpErrors.catalogue, 'rate_limited'), route.schema.response ?? {});
+    if (route.schema) route.schema.response = mergeProblems(problems(httpErrors, 'rate_limited'), route.schema.response ?? {});
   });
 
   function keyOf(request: FastifyRequest): string {

@@ -41,7 +41,7 @@ beforeEach(async () => {
   );
   http.post(
     '/v1/things',
-    { schema: { body: Body, response: { 200: Type.Any(), ...problems(errors.catalogue, 'thing_taken') } } },
+    { schema: { body: Body, response: { 200: Type.Any(), ...problems(errors, 'thing_taken') } } },
     async ({ body }) => {
       if (body.name === 'taken') throw errors.thing_taken({ retryAfterSeconds: 1.2 });
       if (body.name === 'bug') throw new Error('password=hunter2');

@@ -21,6 +21,7 @@ import { commonProblems, mergeProblems } from './problem.ts';
 import { createClientErrorHandler, installRefusals, sendProblem } from './refusals.ts';
 import { createRequestLog } from './request-log.ts';
 import { buildSerializer } from './serialization.ts';
+import { installSuccessStatus } from './success-status.ts';
 import { toAppError } from './to-app-error.ts';
 import { installValidation, refuseOpenSchemas, type TypeBoxProvider } from './validation.ts';
 
@@ -151,6 +152,7 @@ export async function createHttp(options: HttpOptions): Promise<Http> {
   refuseUnkeptIdempotency(http);
   installNotModified(http);
   installCacheRules(http);
+  installSuccessStatus(http);
   http.addHook('onRoute', (route) => {
     const { schema } = route;
     if (schema?.response) schema.response = mergeProblems(commonProblems(route, commonErrors), schema.response);

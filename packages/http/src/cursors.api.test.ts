@@ -3,7 +3,7 @@ import { createKeys } from '@stoa/service';
 import fc from 'fast-check';
 import { Type } from 'typebox';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createCursors, type Http, Page, PageQuery, pageOf } from './index.ts';
+import { createCursors, type Http, Page, PageQuery } from './index.ts';
 import { declaredCodes } from './testing/index.ts';
 import { thingsHttp } from './testing/things.ts';
 
@@ -58,21 +58,56 @@ describe('a cursor', () => {
   });
 });
 
+describe('a page', () => {
+  const rows = ['a', 'b', 'c'].map((id) => ({ id, at: `time of ${id}` }));
+
+  test('asks for one row more than it shows, from where the page before ended', () => {
+    const first = cursors.page(scope, { limit: 2 });
+    expect(first).toMatchObject({ limit: 3, after: undefined });
+    const { items, nextCursor } = first.answer(rows, ({ id }) => id);
+    expect(items).toEqual(rows.slice(0, 2));
+    expect(cursors.page(scope, { limit: 2, cursor: nextCursor ?? '' }).after).toBe('b');
+  });
+
+  test('ends where several values say it', () => {
+    const { nextCursor } = cursors.page<[string, string]>(scope, { limit: 1 }).answer(rows, ({ at, id }) => [at, id]);
+    expect(cursors.page<[string, string]>(scope, { limit: 1, cursor: nextCursor ?? '' }).after).toEqual(['time of a', 'a']);
+  });
+
+  test('is the last one where there is no row more', () => {
+    expect(cursors.page(scope, { limit: 3 }).answer(rows, ({ id }) => id).nextCursor).toBeNull();
+    expect(cursors.page(scope, { limit: 3 }).answer([], () => '')).toEqual({ items: [], nextCursor: null });
+  });
+
+  test('is refused by the cursor of another scope', () => {
+    const { nextCursor } = cursors.page(scope, { limit: 1 }).answer(rows, ({ id }) => id);
+    expect(() => cursors.page({ ...scope, of: 'eve' }, { limit: 1, cursor: nextCursor ?? '' })).toThrow('cursor');
+  });
+
+  // Copies of two versions serve one list while one takes the place of the other.
+  test('reads and writes the cursors that there were before pages', () => {
+    expect(cursors.page(scope, { limit: 1, cursor: cursors.encode(scope, ['b']) }).after).toBe('b');
+    const { nextCursor } = cursors.page(scope, { limit: 1 }).answer(rows, ({ id }) => id);
+    expect(cursors.decode(scope, nextCursor ?? '')).toEqual(['a']);
+  });
+});
+
 describe('a list', () => {
   let http: Http;
   const all = Array.from({ length: 45 }, (_, index) => index);
-  const querystring = Type.Object({ ...PageQuery, even: Type.Optional(Type.Boolean()) }, { additionalProperties: false });
+  const querystring = PageQuery({ even: Type.Optional(Type.Boolean()) });
+  const ThingPage = Page('ThingPage', Type.Object({ id: Type.Integer() }));
   beforeAll(async () => {
     http = await thingsHttp();
-    http.get('/v1/things', { schema: { querystring, response: { 200: Page(Type.Object({ id: Type.Integer() })) } } }, async ({ query }) => {
+    http.get('/v1/things', { schema: { querystring, response: { 200: ThingPage } } }, async ({ query }) => {
       const { limit, cursor, ...filters } = query;
-      const [after] = cursors.decode<[number]>(filters, cursor) ?? [-1];
-      const rows = all.filter((id) => id > after && (!filters.even || id % 2 === 0)).slice(0, limit + 1);
-      return pageOf(
+      const page = cursors.page<number>(filters, { limit, cursor });
+      const { after = -1 } = page;
+      const rows = all.filter((id) => id > after && (!filters.even || id % 2 === 0)).slice(0, page.limit);
+      return page.answer(
         rows,
-        limit,
+        (id) => id,
         (id) => ({ id }),
-        (id) => cursors.encode(filters, [id]),
       );
     });
     await http.ready();

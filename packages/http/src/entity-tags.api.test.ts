@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { Type } from 'typebox';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { entityTag, type Http, IfMatch, requireMatch } from './index.ts';
+import { entityTag, type Http, IfMatch, preconditionOf, withETag } from './index.ts';
 import { thingsHttp } from './testing/things.ts';
 
 let http: Http;
@@ -9,11 +9,10 @@ let isClosed = false;
 beforeAll(async () => {
   http = await thingsHttp();
   http.patch('/v1/thing', { schema: { headers: IfMatch, response: { 200: Type.Any() } } }, async (request, reply) => {
-    requireMatch(request, entityTag(7));
-    void reply.header('etag', entityTag(8));
-    return { changed: true };
+    preconditionOf(request)({ version: 7 });
+    return withETag(reply, { changed: true }, entityTag(8));
   });
-  http.get('/v1/thing', async (_request, reply) => reply.header('etag', entityTag(7)).send({ version: 7 }));
+  http.get('/v1/thing', async (_request, reply) => withETag(reply, { version: 7 }));
   http.get('/v1/weak', async (_request, reply) => reply.header('etag', 'W/"7"').send({ version: 7 }));
   http.get('/v1/missing', async (_request, reply) => reply.code(404).header('etag', entityTag(7)).send({}));
   http.get('/v1/stream', async (_request, reply) => {
@@ -35,7 +34,8 @@ describe('a change is made', () => {
   test.for([undefined, '*', ' * ', '"7"', '"6", "7"', '"6","7"', ', "6",, "7" ,', 'W/"7", "7"', '"7,", "7"'])(
     'with If-Match %s',
     async (header) => {
-      expect((await change(header)).statusCode).toBe(200);
+      const { statusCode, headers, body } = await change(header);
+      expect([statusCode, headers['etag'], body]).toEqual([200, '"8"', '{"changed":true}']);
     },
   );
 });
@@ -59,6 +59,25 @@ describe('it is refused with 400', () => {
       ]);
     },
   );
+});
+
+describe('a state of several versions', () => {
+  const tagOf = ({ version, parent }: { version: number; parent: number }) => entityTag(version, parent);
+  const outcome = (header: string, state: { version: number; parent: number }) => {
+    const request = { headers: { 'if-match': header } } as never;
+    try {
+      preconditionOf(request, tagOf)(state);
+      return 'changed';
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+  };
+
+  test('is that which all of them make', () => {
+    expect(outcome('"7.2"', { version: 7, parent: 2 })).toBe('changed');
+    expect(outcome('"7.2"', { version: 7, parent: 3 })).toBe('precondition_failed');
+    expect(outcome('"7"', { version: 7, parent: 2 })).toBe('precondition_failed');
+  });
 });
 
 test('other headers may hold any bytes that HTTP allows', async () => {

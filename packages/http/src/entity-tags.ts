@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { httpErrors } from './http-errors.ts';
 
@@ -19,18 +19,40 @@ export const IfMatch = Type.Object({
  */
 export const entityTag = (...versions: readonly number[]): string => `"${versions.join('.')}"`;
 
-/**
- * Evaluates `If-Match` (RFC 9110 §13.1.1) by strong comparison: a weak tag never matches. A request without it is let through.
- * Between this and the write another change may come: the write has to look at the version once more, or hold the row's lock.
- * @param currentTag of the object as it is now; `*` matches any.
- * @throws 412 `precondition_failed`. A header that is malformed is refused by the schema, `IfMatch`.
- */
-export function requireMatch(request: FastifyRequest, currentTag: string): void {
-  const header = request.headers['if-match'];
-  if (header === undefined || header.trim() === '*') return;
-  const tags = parseTags(header) ?? [];
-  if (!tags.some(({ weak, opaque }) => !weak && opaque === currentTag)) throw httpErrors.precondition_failed();
+/** Gives an answer the `ETag` of the state that it shows. @returns the state. @param tag where its version alone does not make it. */
+export function withETag<State extends Versioned>(reply: FastifyReply, state: State, tag?: string): State;
+export function withETag<State>(reply: FastifyReply, state: State, tag: string): State;
+export function withETag(reply: FastifyReply, state: Versioned, tag = versionTag(state)): unknown {
+  void reply.header('etag', tag);
+  return state;
 }
+
+/**
+ * The condition that a request puts on its change, `If-Match` (RFC 9110 §13.1.1), for the use case to check: by strong comparison, so that a
+ * weak tag never matches. A request without the header puts none, and `*` matches any state. Between the check and the write another
+ * change may come: the write has to look at the version once more, or hold the row's lock.
+ * @param tagOf the tag of a state, as its answers have it.
+ * @returns what throws 412 `precondition_failed` for another state. A header that is malformed is refused by the schema, `IfMatch`.
+ */
+export function preconditionOf<State extends Versioned>(
+  request: FastifyRequest,
+  tagOf: (state: State) => string = versionTag,
+): (state: State) => void {
+  const header = request.headers['if-match'];
+  if (header === undefined || header.trim() === '*') return () => {};
+  const tags = parseTags(header) ?? [];
+  return (state) => {
+    const current = tagOf(state);
+    if (!tags.some(({ weak, opaque }) => !weak && opaque === current)) throw httpErrors.precondition_failed();
+  };
+}
+
+interface Versioned {
+  /** Rises with every change that a reader can see. */
+  readonly version: number;
+}
+
+const versionTag = ({ version }: Versioned): string => entityTag(version);
 
 /** The keyword behind `IfMatch`: a list of entity tags, or `*` (RFC 9110 §13.1.1). */
 export const entityTagsKeyword = {

@@ -212,12 +212,6 @@ function describe(route: RouteOptions): void {
   const { schema } = route;
   const { properties = {}, ...others } = (schema.headers ?? { type: 'object' }) as { properties?: object };
   schema.headers = { ...others, properties: { ...properties, 'Idempotency-Key': KEY_HEADER } };
-  const refusals = problems(
-    httpErrors.catalogue,
-    'validation_failed',
-    'idempotency_in_progress',
-    'idempotency_key_reused',
-    'service_unavailable',
-  );
+  const refusals = problems(httpErrors, 'validation_failed', 'idempotency_in_progress', 'idempotency_key_reused', 'service_unavailable');
   schema.response = mergeProblems(refusals, schema.response ?? {});
 }

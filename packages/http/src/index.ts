@@ -12,10 +12,10 @@ export {
 export { startCallSpan, tellAnswer } from './call-spans.ts';
 export { type CallerLimitsOptions, installCallerLimits } from './caller-limits.ts';
 export { BODY_BYTES, CLOSE_MS, createHttp, ENTRY_LIMITS, type Http, type HttpOptions } from './create-http.ts';
-export { type Cursors, createCursors, Page, PageQuery, pageOf } from './cursors.ts';
+export { type Cursors, createCursors, type PageRequest, type RequestedPage } from './cursors.ts';
 export { dropDefaultHeaders, setDefaultHeader } from './default-headers.ts';
 export { type Edge, edgeOf, setClientAddress } from './edge.ts';
-export { entityTag, IfMatch, namesTag, requireMatch } from './entity-tags.ts';
+export { entityTag, IfMatch, namesTag, preconditionOf, withETag } from './entity-tags.ts';
 export { createFailureLimit, type FailureLimit, type FailureLimitOptions } from './failure-limit.ts';
 export { httpErrors } from './http-errors.ts';
 export { type IdempotencyOptions, installIdempotency } from './idempotency.ts';
@@ -27,6 +27,7 @@ export { Answer, Media, NoBody, withPage } from './open-api/answer.ts';
 export { mergeComponents, type OpenApiDocument, usedComponents } from './open-api/components.ts';
 export { openApiOf } from './open-api/document.ts';
 export type { Readiness } from './operations.ts';
+export { Page, PageQuery, pageOf } from './pagination.ts';
 export { EXAMPLE_ID, mergeProblems, PROBLEM_TYPE, Problem, problems, statusOf, toProblem } from './problem.ts';
 export { hasTooManyParameters } from './queries.ts';
 export {
@@ -40,6 +41,7 @@ export {
   tellFirstLimit,
 } from './rate-limit.ts';
 export { sendProblem } from './refusals.ts';
+export { IdParams, Nullable, Nullish, StrictObject, Timestamp } from './schemas.ts';
 export { PAGE_CSP } from './security-headers.ts';
 export { serveFile } from './serve-file.ts';
 export { Text, type TextOptions } from './text.ts';

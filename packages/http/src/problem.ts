@@ -64,10 +64,13 @@ export function problemHeaders(error: AppError): Record<string, string> {
 }
 
 /**
- * The possible errors of a route for its OpenAPI description, by status: `response: { 201: User, ...problems(errors.catalogue, 'email_taken') }`.
- * Those that any route can give are added to it.
+ * The errors that a route answers by itself, by status: `response: { 201: User, ...problems(errors, 'email_taken') }`. What any
+ * route like it can answer is added: a wrong form, a wrong cursor, `If-Match` that does not match, too many requests, no access.
  */
-export function problems<C extends ErrorCatalogue>(catalogue: C, ...codes: (keyof C & string)[]): Record<number, ProblemResponse> {
+export function problems<C extends ErrorCatalogue>(
+  { catalogue }: { readonly catalogue: C },
+  ...codes: (keyof C & string)[]
+): Record<number, ProblemResponse> {
   const byStatus = Map.groupBy(codes, (code) => statusOf[(catalogue[code] as C[string]).kind]);
   return Object.fromEntries([...byStatus].map(([status, list]) => [status, problemResponse(catalogue, list)]));
 }
@@ -101,7 +104,7 @@ export function commonProblems({ method, url, schema = {} }: RouteOptions, other
   const mayHaveBody = [method].flat().some((each) => !bodyless.includes(each));
   const catalogue: ErrorCatalogue = { ...httpErrors.catalogue, ...others };
   return problems(
-    catalogue,
+    { catalogue },
     'malformed_request',
     ...codes(querystring || params || headers || mayHaveBody || refusesQuery({ url, schema }), 'validation_failed'),
     ...codes(has(querystring, 'cursor'), 'invalid_cursor'),

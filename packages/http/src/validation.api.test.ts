@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Type } from 'typebox';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Http, IfMatch, PageQuery, Text } from './index.ts';
+import { type Http, IdParams, IfMatch, Nullable, PageQuery, Text } from './index.ts';
 import { thingsHttp } from './testing/things.ts';
 
 const closed = { additionalProperties: false };
 const Id = Type.String({ format: 'uuid' });
-const Place = Type.Object({ owner: Type.Union([Id, Type.Null()]) }, closed);
+const Place = Type.Object({ owner: Nullable(Id) }, closed);
 const Body = Type.Object(
   {
     title: Text({ minLength: 1, maxLength: 40 }),
@@ -30,8 +30,8 @@ beforeAll(async () => {
     return ['/title', '/count'].map((path) => ({ path, message: 'is refused by the rules' }));
   };
   const schema = {
-    params: Type.Object({ id: Id }, closed),
-    querystring: Type.Object({ ...PageQuery, by: Type.Optional(Type.Array(Id)) }, closed),
+    params: IdParams(),
+    querystring: PageQuery({ by: Type.Optional(Type.Array(Id)) }),
     headers: IfMatch,
     body: Body,
   };

@@ -9,11 +9,20 @@ import { maxTextOf } from './json-bounds.ts';
 import { hasTooManyParameters, NO_QUERY, refusesQuery, TOO_MANY_PARAMETERS } from './queries.ts';
 import { normaliseTexts, singleLineKeyword, visibleKeyword } from './text.ts';
 
-/** Lets a handler see its body, query and params with the types of their schemas. */
+/** Lets a handler see its body, query and params with the types of their schemas, and answer with what has that of its response's. */
 export interface TypeBoxProvider extends FastifyTypeProvider {
   validator: this['schema'] extends TSchema ? Static<this['schema']> : unknown;
-  serializer: this['schema'] extends TSchema ? Static<this['schema']> : unknown;
+  serializer: this['schema'] extends TSchema ? DeepReadonly<Static<this['schema']>> : unknown;
 }
+
+/** An answer is only read: what nobody may change can be one. */
+type DeepReadonly<T> = T extends Date
+  ? T
+  : T extends readonly (infer Item)[]
+    ? readonly DeepReadonly<Item>[]
+    : T extends object
+      ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+      : T;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -163,10 +172,10 @@ function createAjv(coerceTypes: boolean | 'array'): Ajv {
 /** A schema that forgets to refuse unknown properties does not start. */
 export function refuseOpenSchemas(http: FastifyInstance): void {
   http.addHook('onRoute', ({ url, schema }: RouteOptions) => {
-    for (const part of ['body', 'querystring', 'params'] as const) {
+    for (const part of ['body', 'querystring'] as const) {
       const shape = schema?.[part] as { type?: string; additionalProperties?: unknown } | undefined;
-      if (shape?.type === 'object' && shape.additionalProperties !== false && part !== 'params') {
-        throw new Error(`${url}: the schema of its ${part} must say additionalProperties: false`);
+      if (shape?.type === 'object' && shape.additionalProperties !== false) {
+        throw new Error(`${url}: the schema of its ${part} must say additionalProperties: false, as StrictObject does`);
       }
     }
   });

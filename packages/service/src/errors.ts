@@ -82,3 +82,9 @@ export function defineErrors<const C extends ErrorCatalogue>(catalogue: C): Erro
   ]);
   return { ...Object.fromEntries(factories), catalogue };
 }
+
+/** What was looked for: `orThrow(await find(id), errors.user_not_found)`. @throws what `makeError` makes where there is none. */
+export function orThrow<T>(found: T | undefined, makeError: () => AppError): T {
+  if (found === undefined) throw makeError();
+  return found;
+}

@@ -11,6 +11,7 @@ export {
   type ErrorKind,
   type ErrorOptions,
   type FieldError,
+  orThrow,
 } from './errors.ts';
 export { randomHex, uuidv7 } from './ids.ts';
 export { createKeys, type DeriveKey } from './keys.ts';

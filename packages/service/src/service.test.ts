@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createContext, createKeys, createLog, defineErrors, fakeClock, runInContext, uuidv7 } from './index.ts';
+import { createContext, createKeys, createLog, defineErrors, fakeClock, orThrow, runInContext, uuidv7 } from './index.ts';
 
 describe('uuidv7', () => {
   test('has version, variant and the millisecond, and sorts by it', () => {
@@ -91,6 +91,12 @@ test('an error is made from its catalogue and can be told more', () => {
   });
   expect(errors.taken({ message: 'Taken by Ada.' })).toMatchObject({ title: 'Taken.', message: 'Taken by Ada.' });
   expect(errors.catalogue.taken.fix).toBe('f');
+});
+
+test('what was looked for is there, or is the error that says so; what is there may be empty', () => {
+  const errors = defineErrors({ lost: { kind: 'not-found', title: 'Lost.', cause: 'c', fix: 'f' } });
+  for (const found of [0, '', false, null]) expect(orThrow(found, errors.lost)).toBe(found);
+  expect(() => orThrow(undefined, errors.lost)).toThrow(expect.objectContaining({ code: 'lost' }));
 });
 
 test('a fake clock stands still until it is moved', () => {

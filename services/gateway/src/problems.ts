@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { EXAMPLE_ID, type Http, httpErrors, problems, statusOf, toProblem, withPage } from '@stoa/http';
 import { escapeHtml, prose, sendPage, wantsHtml } from '@stoa/http/pages';
-import { AppError, type ErrorCatalogue, type ErrorDefinition, named } from '@stoa/service';
+import { AppError, type ErrorCatalogue, type ErrorDefinition, named, orThrow } from '@stoa/service';
 import { Type } from 'typebox';
 import type { Frame } from './pages/frame.ts';
 
@@ -44,13 +44,12 @@ export function serveProblems(http: Http, frame: Frame, catalogue: ErrorCatalogu
         summary: 'What an error means, why it happens and how to mend it',
         operationId: 'explainProblem',
         params: Type.Object({ code: Type.String() }),
-        response: { 200: withPage('What the error means.', Explanation), ...problems(httpErrors.catalogue, 'not_found') },
+        response: { 200: withPage('What the error means.', Explanation), ...problems(httpErrors, 'not_found') },
       },
     },
     async (request, reply) => {
       const { code } = request.params;
-      const definition = Object.hasOwn(catalogue, code) ? catalogue[code] : undefined;
-      if (definition === undefined) throw httpErrors.not_found();
+      const definition = orThrow(Object.hasOwn(catalogue, code) ? catalogue[code] : undefined, httpErrors.not_found);
       return wantsHtml(request.headers.accept) ? sendPage(reply, detailPage(frame, code, definition)) : explain(code, definition);
     },
   );

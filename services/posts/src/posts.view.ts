@@ -1,3 +1,4 @@
+import type { PageRequest } from '@stoa/http';
 import { PLANNED_FOR_ITS_VALUES, prepare } from '@stoa/postgres';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { PostsTables } from './tables.ts';
@@ -26,12 +27,6 @@ export interface PostFilter {
   readonly author?: string | undefined;
   /** Those that are hidden, instead of those that are shown. */
   readonly hidden?: true | undefined;
-}
-
-interface PageRequest {
-  readonly limit: number;
-  /** Where the last page ended. */
-  readonly after: string | undefined;
 }
 
 const COLUMNS = [

@@ -1,10 +1,9 @@
 import { authErrors, requirePermission } from '@stoa/auth';
-import { Answer, type Cursors, type Http, httpErrors, Page, PageQuery, pageOf, problems } from '@stoa/http';
-import { named } from '@stoa/service';
+import { Answer, type Cursors, type Http, IdParams, Page, PageQuery, problems } from '@stoa/http';
 import type { Kysely } from 'kysely';
 import { Type } from 'typebox';
 import { postsErrors } from './errors.ts';
-import { PostAnswer, PostId, tagOf, toAnswer } from './post-answer.ts';
+import { answerPost, PostAnswer, PostId, toAnswer } from './post-answer.ts';
 import { createFindPost, createPostList, type Match, searchPosts } from './posts.view.ts';
 import type { PostsTables } from './tables.ts';
 
@@ -15,25 +14,21 @@ export interface ReadPostsRoutes {
 
 /** Events drop what is kept at once. Where none comes through, nobody is shown for longer what is gone. */
 const maxAgeSeconds = 1;
-const ListQuery = Type.Object(
-  {
-    ...PageQuery,
-    author: Type.Optional(Type.String({ format: 'uuid', description: 'Only posts of this account.' })),
-    hidden: Type.Optional(
-      Type.Literal(true, { description: 'Those that moderators have hidden instead; needs the permission `posts:moderate`.' }),
-    ),
-    q: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 200,
-        description:
-          'Words that must all be in title or text, whatever their case and accents; the last may be the beginning of one. If nothing has them, words that differ by a letter are looked for.',
-        examples: ['analytical eng'],
-      }),
-    ),
-  },
-  { additionalProperties: false },
-);
+const ListQuery = PageQuery({
+  author: Type.Optional(Type.String({ format: 'uuid', description: 'Only posts of this account.' })),
+  hidden: Type.Optional(
+    Type.Literal(true, { description: 'Those that moderators have hidden instead; needs the permission `posts:moderate`.' }),
+  ),
+  q: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 200,
+      description:
+        'Words that must all be in title or text, whatever their case and accents; the last may be the beginning of one. If nothing has them, words that differ by a letter are looked for.',
+      examples: ['analytical eng'],
+    }),
+  ),
+});
 const tags = ['posts'];
 
 /** Reading, which anybody may. */
@@ -54,10 +49,9 @@ export function readPostsRoutes(http: Http, { query, cursors }: ReadPostsRoutes)
         summary: 'List and search posts, newest first',
         querystring: ListQuery,
         response: {
-          200: Answer('The posts of one page.', named('PostPage', Page(PostAnswer))),
-          ...problems(httpErrors.catalogue, 'invalid_cursor'),
+          200: Answer('The posts of one page.', Page('PostPage', PostAnswer)),
           // Who asks for hidden ones is refused as on a route that needs the permission.
-          ...problems(authErrors.catalogue, 'token_missing', 'permission_denied'),
+          ...problems(authErrors, 'token_missing', 'permission_denied'),
         },
       },
     },
@@ -66,11 +60,14 @@ export function readPostsRoutes(http: Http, { query, cursors }: ReadPostsRoutes)
       const { q, hidden } = filter;
       if (hidden) requirePermission(request, 'posts:moderate');
       const scope = { list: 'posts', ...filter };
-      const [after, match] = cursors.decode<[string] | [string, Match]>(scope, cursor) ?? [];
-      const place = { limit: limit + 1, after };
-      if (q === undefined) return pageOf(await list(filter, place), limit, toAnswer, ({ id }) => cursors.encode(scope, [id]));
-      const found = await searchPosts(query, { ...filter, q }, place, match);
-      return pageOf(found.posts, limit, toAnswer, ({ id }) => cursors.encode(scope, [id, found.match]));
+      if (q === undefined) {
+        const page = cursors.page(scope, { limit, cursor });
+        return page.answer(await list(filter, page), ({ id }) => id, toAnswer);
+      }
+      const page = cursors.page<[string, Match]>(scope, { limit, cursor });
+      const [after, match] = page.after ?? [];
+      const found = await searchPosts(query, { ...filter, q }, { limit: page.limit, after }, match);
+      return page.answer(found.posts, ({ id }) => [id, found.match], toAnswer);
     },
   );
 
@@ -82,15 +79,14 @@ export function readPostsRoutes(http: Http, { query, cursors }: ReadPostsRoutes)
         tags,
         operationId: 'readPost',
         summary: 'Read a post',
-        params: PostId,
-        response: { 200: Answer('The post.', PostAnswer, 'ETag'), ...problems(postsErrors.catalogue, 'post_not_found') },
+        params: IdParams(PostId),
+        response: { 200: Answer('The post.', PostAnswer, 'ETag'), ...problems(postsErrors, 'post_not_found') },
       },
     },
     async ({ params: { id } }, reply) => {
       const post = await find(id);
       if (post === undefined || post.hiddenAt !== null) throw postsErrors.post_not_found();
-      void reply.header('etag', tagOf(post));
-      return toAnswer(post);
+      return answerPost(reply, post);
     },
   );
 }

@@ -1,17 +1,13 @@
-import { actorOf, principalOf, userOf } from '@stoa/auth';
-import { Answer, type Http, IfMatch, NoBody, problems, requireMatch } from '@stoa/http';
+import { callerOf, userOf } from '@stoa/auth';
+import { Answer, type Http, IdParams, IfMatch, NoBody, preconditionOf, problems, StrictObject } from '@stoa/http';
 import { named } from '@stoa/service';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Type } from 'typebox';
 import { postsErrors } from './errors.ts';
-import { POST_BYTES, PostAnswer, PostId, PostText, Title, tagOf, toAnswer } from './post-answer.ts';
-import type { FoundPost } from './posts.view.ts';
-import type { Caller, WritePosts } from './write-posts.ts';
+import { answerPost, POST_BYTES, PostAnswer, PostId, PostText, Title, tagOf } from './post-answer.ts';
+import type { WritePosts } from './write-posts.ts';
 
-const NewPost = named('NewPost', Type.Object({ title: Title, text: PostText }, { additionalProperties: false }));
-const NewText = named('PostChange', Type.Object({ text: PostText }, { additionalProperties: false }));
+const NewPost = named('NewPost', StrictObject({ title: Title, text: PostText }));
+const NewText = named('PostChange', StrictObject({ text: PostText }));
 const Changed = Answer('The post as it is now.', PostAnswer, 'ETag');
-const { catalogue } = postsErrors;
 const tags = ['posts'];
 
 /** Writing, and what moderators do. */
@@ -31,7 +27,7 @@ export function writePostsRoutes(http: Http, posts: WritePosts): void {
     },
     async (request, reply) => {
       const post = await posts.create(userOf(request).id, request.body, request.reservedResourceId);
-      return answer(reply.code(201).header('location', `/v1/posts/${post.id}`), post);
+      return answerPost(reply.header('location', `/v1/posts/${post.id}`), post);
     },
   );
 
@@ -45,14 +41,14 @@ export function writePostsRoutes(http: Http, posts: WritePosts): void {
         operationId: 'changePost',
         summary: 'Change the text of your post',
         description: 'The title stays. With `If-Match` a change that came in between is not overwritten.',
-        params: PostId,
+        params: IdParams(PostId),
         headers: IfMatch,
         body: NewText,
-        response: { 200: Changed, ...problems(catalogue, 'not_the_author', 'post_not_found') },
+        response: { 200: Changed, ...problems(postsErrors, 'not_the_author', 'post_not_found') },
       },
     },
     async (request, reply) =>
-      answer(reply, await posts.changeText(request.params.id, request.body.text, callerOf(request), stateOf(request))),
+      answerPost(reply, await posts.changeText(request.params.id, request.body.text, callerOf(request), preconditionOf(request, tagOf))),
   );
 
   http.delete(
@@ -64,17 +60,13 @@ export function writePostsRoutes(http: Http, posts: WritePosts): void {
         operationId: 'deletePost',
         summary: 'Delete a post',
         description: 'Your own, or with the permission `posts:moderate` any.',
-        params: PostId,
+        params: IdParams(PostId),
         headers: IfMatch,
-        response: {
-          204: NoBody('Deleted. No body.'),
-          ...problems(catalogue, 'not_the_author', 'post_not_found'),
-        },
+        response: { 204: NoBody('Deleted. No body.'), ...problems(postsErrors, 'not_the_author', 'post_not_found') },
       },
     },
-    async (request, reply) => {
-      await posts.remove(request.params.id, callerOf(request), stateOf(request));
-      await reply.code(204).send(undefined);
+    async (request) => {
+      await posts.remove(request.params.id, callerOf(request), preconditionOf(request, tagOf));
     },
   );
 
@@ -90,27 +82,11 @@ export function writePostsRoutes(http: Http, posts: WritePosts): void {
           tags,
           operationId: `${action}Post`,
           summary,
-          params: PostId,
-          response: { 200: Changed, ...problems(catalogue, 'post_not_found') },
+          params: IdParams(PostId),
+          response: { 200: Changed, ...problems(postsErrors, 'post_not_found') },
         },
       },
-      async (request, reply) => answer(reply, await posts.setHidden(request.params.id, isHidden, callerOf(request))),
+      async (request, reply) => answerPost(reply, await posts.setHidden(request.params.id, isHidden, callerOf(request))),
     );
   }
-}
-
-function callerOf(request: FastifyRequest): Caller {
-  const principal = principalOf(request);
-  return {
-    actor: actorOf(principal),
-    userId: principal.kind === 'user' ? principal.id : undefined,
-    moderates: principal.permissions.has('posts:moderate'),
-  };
-}
-
-const stateOf = (request: FastifyRequest) => (post: FoundPost) => requireMatch(request, tagOf(post));
-
-function answer(reply: FastifyReply, post: FoundPost) {
-  void reply.header('etag', tagOf(post));
-  return toAnswer(post);
 }

@@ -1,3 +1,4 @@
+import type { Caller } from '@stoa/auth';
 import { auditRecorded, postChanged, postCreated, postDeleted } from '@stoa/contracts';
 import { addressKey } from '@stoa/http';
 import type { ServiceContext } from '@stoa/kit';
@@ -12,13 +13,6 @@ import { wordsOf } from './words.ts';
 type Tx = Transaction<PostsTables>;
 /** Throws when the post is not as whoever asks saw it. */
 type RequireState = (post: FoundPost) => void;
-
-export interface Caller {
-  /** As the audit log names them. */
-  readonly actor: string;
-  readonly userId: string | undefined;
-  readonly moderates: boolean;
-}
 
 type Ports = Pick<ServiceContext<unknown, PostsTables>, 'database' | 'clock' | 'outbox'>;
 type Change = { readonly text?: string; readonly search?: ReturnType<typeof searchOf>; readonly hidden_at?: Date | null };
@@ -65,7 +59,8 @@ export function createWritePosts({ database, outbox, clock }: Ports) {
       database.transaction(async (tx) => {
         const post = await lock(tx, id);
         const isOwn = post.authorId !== null && post.authorId === by.userId;
-        if (!isOwn && !by.moderates) throw post.hiddenAt === null ? postsErrors.not_the_author() : postsErrors.post_not_found();
+        if (!isOwn && !by.permissions.has('posts:moderate'))
+          throw post.hiddenAt === null ? postsErrors.not_the_author() : postsErrors.post_not_found();
         requireState(post);
         await tx.deleteFrom('posts').where('id', '=', id).execute();
         await outbox(tx).append(postDeleted, { postId: id, deletedAt: clock.now().toISOString() });

@@ -233,6 +233,3 @@ export const refusedFields = (refusals: readonly { readonly field: string; reado
 
 /** What `/problems` has to explain beside the errors of HTTP itself. */
 export const ownErrors = { ...authErrors.catalogue, ...errors.catalogue };
-
-/** All that a route of users can name in its description. */
-export const catalogue = { ...httpErrors.catalogue, ...ownErrors };

@@ -11,8 +11,8 @@ export const Answer = <Schema extends TSchema>(description: string, schema: Sche
   headers,
 });
 
-/** An answer without a body, of 202 or 204. */
-export const NoBody = (description: string) => Type.Unsafe<undefined>({ type: 'null', description });
+/** An answer without a body, of 202 or 204: the handler returns nothing. */
+export const NoBody = (description: string) => Type.Unsafe<void>({ type: 'null', description });
 
 /** An answer that is no JSON: a file, a page, a stream. */
 export const Media = (description: string, type: string) => ({ description, content: { [type]: { schema: { type: 'string' } } } });

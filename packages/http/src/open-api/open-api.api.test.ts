@@ -2,8 +2,7 @@ import { defineErrors, named } from '@stoa/service';
 import { type TSchema, Type } from 'typebox';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Http } from '../create-http.ts';
-import { Page, PageQuery } from '../cursors.ts';
-import { Answer, Media, NoBody, openApiOf, problems, Text, withPage } from '../index.ts';
+import { Answer, Media, NoBody, Nullable, openApiOf, Page, PageQuery, problems, Text, withPage } from '../index.ts';
 import { createAnswerCheck, declaredCodes } from '../testing/index.ts';
 import { thingsHttp } from '../testing/things.ts';
 import { mergeComponents, usedComponents } from './components.ts';
@@ -14,7 +13,7 @@ const errors = defineErrors({
 });
 const { catalogue } = errors;
 const Owner = named('Owner', Type.Object({ name: Type.String() }, { additionalProperties: false }));
-const shape = { id: Type.String(), title: Text({ maxLength: 10 }), owner: Type.Union([Owner, Type.Null()]) };
+const shape = { id: Type.String(), title: Text({ maxLength: 10 }), owner: Nullable(Owner) };
 const Thing = named('Thing', Type.Object(shape, { additionalProperties: false }));
 const NewThing = named(
   'NewThing',
@@ -29,19 +28,18 @@ beforeEach(async () => {
 afterEach(() => http.close());
 
 async function declareThings() {
-  const Query = Type.Object(PageQuery, { additionalProperties: false });
-  const response = { 200: Answer('The things of one page.', named('ThingPage', Page(Thing))) };
-  http.get('/v1/things', { schema: { querystring: Query, response } }, async () => ({ items: [thing], nextCursor: null }));
+  const response = { 200: Answer('The things of one page.', Page('ThingPage', Thing)) };
+  http.get('/v1/things', { schema: { querystring: PageQuery(), response } }, async () => ({ items: [thing], nextCursor: null }));
   http.get('/v1/things/:id', { schema: { response: { 200: Answer('The thing.', Thing, 'ETag') } } }, async (_request, reply) => {
     void reply.header('etag', '"1"');
     return thing;
   });
-  const created = { 201: Answer('The thing.', Thing, 'Location'), ...problems(catalogue, 'thing_taken', 'thing_gone') };
+  const created = { 201: Answer('The thing.', Thing, 'Location'), ...problems(errors, 'thing_taken', 'thing_gone') };
   http.post('/v1/things', { schema: { body: NewThing, response: created } }, async (_request, reply) =>
-    reply.code(201).header('location', '/v1/things/1').send(thing),
+    reply.header('location', '/v1/things/1').send(thing),
   );
-  const removed = { 204: NoBody('Deleted. No body.'), ...problems(catalogue, 'thing_gone', 'thing_taken') };
-  http.delete('/v1/things/:id', { schema: { response: removed } }, async (_request, reply) => reply.code(204).send(undefined));
+  const removed = { 204: NoBody('Deleted. No body.'), ...problems(errors, 'thing_gone', 'thing_taken') };
+  http.delete('/v1/things/:id', { schema: { response: removed } }, async () => {});
   await http.ready();
 }
 

@@ -1,7 +1,6 @@
-import { problems } from '@stoa/http';
+import { type Http, IdParams, Nullable, Page, problems, StrictObject } from '@stoa/http';
 import type { DeadLetter, DeadLetters } from '@stoa/messaging';
-import { defineErrors, named } from '@stoa/service';
-import type { FastifyContextConfig, FastifyInstance } from 'fastify';
+import { defineErrors, named, orThrow } from '@stoa/service';
 import { type Static, Type } from 'typebox';
 
 /** What the dead letters of every service can answer with. */
@@ -21,67 +20,51 @@ export const deadLetterErrors = defineErrors({
   },
 });
 
-const Nullable = Type.Union([Type.String(), Type.Null()]);
-
 /** A dead letter as services tell each other of it; without its payload. */
 export const DeadLetterItem = named(
   'OwnDeadLetter',
-  Type.Object(
-    {
-      id: Type.String(),
-      box: Type.Enum(['inbox', 'outbox']),
-      consumer: Nullable,
-      subscriber: Type.Optional(
-        Type.String({ description: 'Whom it could not be published to; absent of one that could not be handled.' }),
-      ),
-      messageId: Type.String(),
-      type: Type.String(),
-      version: Type.Integer(),
-      key: Type.String(),
-      correlationId: Type.String(),
-      occurredAt: Type.String({ format: 'date-time' }),
-      failedAt: Type.String({ format: 'date-time' }),
-      attempts: Type.Integer(),
-      reason: Type.String(),
-      replays: Type.Integer(),
-      replayedAt: Nullable,
-      place: Type.String(),
-    },
-    { additionalProperties: false },
-  ),
+  Type.Object({
+    id: Type.String(),
+    box: Type.Enum(['inbox', 'outbox']),
+    consumer: Nullable(Type.String()),
+    subscriber: Type.Optional(Type.String({ description: 'Whom it could not be published to; absent of one that could not be handled.' })),
+    messageId: Type.String(),
+    type: Type.String(),
+    version: Type.Integer(),
+    key: Type.String(),
+    correlationId: Type.String(),
+    occurredAt: Type.String({ format: 'date-time' }),
+    failedAt: Type.String({ format: 'date-time' }),
+    attempts: Type.Integer(),
+    reason: Type.String(),
+    replays: Type.Integer(),
+    replayedAt: Nullable(Type.String()),
+    place: Type.String(),
+  }),
 );
 export type DeadLetterItem = Static<typeof DeadLetterItem>;
 
-export const DeadLetterPage = named(
-  'OwnDeadLetterPage',
-  Type.Object({ items: Type.Array(DeadLetterItem), nextCursor: Nullable }, { additionalProperties: false }),
-);
+export const DeadLetterPage = Page('OwnDeadLetterPage', DeadLetterItem);
 /** Who had it tried again last, when, with what else and how fast. */
 export const LastReplay = named(
   'LastReplay',
-  Type.Object(
-    {
-      at: Type.String({ format: 'date-time' }),
-      by: Type.String(),
-      filter: Type.Record(Type.String(), Type.String()),
-      ratePerSecond: Type.Number(),
-      replayed: Type.Integer(),
-    },
-    { additionalProperties: false },
-  ),
+  Type.Object({
+    at: Type.String({ format: 'date-time' }),
+    by: Type.String(),
+    filter: Type.Record(Type.String(), Type.String()),
+    ratePerSecond: Type.Number(),
+    replayed: Type.Integer(),
+  }),
 );
 export const DeadLetterWithData = named(
   'OwnDeadLetterWithData',
-  Type.Object(
-    { ...DeadLetterItem.properties, data: Type.Any(), lastReplay: Type.Union([LastReplay, Type.Null()]) },
-    { additionalProperties: false },
-  ),
+  Type.Object({ ...DeadLetterItem.properties, data: Type.Any(), lastReplay: Nullable(LastReplay) }),
 );
-export const Replayed = named('OwnReplay', Type.Object({ replayed: Type.Integer() }, { additionalProperties: false }));
+export const Replayed = named('OwnReplay', Type.Object({ replayed: Type.Integer() }));
 /** A replay is made in batches, a call for each: none of them takes long. */
 export const ReplayProgress = named(
   'ReplayProgress',
-  Type.Object({ replay: Type.Integer(), replayed: Type.Integer(), isFinished: Type.Boolean() }, { additionalProperties: false }),
+  Type.Object({ replay: Type.Integer(), replayed: Type.Integer(), isFinished: Type.Boolean() }),
 );
 export const RatePerSecond = Type.Integer({
   minimum: 1,
@@ -94,31 +77,27 @@ const filter = {
   consumer: Type.Optional(Type.String({ maxLength: 200 })),
   type: Type.Optional(Type.String({ maxLength: 200 })),
 };
-const ListQuery = Type.Object(
-  { ...filter, limit: Type.Integer({ minimum: 1, maximum: 100 }), cursor: Type.Optional(Type.String()) },
-  { additionalProperties: false },
-);
-const Params = Type.Object({ id: Type.String() }, { additionalProperties: false });
+/** Its cursor is a `place`, in which the gateway orders the lists of all services. */
+const ListQuery = StrictObject({
+  ...filter,
+  limit: Type.Integer({ minimum: 1, maximum: 100 }),
+  cursor: Type.Optional(Type.String()),
+});
+const Params = IdParams(Type.String());
 /** `by`: who asks for it, as the caller has proven. */
-const ReplayOne = named('OwnReplayRequest', Type.Object({ by: Type.String() }, { additionalProperties: false }));
-const ReplayMany = named(
-  'OwnReplaysRequest',
-  Type.Object({ ...filter, by: Type.String(), ratePerSecond: Type.Optional(RatePerSecond) }, { additionalProperties: false }),
-);
-const ReplayParams = Type.Object({ replay: Type.Integer({ minimum: 1 }) }, { additionalProperties: false });
+const ReplayOne = named('OwnReplayRequest', StrictObject({ by: Type.String() }));
+const ReplayMany = named('OwnReplaysRequest', StrictObject({ ...filter, by: Type.String(), ratePerSecond: Type.Optional(RatePerSecond) }));
+const ReplayParams = Type.Object({ replay: Type.Integer({ minimum: 1 }) });
 
 /** Where a service serves its dead letters to the gateway. */
 export const DEAD_LETTERS_PATH = '/internal/dead-letters';
 
-/** The guard of these routes is that of `@stoa/auth`, which must be installed before. */
-const config = { access: 'service' } as FastifyContextConfig;
+const config = { access: 'service' } as const;
 const tags = ['internal'];
 
 /** The dead letters of one service, for the other services. Ids are those of `DeadLetters`. */
-export function installDeadLetterRoutes(http: FastifyInstance, deadLetters: DeadLetters): void {
-  const { catalogue } = deadLetterErrors;
-
-  http.get<{ Querystring: Static<typeof ListQuery> }>(
+export function installDeadLetterRoutes(http: Http, deadLetters: DeadLetters): void {
+  http.get(
     DEAD_LETTERS_PATH,
     {
       config,
@@ -136,7 +115,7 @@ export function installDeadLetterRoutes(http: FastifyInstance, deadLetters: Dead
     },
   );
 
-  http.get<{ Params: Static<typeof Params> }>(
+  http.get(
     `${DEAD_LETTERS_PATH}/:id`,
     {
       config,
@@ -145,7 +124,7 @@ export function installDeadLetterRoutes(http: FastifyInstance, deadLetters: Dead
         operationId: 'getOwnDeadLetter',
         summary: 'One dead letter with its payload',
         params: Params,
-        response: { 200: DeadLetterWithData, ...problems(catalogue, 'dead_letter_not_found') },
+        response: { 200: DeadLetterWithData, ...problems(deadLetterErrors, 'dead_letter_not_found') },
       },
     },
     async ({ params: { id } }) => {
@@ -154,7 +133,7 @@ export function installDeadLetterRoutes(http: FastifyInstance, deadLetters: Dead
     },
   );
 
-  http.post<{ Params: Static<typeof Params>; Body: Static<typeof ReplayOne> }>(
+  http.post(
     `${DEAD_LETTERS_PATH}/:id/replay`,
     {
       config,
@@ -164,7 +143,7 @@ export function installDeadLetterRoutes(http: FastifyInstance, deadLetters: Dead
         summary: 'Have one dead letter tried again',
         params: Params,
         body: ReplayOne,
-        response: { 200: Replayed, ...problems(catalogue, 'dead_letter_not_found', 'dead_letter_too_old') },
+        response: { 200: Replayed, ...problems(deadLetterErrors, 'dead_letter_not_found', 'dead_letter_too_old') },
       },
     },
     async ({ params: { id }, body: { by } }) => {
@@ -174,7 +153,7 @@ export function installDeadLetterRoutes(http: FastifyInstance, deadLetters: Dead
     },
   );
 
-  http.post<{ Body: Static<typeof ReplayMany> }>(
+  http.post(
     `${DEAD_LETTERS_PATH}/replays`,
     {
       config,
@@ -190,7 +169,7 @@ export function installDeadLetterRoutes(http: FastifyInstance, deadLetters: Dead
       await deadLetters.beginReplay(chosen, { by, ...(ratePerSecond === undefined ? {} : { ratePerSecond }) }),
   );
 
-  http.post<{ Params: Static<typeof ReplayParams> }>(
+  http.post(
     `${DEAD_LETTERS_PATH}/replays/:replay`,
     {
       config,
@@ -199,20 +178,14 @@ export function installDeadLetterRoutes(http: FastifyInstance, deadLetters: Dead
         operationId: 'continueOwnReplay',
         summary: 'The next batch of a replay',
         params: ReplayParams,
-        response: { 200: ReplayProgress, ...problems(catalogue, 'dead_letter_not_found') },
+        response: { 200: ReplayProgress, ...problems(deadLetterErrors, 'dead_letter_not_found') },
       },
     },
-    async ({ params: { replay } }) => {
-      const progress = await deadLetters.continueReplay(replay);
-      if (progress === undefined) throw deadLetterErrors.dead_letter_not_found();
-      return progress;
-    },
+    async ({ params: { replay } }) => orThrow(await deadLetters.continueReplay(replay), deadLetterErrors.dead_letter_not_found),
   );
 
   async function find(id: string) {
-    const letter = await deadLetters.get(id);
-    if (letter === undefined) throw deadLetterErrors.dead_letter_not_found();
-    return letter;
+    return orThrow(await deadLetters.get(id), deadLetterErrors.dead_letter_not_found);
   }
 }
 

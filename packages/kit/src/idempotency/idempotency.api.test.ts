@@ -62,7 +62,7 @@ async function instance(of: IdempotencyStore, options: { readonly deadlineMs?: n
     { name: Type.String({ maxLength: 20 }), note: Type.Optional(Type.String()), fail: Type.Optional(Type.String()) },
     { additionalProperties: false },
   );
-  const response = { 201: Type.Any(), ...problems(errors.catalogue, 'thing_taken') };
+  const response = { 201: Type.Any(), ...problems(errors, 'thing_taken') };
   const querystring = Type.Object({ mode: Type.Optional(Type.String()) }, { additionalProperties: false });
   app.post('/v1/things', { config: { idempotent: true }, schema: { body, querystring, response } }, async (request, reply) => {
     const { name, fail } = request.body;

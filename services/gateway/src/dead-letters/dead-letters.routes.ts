@@ -1,11 +1,10 @@
 import { actorOf } from '@stoa/auth';
-import { Answer, type Cursors, type Http, httpErrors, NoBody, PageQuery, problems } from '@stoa/http';
+import { Answer, type Cursors, type Http, IdParams, NoBody, Page, PageQuery, problems, StrictObject } from '@stoa/http';
 import { DeadLetterItem, DeadLetterWithData, deadLetterErrors, RatePerSecond } from '@stoa/kit';
 import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { AllDeadLetters, Places } from './all-dead-letters.ts';
 
-const { catalogue } = deadLetterErrors;
 const { place: _place, id: _id, ...known } = DeadLetterItem.properties;
 const Id = Type.String({ description: '`<service>.<box>-<number>`, as on the command line.', examples: ['mailer.inbox-17'] });
 
@@ -14,30 +13,17 @@ const Unavailable = Type.Array(Type.String(), {
   description: 'Services that could not be asked: what is theirs is missing here.',
   examples: [[]],
 });
-const List = named(
-  'DeadLetterPage',
-  Type.Object(
-    {
-      items: Type.Array(named('DeadLetter', Type.Object(Item, { additionalProperties: false }))),
-      nextCursor: Type.Union([Type.String(), Type.Null()], { description: 'For `cursor`; null on the last page.' }),
-      unavailable: Unavailable,
-    },
-    { additionalProperties: false },
-  ),
-);
+const List = Page('DeadLetterPage', named('DeadLetter', Type.Object(Item)), { unavailable: Unavailable });
 const WithData = named(
   'DeadLetterWithData',
-  Type.Object(
-    {
-      ...Item,
-      data: Type.Any({ description: 'The payload of the message; may hold personal data.' }),
-      lastReplay: DeadLetterWithData.properties.lastReplay,
-    },
-    { additionalProperties: false },
-  ),
+  Type.Object({
+    ...Item,
+    data: Type.Any({ description: 'The payload of the message; may hold personal data.' }),
+    lastReplay: DeadLetterWithData.properties.lastReplay,
+  }),
 );
-const Replayed = named('Replay', Type.Object({ replayed: Type.Integer(), unavailable: Unavailable }, { additionalProperties: false }));
-const Params = Type.Object({ id: Id }, { additionalProperties: false });
+const Replayed = named('Replay', Type.Object({ replayed: Type.Integer(), unavailable: Unavailable }));
+const tags = ['dead letters'];
 
 export interface DeadLettersRoutes {
   readonly deadLetters: AllDeadLetters;
@@ -48,7 +34,6 @@ export interface DeadLettersRoutes {
 
 /** What could be neither published nor handled, of all services: look at it, mend the cause, have it tried again. */
 export function deadLettersRoutes(http: Http, { deadLetters, cursors, services }: DeadLettersRoutes): void {
-  const tags = ['dead letters'];
   const filter = {
     service: Type.Optional(Type.Enum([...services])),
     box: Type.Optional(Type.Enum(['inbox', 'outbox'], { description: 'Not handled, or not published.' })),
@@ -65,8 +50,8 @@ export function deadLettersRoutes(http: Http, { deadLetters, cursors, services }
         operationId: 'listDeadLetters',
         summary: 'List the dead letters of all services, newest first',
         description: 'Without their payloads.',
-        querystring: Type.Object({ ...PageQuery, ...filter }, { additionalProperties: false }),
-        response: { 200: Answer('The dead letters of one page.', List), ...problems(httpErrors.catalogue, 'invalid_cursor') },
+        querystring: PageQuery(filter),
+        response: { 200: Answer('The dead letters of one page.', List) },
       },
     },
     async ({ query: { limit, cursor, ...chosen } }) => {
@@ -74,7 +59,7 @@ export function deadLettersRoutes(http: Http, { deadLetters, cursors, services }
       const after = toPlaces(cursors.decode<string[]>(scope, cursor) ?? []);
       const { items, next, unavailable } = await deadLetters.list(chosen, limit, after);
       const nextCursor = next === undefined ? null : cursors.encode(scope, [...next].flat());
-      return { items: [...items], nextCursor, unavailable: [...unavailable] };
+      return { items, nextCursor, unavailable };
     },
   );
 
@@ -86,8 +71,8 @@ export function deadLettersRoutes(http: Http, { deadLetters, cursors, services }
         tags,
         operationId: 'getDeadLetter',
         summary: 'One dead letter with its payload',
-        params: Params,
-        response: { 200: Answer('The dead letter.', WithData), ...problems(catalogue, 'dead_letter_not_found') },
+        params: IdParams(Id),
+        response: { 200: Answer('The dead letter.', WithData), ...problems(deadLetterErrors, 'dead_letter_not_found') },
       },
     },
     async ({ params: { id } }) => await deadLetters.get(id),
@@ -101,16 +86,15 @@ export function deadLettersRoutes(http: Http, { deadLetters, cursors, services }
         tags,
         operationId: 'replayDeadLetter',
         summary: 'Have a dead letter tried again',
-        params: Params,
+        params: IdParams(Id),
         response: {
           202: NoBody('It is tried again soon, as if it were new. No body.'),
-          ...problems(catalogue, 'dead_letter_not_found', 'dead_letter_too_old'),
+          ...problems(deadLetterErrors, 'dead_letter_not_found', 'dead_letter_too_old'),
         },
       },
     },
-    async (request, reply) => {
+    async (request) => {
       await deadLetters.replay(request.params.id, actorOf(request.principal));
-      return reply.code(202).send(undefined);
     },
   );
 
@@ -126,18 +110,17 @@ export function deadLettersRoutes(http: Http, { deadLetters, cursors, services }
           'Those that are dead now, oldest first, spread over time at `ratePerSecond` in each service. An empty filter is all of them. Each service keeps who asked for it.',
         body: named(
           'ReplayRequest',
-          Type.Object(
+          StrictObject(
             { ...filter, ratePerSecond: Type.Optional({ ...RatePerSecond, default: 50 }) },
-            { additionalProperties: false, examples: [{ service: 'mailer', consumer: 'on-activation-requested' }] },
+            { examples: [{ service: 'mailer', consumer: 'on-activation-requested' }] },
           ),
         ),
         response: { 202: Answer('How many are tried again soon.', Replayed) },
       },
     },
-    async (request, reply) => {
+    async (request) => {
       const { ratePerSecond = 50, ...chosen } = request.body;
-      const { replayed, unavailable } = await deadLetters.replayAll(chosen, ratePerSecond, actorOf(request.principal));
-      return reply.code(202).send({ replayed, unavailable: [...unavailable] });
+      return await deadLetters.replayAll(chosen, ratePerSecond, actorOf(request.principal));
     },
   );
 }

@@ -32,7 +32,7 @@ export async function startSmallSystem(): Promise<{ url: string; front: Http } &
         body: Type.Object({ email: Type.String({ format: 'email', examples: ['ada@example.com'] }) }, { additionalProperties: false }),
         response: {
           201: Type.Object({ email: Type.String() }, { description: 'Registered.' }),
-          ...problems(errors.catalogue, 'email_taken'),
+          ...problems(errors, 'email_taken'),
         },
       },
     },

@@ -1,3 +1,4 @@
+import { IdParams, Nullable, StrictObject, Timestamp } from '@stoa/http';
 import { named } from '@stoa/service';
 import { type Static, Type } from 'typebox';
 import { extractCode, extractLinks } from './extract.ts';
@@ -14,8 +15,8 @@ export const Message = named(
     to: Type.String(),
     subject: Type.String(),
     text: Type.String(),
-    html: Type.Union([Type.String(), Type.Null()]),
-    receivedAt: Type.String({ format: 'date-time' }),
+    html: Nullable(Type.String()),
+    receivedAt: Timestamp(),
   }),
 );
 
@@ -23,38 +24,34 @@ export const MessageWithExtracts = named(
   'MailboxMessageWithExtracts',
   Type.Object({
     ...Message.properties,
-    code: Type.Union([Type.String(), Type.Null()], { description: 'The digits that stand alone on a line of the text.' }),
+    code: Nullable(Type.String(), { description: 'The digits that stand alone on a line of the text.' }),
     links: Type.Array(Type.String(), { description: 'The links of the text and the HTML part, each once.' }),
   }),
 );
 
-export const MessageList = named(
-  'MailboxMessagePage',
-  Type.Object({ items: Type.Array(Message), nextCursor: Type.Union([Id, Type.Null()]) }),
-);
+/** Its cursor is the id of the last message: whoever reaches the mailbox reads all of them anyway. */
+export const MessageList = named('MailboxMessagePage', Type.Object({ items: Type.Array(Message), nextCursor: Nullable(Id) }));
 
-export const ListQuery = Type.Object(
-  { to: To, limit: Type.Integer({ minimum: 1, maximum: 100, default: 20 }), cursor: Type.Optional(Id) },
-  { additionalProperties: false },
-);
+export const ListQuery = StrictObject({
+  to: To,
+  limit: Type.Integer({ minimum: 1, maximum: 100, default: 20 }),
+  cursor: Type.Optional(Id),
+});
 
-export const LatestQuery = Type.Object(
-  {
-    to: To,
-    wait: Type.String({
-      pattern: '^([0-9]|[1-5][0-9]|60)s$',
-      default: '0s',
-      description: 'How long to wait for the message, in seconds: `10s`, at most `60s`.',
-    }),
-    after: Type.Optional(Type.String({ format: 'uuid', description: 'The id of a message: only a newer one will do.' })),
-  },
-  { additionalProperties: false },
-);
+export const LatestQuery = StrictObject({
+  to: To,
+  wait: Type.String({
+    pattern: '^([0-9]|[1-5][0-9]|60)s$',
+    default: '0s',
+    description: 'How long to wait for the message, in seconds: `10s`, at most `60s`.',
+  }),
+  after: Type.Optional(Type.String({ format: 'uuid', description: 'The id of a message: only a newer one will do.' })),
+});
 
-export const MessageParams = Type.Object({ id: Id }, { additionalProperties: false });
+export const MessageParams = IdParams();
 
 export function present({ id, sender, recipients, subject, text, html, receivedAt }: MailboxMessage): Static<typeof Message> {
-  return { id, from: sender, to: recipients.join(', '), subject, text, html, receivedAt: receivedAt.toISOString() };
+  return { id, from: sender, to: recipients.join(', '), subject, text, html, receivedAt };
 }
 
 export function presentWithExtracts(message: MailboxMessage): Static<typeof MessageWithExtracts> {

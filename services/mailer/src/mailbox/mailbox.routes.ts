@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
-import { Answer, edgeOf, type Http, Media, NoBody, problems } from '@stoa/http';
+import { Answer, edgeOf, type Http, Media, NoBody, pageOf, problems } from '@stoa/http';
+import { orThrow } from '@stoa/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { mailerErrors } from '../errors.ts';
 import type { Arrivals } from './arrivals.ts';
@@ -12,13 +13,14 @@ import {
   present,
   presentWithExtracts,
 } from './mailbox-schemas.ts';
-import type { MailboxMessage, MailboxStore } from './mailbox-store.ts';
+import type { MailboxStore } from './mailbox-store.ts';
 
 /** A mail may look as it likes, but it runs nothing, loads nothing, sends nothing and leads nowhere. */
 const PREVIEW_CSP =
   "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'";
 /** Keeps proxies from closing the stream of a quiet mailbox. */
 const HEARTBEAT_MS = 15_000;
+const tags = ['mailbox'];
 
 export interface MailboxRoutesOptions {
   readonly store: MailboxStore;
@@ -27,8 +29,6 @@ export interface MailboxRoutesOptions {
 
 /** The local mailbox over HTTP. For development: whoever reaches it reads every mail. */
 export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRoutesOptions): void {
-  const tags = ['mailbox'];
-
   http.get(
     '/mailbox/messages',
     {
@@ -41,9 +41,8 @@ export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRou
       },
     },
     async ({ query: { to, limit, cursor } }) => {
-      const page = await store.list({ limit: limit + 1, ...(to && { to }), ...(cursor && { before: cursor }) });
-      const items = page.slice(0, limit).map(present);
-      return { items, nextCursor: page.length > limit ? (items.at(-1)?.id ?? null) : null };
+      const messages = await store.list({ limit: limit + 1, ...(to && { to }), ...(cursor && { before: cursor }) });
+      return pageOf(messages, limit, present, ({ id }) => id);
     },
   );
 
@@ -56,7 +55,7 @@ export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRou
         summary: 'The newest message, with its code and links; waits for it if need be',
         operationId: 'latestMailboxMessage',
         querystring: LatestQuery,
-        response: { 200: Answer('The message.', MessageWithExtracts), ...problems(mailerErrors.catalogue, 'no_message_yet') },
+        response: { 200: Answer('The message.', MessageWithExtracts), ...problems(mailerErrors, 'no_message_yet') },
       },
     },
     async (request, reply) => {
@@ -112,10 +111,7 @@ export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRou
         summary: 'One message, with its code and links',
         operationId: 'getMailboxMessage',
         params: MessageParams,
-        response: {
-          200: Answer('The message.', MessageWithExtracts),
-          ...problems(mailerErrors.catalogue, 'mailbox_message_not_found'),
-        },
+        response: { 200: Answer('The message.', MessageWithExtracts), ...problems(mailerErrors, 'mailbox_message_not_found') },
       },
     },
     async ({ params: { id } }) => presentWithExtracts(await find(id)),
@@ -129,12 +125,11 @@ export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRou
         summary: 'One message as it came over SMTP',
         operationId: 'getRawMailboxMessage',
         params: MessageParams,
-        response: { 200: Media('The message.', 'text/plain'), ...problems(mailerErrors.catalogue, 'mailbox_message_not_found') },
+        response: { 200: Media('The message.', 'text/plain'), ...problems(mailerErrors, 'mailbox_message_not_found') },
       },
     },
     async ({ params: { id } }, reply) => {
-      const raw = await store.raw(id);
-      if (raw === undefined) throw mailerErrors.mailbox_message_not_found();
+      const raw = orThrow(await store.raw(id), mailerErrors.mailbox_message_not_found);
       return reply.type('text/plain; charset=utf-8').send(raw);
     },
   );
@@ -147,7 +142,7 @@ export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRou
         summary: 'The HTML part alone, made harmless, for a frame',
         operationId: 'previewMailboxMessage',
         params: MessageParams,
-        response: { 200: Media('A page.', 'text/html'), ...problems(mailerErrors.catalogue, 'mailbox_message_not_found') },
+        response: { 200: Media('A page.', 'text/html'), ...problems(mailerErrors, 'mailbox_message_not_found') },
       },
     },
     async ({ params: { id } }, reply) => {
@@ -160,16 +155,11 @@ export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRou
   http.delete(
     '/mailbox/messages',
     { schema: { tags, summary: 'Empties the mailbox', operationId: 'emptyMailbox', response: { 204: NoBody('Empty. No body.') } } },
-    async (_request, reply) => {
-      await store.clear();
-      return reply.code(204).send(undefined);
-    },
+    async () => store.clear(),
   );
 
-  async function find(id: string): Promise<MailboxMessage> {
-    const message = await store.get(id);
-    if (message === undefined) throw mailerErrors.mailbox_message_not_found();
-    return message;
+  async function find(id: string) {
+    return orThrow(await store.get(id), mailerErrors.mailbox_message_not_found);
   }
 }
 

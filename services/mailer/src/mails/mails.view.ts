@@ -49,4 +49,3 @@ export async function findMail(db: Kysely<MailerTables>, id: string) {
 }
 
 export type MailRow = Awaited<ReturnType<ReturnType<typeof mailsQuery>['execute']>>[number];
-export type FoundMail = NonNullable<Awaited<ReturnType<typeof findMail>>>;

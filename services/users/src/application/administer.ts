@@ -1,16 +1,8 @@
-import type { Actor } from '@stoa/auth';
+import type { Caller } from '@stoa/auth';
 import { ADMIN } from '../domain/role.ts';
 import type { User } from '../domain/user.ts';
 import { errors, permissionDenied } from '../errors.ts';
 import type { UsersTx } from './ports.ts';
-
-/** Who administers an account: a person, who may be its own, or another back end. */
-export interface Caller {
-  readonly actor: Actor;
-  /** Of a person, their account. */
-  readonly userId: string | undefined;
-  readonly permissions: ReadonlySet<string>;
-}
 
 /** Throws when the account is not as the caller saw it. */
 export type RequireState = (user: User) => void;

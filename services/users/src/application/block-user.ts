@@ -1,6 +1,7 @@
+import type { Caller } from '@stoa/auth';
 import type { Clock } from '@stoa/service';
 import { blocked, type User, unblocked } from '../domain/user.ts';
-import { type Caller, lockTarget, requireDispensable } from './administer.ts';
+import { lockTarget, requireDispensable } from './administer.ts';
 import type { InTransaction } from './ports.ts';
 
 export interface BlockUser {

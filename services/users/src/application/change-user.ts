@@ -1,8 +1,9 @@
+import type { Caller } from '@stoa/auth';
 import type { Clock } from '@stoa/service';
 import { differences, type ProfileDraft, parseProfile, profileChanged } from '../domain/profile.ts';
 import type { User } from '../domain/user.ts';
 import { refusedFields } from '../errors.ts';
-import { type Caller, lockTarget, type RequireState, requireUnprotected } from './administer.ts';
+import { lockTarget, type RequireState, requireUnprotected } from './administer.ts';
 import { changeEmail, tellNewAddress } from './email-change.ts';
 import { openActivationRequest } from './open-activation-request.ts';
 import type { InTransaction, UsersTx } from './ports.ts';

@@ -1,6 +1,7 @@
+import type { Caller } from '@stoa/auth';
 import { userDeleted } from '@stoa/contracts';
 import type { Clock } from '@stoa/service';
-import { type Caller, lockTarget, type RequireState, requireDispensable, requireUnprotected } from './administer.ts';
+import { lockTarget, type RequireState, requireDispensable, requireUnprotected } from './administer.ts';
 import type { InTransaction } from './ports.ts';
 
 export type DeleteUser = (id: string, by: Caller, requireState: RequireState) => Promise<void>;

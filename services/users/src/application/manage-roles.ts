@@ -1,8 +1,9 @@
+import type { Caller } from '@stoa/auth';
 import { PERMISSIONS } from '@stoa/contracts';
 import type { Clock } from '@stoa/service';
 import { ADMIN, isBuiltIn, type Role } from '../domain/role.ts';
 import { errors } from '../errors.ts';
-import { type Caller, requireAll } from './administer.ts';
+import { requireAll } from './administer.ts';
 import type { InTransaction, UsersTx } from './ports.ts';
 
 export interface ManageRoles {

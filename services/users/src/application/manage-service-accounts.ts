@@ -1,8 +1,9 @@
+import type { Caller } from '@stoa/auth';
 import { PERMISSIONS } from '@stoa/contracts';
 import { type Clock, uuidv7 } from '@stoa/service';
 import { expiryRefusals, type ServiceAccount } from '../domain/service-account.ts';
 import { errors, refusedFields } from '../errors.ts';
-import { type Caller, requireAll } from './administer.ts';
+import { requireAll } from './administer.ts';
 import type { InTransaction } from './ports.ts';
 import type { ApiKeys } from './service-account-ports.ts';
 

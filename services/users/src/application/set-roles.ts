@@ -1,8 +1,9 @@
+import type { Caller } from '@stoa/auth';
 import type { Clock } from '@stoa/service';
 import { ADMIN } from '../domain/role.ts';
 import { type User, withRoles } from '../domain/user.ts';
 import { unknownRoles } from '../errors.ts';
-import { type Caller, lockTarget, type RequireState, requireAll, requireDispensable, requireUnprotected } from './administer.ts';
+import { lockTarget, type RequireState, requireAll, requireDispensable, requireUnprotected } from './administer.ts';
 import type { InTransaction } from './ports.ts';
 
 export type SetRoles = (id: string, roles: readonly string[], by: Caller, requireState: RequireState) => Promise<User>;

@@ -1,11 +1,11 @@
-import { Answer, entityTag, type Http, problems } from '@stoa/http';
+import { Answer, type Http, problems, StrictObject, withETag } from '@stoa/http';
 import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { ActivateUser } from '../application/activate-user.ts';
-import { catalogue } from '../errors.ts';
+import { errors } from '../errors.ts';
 import type { AddressLimits } from './address-limits.ts';
 import type { BasicGuard } from './basic-guard.ts';
-import { toAnswer, UserAnswer } from './user-answer.ts';
+import { UserAnswer } from './user-answer.ts';
 
 export interface ActivateUserRoute {
   readonly activateUser: ActivateUser;
@@ -17,9 +17,9 @@ export interface ActivateUserRoute {
 export function activateUserRoute(http: Http, { activateUser, guard, limits, codeLength }: ActivateUserRoute): void {
   const Body = named(
     'Activation',
-    Type.Object(
+    StrictObject(
       { code: Type.String({ pattern: `^[0-9]{${codeLength}}$`, description: `The ${codeLength} digits of the newest mail.` }) },
-      { additionalProperties: false, examples: [{ code: '1234567890'.slice(0, codeLength) }] },
+      { examples: [{ code: '1234567890'.slice(0, codeLength) }] },
     ),
   );
   http.post(
@@ -38,17 +38,15 @@ export function activateUserRoute(http: Http, { activateUser, guard, limits, cod
         response: {
           200: Answer('The account, active.', UserAnswer, 'ETag'),
           ...problems(
-            catalogue,
+            errors,
             'credentials_required',
             'invalid_credentials',
             'account_blocked',
             'already_active',
             'code_attempts_exhausted',
-            'rate_limited',
             'too_many_attempts',
             'code_expired',
             'code_invalid',
-            'validation_failed',
             'hashing_busy',
             'codes_unavailable',
           ),
@@ -58,9 +56,7 @@ export function activateUserRoute(http: Http, { activateUser, guard, limits, cod
     async (request, reply) => {
       const account = guard.accountOf(request);
       const { code } = request.body;
-      const user = await limits.countFailure(request, reply, account.id, () => activateUser(account, code));
-      void reply.header('etag', entityTag(user.version));
-      return toAnswer(user);
+      return withETag(reply, await limits.countFailure(request, reply, account.id, () => activateUser(account, code)));
     },
   );
 }

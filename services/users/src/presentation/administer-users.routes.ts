@@ -1,19 +1,15 @@
-import { Answer, entityTag, type Http, IfMatch, NoBody, problems, requireMatch } from '@stoa/http';
+import { callerOf, userOf } from '@stoa/auth';
+import { Answer, type Http, IdParams, IfMatch, NoBody, preconditionOf, problems, StrictObject, withETag } from '@stoa/http';
 import { named } from '@stoa/service';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import type { RequireState } from '../application/administer.ts';
 import type { BlockUser } from '../application/block-user.ts';
 import type { ChangeUser } from '../application/change-user.ts';
 import type { DeleteUser } from '../application/delete-user.ts';
 import type { SetRoles } from '../application/set-roles.ts';
-import type { User } from '../domain/user.ts';
-import { catalogue } from '../errors.ts';
-import { callerOf } from './caller.ts';
+import { errors } from '../errors.ts';
 import { ProfileBody } from './change-profile.route.ts';
 import type { FieldRules } from './field-rules.ts';
-import { UserId } from './read-users.routes.ts';
-import { toAnswer, UserAnswer } from './user-answer.ts';
+import { UserAnswer } from './user-answer.ts';
 
 export interface AdministerUsersRoutes {
   readonly changeUser: ChangeUser;
@@ -25,9 +21,9 @@ export interface AdministerUsersRoutes {
 
 const RolesBody = named(
   'RolesOfUser',
-  Type.Object(
+  StrictObject(
     { roles: Type.Array(Type.String({ minLength: 1, maxLength: 32 }), { maxItems: 32, uniqueItems: true }) },
-    { additionalProperties: false, examples: [{ roles: ['user', 'admin'] }] },
+    { examples: [{ roles: ['user', 'admin'] }] },
   ),
 );
 const Gone = NoBody('Deleted, with its sessions and tokens. No body.');
@@ -45,16 +41,14 @@ export function administerUsersRoutes(http: Http, { changeUser, deleteUser, bloc
         operationId: 'changeUser',
         summary: 'Change an account',
         description: 'What is left out stays as it is. A new e-mail address counts at once; both addresses are told of it.',
-        params: UserId,
+        params: IdParams(),
         headers: IfMatch,
         body: ProfileBody,
-        response: {
-          200: Changed,
-          ...problems(catalogue, 'admin_protected', 'user_not_found', 'precondition_failed', 'email_taken', 'phone_taken', 'login_taken'),
-        },
+        response: { 200: Changed, ...problems(errors, 'admin_protected', 'user_not_found', 'email_taken', 'phone_taken', 'login_taken') },
       },
     },
-    async (request, reply) => answer(reply, await changeUser(request.params.id, request.body, callerOf(request), stateOf(request))),
+    async (request, reply) =>
+      withETag(reply, await changeUser(request.params.id, request.body, callerOf(request), preconditionOf(request))),
   );
 
   http.delete(
@@ -66,13 +60,11 @@ export function administerUsersRoutes(http: Http, { changeUser, deleteUser, bloc
         operationId: 'deleteProfile',
         summary: 'Delete your own account',
         headers: IfMatch,
-        response: { 204: Gone, ...problems(catalogue, 'admin_protected', 'user_not_found', 'precondition_failed', 'last_admin') },
+        response: { 204: Gone, ...problems(errors, 'admin_protected', 'user_not_found', 'last_admin') },
       },
     },
-    async (request, reply) => {
-      const by = callerOf(request);
-      await deleteUser(by.userId as string, by, stateOf(request));
-      await reply.code(204).send(undefined);
+    async (request) => {
+      await deleteUser(userOf(request).id, callerOf(request), preconditionOf(request));
     },
   );
 
@@ -85,14 +77,13 @@ export function administerUsersRoutes(http: Http, { changeUser, deleteUser, bloc
         operationId: 'deleteUser',
         summary: 'Delete an account',
         description: 'With all that belongs to it; the other services are told.',
-        params: UserId,
+        params: IdParams(),
         headers: IfMatch,
-        response: { 204: Gone, ...problems(catalogue, 'admin_protected', 'user_not_found', 'precondition_failed', 'last_admin') },
+        response: { 204: Gone, ...problems(errors, 'admin_protected', 'user_not_found', 'last_admin') },
       },
     },
-    async (request, reply) => {
-      await deleteUser(request.params.id, callerOf(request), stateOf(request));
-      await reply.code(204).send(undefined);
+    async (request) => {
+      await deleteUser(request.params.id, callerOf(request), preconditionOf(request));
     },
   );
 
@@ -108,14 +99,14 @@ export function administerUsersRoutes(http: Http, { changeUser, deleteUser, bloc
           tags,
           operationId: `${action}User`,
           summary,
-          params: UserId,
+          params: IdParams(),
           response: {
             200: Changed,
-            ...problems(catalogue, 'user_not_found', ...(action === 'block' ? (['admin_protected', 'last_admin'] as const) : [])),
+            ...problems(errors, 'user_not_found', ...(action === 'block' ? (['admin_protected', 'last_admin'] as const) : [])),
           },
         },
       },
-      async (request, reply) => answer(reply, await blockUser[action](request.params.id, callerOf(request))),
+      async (request, reply) => withETag(reply, await blockUser[action](request.params.id, callerOf(request))),
     );
   }
 
@@ -128,22 +119,13 @@ export function administerUsersRoutes(http: Http, { changeUser, deleteUser, bloc
         operationId: 'setRoles',
         summary: 'Give an account its roles',
         description: 'These and no others. Its access tokens end, and the next refresh gives some with the new roles.',
-        params: UserId,
+        params: IdParams(),
         headers: IfMatch,
         body: RolesBody,
-        response: { 200: Changed, ...problems(catalogue, 'admin_protected', 'user_not_found', 'precondition_failed', 'last_admin') },
+        response: { 200: Changed, ...problems(errors, 'admin_protected', 'user_not_found', 'last_admin') },
       },
     },
-    async (request, reply) => answer(reply, await setRoles(request.params.id, request.body.roles, callerOf(request), stateOf(request))),
+    async (request, reply) =>
+      withETag(reply, await setRoles(request.params.id, request.body.roles, callerOf(request), preconditionOf(request))),
   );
-}
-
-const stateOf =
-  (request: FastifyRequest): RequireState =>
-  ({ version }) =>
-    requireMatch(request, entityTag(version));
-
-function answer(reply: FastifyReply, user: User) {
-  void reply.header('etag', entityTag(user.version));
-  return toAnswer(user);
 }

@@ -1,20 +1,20 @@
 import { userOf } from '@stoa/auth';
-import { type Http, NoBody, problems } from '@stoa/http';
+import { type Http, NoBody, problems, StrictObject } from '@stoa/http';
 import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { ChangePassword } from '../application/change-password.ts';
-import { catalogue } from '../errors.ts';
+import { errors } from '../errors.ts';
 import type { AddressLimits } from './address-limits.ts';
 import type { FieldRules } from './field-rules.ts';
 
 const Body = named(
   'PasswordChange',
-  Type.Object(
+  StrictObject(
     {
       currentPassword: Type.String({ maxLength: 1_000 }),
       newPassword: Type.String({ maxLength: 1_000, description: 'By the rules of registration.' }),
     },
-    { additionalProperties: false, examples: [{ currentPassword: 'analytical engine 1843', newPassword: 'difference engine 1822' }] },
+    { examples: [{ currentPassword: 'analytical engine 1843', newPassword: 'difference engine 1822' }] },
   ),
 );
 
@@ -35,7 +35,7 @@ export function changePasswordRoute(
         body: Body,
         response: {
           204: NoBody('Changed. No body.'),
-          ...problems(catalogue, 'invalid_credentials', 'validation_failed', 'too_many_attempts', 'rate_limited', 'hashing_busy'),
+          ...problems(errors, 'invalid_credentials', 'too_many_attempts', 'hashing_busy'),
         },
       },
     },
@@ -43,7 +43,6 @@ export function changePasswordRoute(
       const person = userOf(request);
       const { currentPassword, newPassword } = request.body;
       await limits.countFailure(request, reply, person.id, (signal) => changePassword(person, currentPassword, newPassword, signal));
-      await reply.code(204).send(undefined);
     },
   );
 }

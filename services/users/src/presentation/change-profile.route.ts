@@ -1,25 +1,23 @@
 import { userOf } from '@stoa/auth';
-import { Answer, entityTag, type Http, IfMatch, problems, requireMatch } from '@stoa/http';
+import { Answer, type Http, IfMatch, Nullish, preconditionOf, problems, StrictObject, Text, withETag } from '@stoa/http';
 import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { ChangeProfile } from '../application/change-profile.ts';
-import { catalogue } from '../errors.ts';
+import { errors } from '../errors.ts';
 import type { FieldRules } from './field-rules.ts';
-import { toAnswer, UserAnswer } from './user-answer.ts';
-
-const Clearable = (options: object) => Type.Optional(Type.Unsafe<string | null>({ type: ['string', 'null'], ...options }));
+import { UserAnswer } from './user-answer.ts';
 
 /** All by the rules of registration. */
 export const ProfileBody = named(
   'UserChange',
-  Type.Object(
+  StrictObject(
     {
       email: Type.Optional(Type.String({ maxLength: 320, description: 'Counts as soon as the link that is mailed to it is used.' })),
-      login: Clearable({ maxLength: 100, description: 'Null takes it away.' }),
-      phone: Clearable({ maxLength: 100, description: 'Null takes it away.' }),
-      fullName: Clearable({ maxLength: 200, singleLine: true, description: 'Null takes it away.' }),
+      login: Nullish(Type.String({ maxLength: 100, description: 'Null takes it away.' })),
+      phone: Nullish(Type.String({ maxLength: 100, description: 'Null takes it away.' })),
+      fullName: Nullish(Text({ maxLength: 200, description: 'Null takes it away.' })),
     },
-    { additionalProperties: false, examples: [{ fullName: 'Ada King', phone: null }] },
+    { examples: [{ fullName: 'Ada King', phone: null }] },
   ),
 );
 
@@ -38,23 +36,10 @@ export function changeProfileRoute(http: Http, { changeProfile, rules }: { chang
         body: ProfileBody,
         response: {
           200: Answer('The account as it is now.', UserAnswer, 'ETag'),
-          ...problems(
-            catalogue,
-            'validation_failed',
-            'precondition_failed',
-            'email_taken',
-            'phone_taken',
-            'login_taken',
-            'link_budget_spent',
-          ),
+          ...problems(errors, 'email_taken', 'phone_taken', 'login_taken', 'link_budget_spent'),
         },
       },
     },
-    async (request, reply) => {
-      const { id } = userOf(request);
-      const user = await changeProfile(id, request.body, ({ version }) => requireMatch(request, entityTag(version)));
-      void reply.header('etag', entityTag(user.version));
-      return toAnswer(user);
-    },
+    async (request, reply) => withETag(reply, await changeProfile(userOf(request).id, request.body, preconditionOf(request))),
   );
 }

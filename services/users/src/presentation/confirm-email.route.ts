@@ -1,15 +1,15 @@
-import { type Http, NoBody, problems } from '@stoa/http';
+import { type Http, NoBody, problems, StrictObject } from '@stoa/http';
 import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { ConfirmEmail } from '../application/confirm-email.ts';
-import { catalogue } from '../errors.ts';
+import { errors } from '../errors.ts';
 import type { AddressLimits } from './address-limits.ts';
 
 const Body = named(
   'EmailConfirmation',
-  Type.Object(
+  StrictObject(
     { token: Type.String({ maxLength: 200, description: 'What the mailed link has behind `#token=`.' }) },
-    { additionalProperties: false, examples: [{ token: 'i6Q2vhVXG0bUqqkF1O9UB8y4kYHc3Eo0sYV7qg1bHkI' }] },
+    { examples: [{ token: 'i6Q2vhVXG0bUqqkF1O9UB8y4kYHc3Eo0sYV7qg1bHkI' }] },
   ),
 );
 
@@ -26,13 +26,12 @@ export function confirmEmailRoute(http: Http, { confirmEmail, limits }: { confir
         body: Body,
         response: {
           204: NoBody('Confirmed. No body.'),
-          ...problems(catalogue, 'link_invalid', 'link_expired', 'email_taken', 'validation_failed', 'rate_limited'),
+          ...problems(errors, 'link_invalid', 'link_expired', 'email_taken'),
         },
       },
     },
     async (request, reply) => {
       await limits.countWrongLink(request, reply, () => confirmEmail(request.body.token));
-      await reply.code(204).send(undefined);
     },
   );
 }

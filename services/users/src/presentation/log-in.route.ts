@@ -1,9 +1,9 @@
-import { Answer, addressKey, type Http, problems } from '@stoa/http';
+import { Answer, addressKey, type Http, problems, StrictObject } from '@stoa/http';
 import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { Authenticator } from '../application/authenticate.ts';
 import type { LogIn } from '../application/log-in.ts';
-import { catalogue } from '../errors.ts';
+import { errors } from '../errors.ts';
 import type { AddressLimits } from './address-limits.ts';
 import { TokensAnswer, toTokensAnswer } from './session-answer.ts';
 
@@ -15,12 +15,12 @@ export interface LogInRoute {
 
 const Body = named(
   'LogIn',
-  Type.Object(
+  StrictObject(
     {
       identifier: Type.String({ minLength: 1, maxLength: 320, description: 'E-mail address, login or phone number, in any notation.' }),
       password: Type.String({ maxLength: 1_000 }),
     },
-    { additionalProperties: false, examples: [{ identifier: 'ada@example.com', password: 'analytical engine 1843' }] },
+    { examples: [{ identifier: 'ada@example.com', password: 'analytical engine 1843' }] },
   ),
 );
 
@@ -38,15 +38,7 @@ export function logInRoute(http: Http, { authenticator, logIn, limits }: LogInRo
         body: Body,
         response: {
           201: Answer('The tokens of the session.', TokensAnswer),
-          ...problems(
-            catalogue,
-            'invalid_credentials',
-            'not_activated',
-            'account_blocked',
-            'too_many_attempts',
-            'rate_limited',
-            'hashing_busy',
-          ),
+          ...problems(errors, 'invalid_credentials', 'not_activated', 'account_blocked', 'too_many_attempts', 'hashing_busy'),
         },
       },
     },
@@ -54,8 +46,7 @@ export function logInRoute(http: Http, { authenticator, logIn, limits }: LogInRo
       const { identifier, password } = request.body;
       const claimed = await authenticator.identify(identifier, 'any');
       const origin = { address: addressKey(request.clientAddress), device: deviceOf(request.headers['user-agent']) };
-      const tokens = await limits.countFailure(request, reply, claimed.key, (signal) => logIn(claimed, password, origin, signal));
-      return await reply.code(201).send(toTokensAnswer(tokens));
+      return toTokensAnswer(await limits.countFailure(request, reply, claimed.key, (signal) => logIn(claimed, password, origin, signal)));
     },
   );
 }

@@ -1,14 +1,14 @@
-import { Answer, type Http, problems } from '@stoa/http';
+import { Answer, type Http, problems, StrictObject } from '@stoa/http';
 import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { MintAccountLink } from '../application/mint-account-link.ts';
-import { catalogue } from '../errors.ts';
+import { errors } from '../errors.ts';
 
 const Body = named(
   'AccountLinkRequest',
-  Type.Object(
+  StrictObject(
     { requestId: Type.String({ format: 'uuid', description: 'From `account-link-requested`.' }) },
-    { additionalProperties: false, examples: [{ requestId: '0199d3a0-0000-7000-8000-000000000003' }] },
+    { examples: [{ requestId: '0199d3a0-0000-7000-8000-000000000003' }] },
   ),
 );
 
@@ -34,7 +34,7 @@ export function mintAccountLinkRoute(http: Http, mintAccountLink: MintAccountLin
         body: Body,
         response: {
           200: Answer('The token to mail.', Token),
-          ...problems(catalogue, 'account_link_gone', 'validation_failed'),
+          ...problems(errors, 'account_link_gone'),
         },
       },
     },

@@ -1,14 +1,14 @@
-import { Answer, type Http, problems } from '@stoa/http';
+import { Answer, type Http, problems, StrictObject } from '@stoa/http';
 import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { MintActivationCode } from '../application/mint-activation-code.ts';
-import { catalogue } from '../errors.ts';
+import { errors } from '../errors.ts';
 
 const Body = named(
   'ActivationCodeRequest',
-  Type.Object(
+  StrictObject(
     { requestId: Type.String({ format: 'uuid', description: 'From `activation-requested`.' }) },
-    { additionalProperties: false, examples: [{ requestId: '0199d3a0-0000-7000-8000-000000000001' }] },
+    { examples: [{ requestId: '0199d3a0-0000-7000-8000-000000000001' }] },
   ),
 );
 
@@ -31,7 +31,7 @@ export function mintActivationCodeRoute(http: Http, mintActivationCode: MintActi
         body: Body,
         response: {
           200: Answer('The code to mail.', Code),
-          ...problems(catalogue, 'activation_request_gone', 'validation_failed', 'codes_unavailable'),
+          ...problems(errors, 'activation_request_gone', 'codes_unavailable'),
         },
       },
     },

@@ -1,9 +1,9 @@
-import { type Http, NoBody, problems } from '@stoa/http';
+import { type Http, NoBody, problems, StrictObject } from '@stoa/http';
 import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { ConfirmPasswordReset } from '../application/confirm-password-reset.ts';
 import type { RequestPasswordReset } from '../application/request-password-reset.ts';
-import { catalogue } from '../errors.ts';
+import { errors } from '../errors.ts';
 import type { AddressLimits } from './address-limits.ts';
 import type { FieldRules } from './field-rules.ts';
 
@@ -16,31 +16,29 @@ export interface PasswordResetsRoutes {
 
 const Body = named(
   'PasswordReset',
-  Type.Object(
+  StrictObject(
     { email: Type.String({ maxLength: 320, description: 'Of the account, in any letter case.' }) },
-    { additionalProperties: false, examples: [{ email: 'ada@example.com' }] },
+    { examples: [{ email: 'ada@example.com' }] },
   ),
 );
 const ConfirmBody = named(
   'PasswordResetConfirmation',
-  Type.Object(
+  StrictObject(
     {
       token: Type.String({ maxLength: 200, description: 'What the mailed link has behind `#token=`.' }),
       password: Type.String({ maxLength: 1_000, description: 'The new one, by the rules of registration.' }),
     },
-    {
-      additionalProperties: false,
-      examples: [{ token: 'i6Q2vhVXG0bUqqkF1O9UB8y4kYHc3Eo0sYV7qg1bHkI', password: 'analytical engine 1843' }],
-    },
+    { examples: [{ token: 'i6Q2vhVXG0bUqqkF1O9UB8y4kYHc3Eo0sYV7qg1bHkI', password: 'analytical engine 1843' }] },
   ),
 );
+
+const tags = ['users'];
 
 /** A new password by a link in a mail; the first one of an account that others have registered too. */
 export function passwordResetsRoutes(
   http: Http,
   { requestPasswordReset, confirmPasswordReset, limits, rules }: PasswordResetsRoutes,
 ): void {
-  const tags = ['users'];
   http.post(
     '/v1/password-resets',
     {
@@ -52,16 +50,12 @@ export function passwordResetsRoutes(
         description:
           'Always answered the same: whether there is such an account, and whether a mail leaves, is not told. An account gets five such mails an hour at most.',
         body: Body,
-        response: {
-          202: NoBody('If there is such an account, a mail will leave soon. No body.'),
-          ...problems(catalogue, 'validation_failed', 'rate_limited'),
-        },
+        response: { 202: NoBody('If there is such an account, a mail will leave soon. No body.') },
       },
     },
     async (request, reply) => {
       await limits.countPasswordReset(request, reply);
       await requestPasswordReset(request.body.email);
-      await reply.code(202).send(undefined);
     },
   );
   http.post(
@@ -77,14 +71,13 @@ export function passwordResetsRoutes(
         body: ConfirmBody,
         response: {
           204: NoBody('The password is set. No body.'),
-          ...problems(catalogue, 'link_invalid', 'link_expired', 'validation_failed', 'rate_limited', 'hashing_busy'),
+          ...problems(errors, 'link_invalid', 'link_expired', 'hashing_busy'),
         },
       },
     },
     async (request, reply) => {
       const { token, password } = request.body;
       await limits.countWrongLink(request, reply, (signal) => confirmPasswordReset(token, password, signal));
-      await reply.code(204).send(undefined);
     },
   );
 }

@@ -1,11 +1,11 @@
 import { userOf } from '@stoa/auth';
-import { Answer, type Cursors, entityTag, type Http, Page, PageQuery, pageOf, problems } from '@stoa/http';
-import { named } from '@stoa/service';
+import { Answer, type Cursors, type Http, IdParams, Page, PageQuery, problems, withETag } from '@stoa/http';
+import { orThrow } from '@stoa/service';
 import { Type } from 'typebox';
 import type { ListUsers, Match, ReadProfile } from '../application/user-list.ts';
 import { parseUserSearch } from '../domain/user-search.ts';
-import { catalogue, errors } from '../errors.ts';
-import { toAnswer, UserAnswer } from './user-answer.ts';
+import { errors } from '../errors.ts';
+import { UserAnswer } from './user-answer.ts';
 
 export interface ReadUsersRoutes {
   readonly readProfile: ReadProfile;
@@ -13,28 +13,23 @@ export interface ReadUsersRoutes {
   readonly cursors: Cursors;
 }
 
-const ListQuery = Type.Object(
-  {
-    ...PageQuery,
-    q: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 200,
-        description:
-          'A part of e-mail address, login, name or phone number, in any letter case and notation; one or two characters must begin a word. With an @ or a digit what begins with it is found alone, if there is any. What is in none finds what is spelt alike.',
-      }),
-    ),
-    status: Type.Optional(Type.Enum(['pending', 'active', 'blocked'])),
-    role: Type.Optional(Type.String({ minLength: 1, maxLength: 32, description: 'Only accounts that have this role.' })),
-  },
-  { additionalProperties: false },
-);
-export const UserId = Type.Object({ id: Type.String({ format: 'uuid' }) }, { additionalProperties: false });
+const ListQuery = PageQuery({
+  q: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 200,
+      description:
+        'A part of e-mail address, login, name or phone number, in any letter case and notation; one or two characters must begin a word. With an @ or a digit what begins with it is found alone, if there is any. What is in none finds what is spelt alike.',
+    }),
+  ),
+  status: Type.Optional(Type.Enum(['pending', 'active', 'blocked'])),
+  role: Type.Optional(Type.String({ minLength: 1, maxLength: 32, description: 'Only accounts that have this role.' })),
+});
+const Found = Answer('The account.', UserAnswer, 'ETag');
+const tags = ['users'];
 
 /** Reading accounts: one's own, one by its id, and the list with its search. */
 export function readUsersRoutes(http: Http, { readProfile, listUsers, cursors }: ReadUsersRoutes): void {
-  const tags = ['users'];
-
   http.get(
     '/v1/users/me',
     {
@@ -43,15 +38,10 @@ export function readUsersRoutes(http: Http, { readProfile, listUsers, cursors }:
         tags,
         operationId: 'readProfile',
         summary: 'Read your own account',
-        response: { 200: Answer('The account.', UserAnswer, 'ETag'), ...problems(catalogue, 'user_not_found') },
+        response: { 200: Found, ...problems(errors, 'user_not_found') },
       },
     },
-    async (request, reply) => {
-      const user = await readProfile(userOf(request).id);
-      if (user === undefined) throw errors.user_not_found();
-      void reply.header('etag', entityTag(user.version));
-      return toAnswer(user);
-    },
+    async (request, reply) => withETag(reply, orThrow(await readProfile(userOf(request).id), errors.user_not_found)),
   );
 
   http.get(
@@ -62,16 +52,11 @@ export function readUsersRoutes(http: Http, { readProfile, listUsers, cursors }:
         tags,
         operationId: 'readUser',
         summary: 'Read an account',
-        params: UserId,
-        response: { 200: Answer('The account.', UserAnswer, 'ETag'), ...problems(catalogue, 'user_not_found') },
+        params: IdParams(),
+        response: { 200: Found, ...problems(errors, 'user_not_found') },
       },
     },
-    async (request, reply) => {
-      const user = await readProfile(request.params.id);
-      if (user === undefined) throw errors.user_not_found();
-      void reply.header('etag', entityTag(user.version));
-      return toAnswer(user);
-    },
+    async (request, reply) => withETag(reply, orThrow(await readProfile(request.params.id), errors.user_not_found)),
   );
 
   http.get(
@@ -83,21 +68,17 @@ export function readUsersRoutes(http: Http, { readProfile, listUsers, cursors }:
         operationId: 'listUsers',
         summary: 'List and search accounts, newest first',
         querystring: ListQuery,
-        response: {
-          200: Answer('The accounts of one page.', named('UserPage', Page(UserAnswer))),
-          ...problems(catalogue, 'invalid_cursor'),
-        },
+        response: { 200: Answer('The accounts of one page.', Page('UserPage', UserAnswer)) },
       },
     },
     async (request) => {
       const { limit, cursor, q, status, role } = request.query;
-      const scope = ['users', { q, status, role }];
-      const [id, match] = cursors.decode<[string, Match]>(scope, cursor) ?? [];
+      const page = cursors.page<[string, Match]>(['users', { q, status, role }], { limit, cursor });
       const search = q === undefined ? undefined : parseUserSearch(q);
       if (q !== undefined && search === undefined) return { items: [], nextCursor: null };
-      const after = id === undefined || match === undefined ? undefined : { id, match };
-      const found = await listUsers({ search, status, role }, { limit: limit + 1, after });
-      return pageOf(found.users, limit, toAnswer, (last) => cursors.encode(scope, [last.id, found.match]));
+      const after = page.after && { id: page.after[0], match: page.after[1] };
+      const found = await listUsers({ search, status, role }, { limit: page.limit, after });
+      return page.answer(found.users, ({ id }) => [id, found.match]);
     },
   );
 }

@@ -1,21 +1,21 @@
 import { actorOf } from '@stoa/auth';
-import { Answer, entityTag, type Http, problems, Text } from '@stoa/http';
+import { Answer, type Http, problems, StrictObject, Text, withETag } from '@stoa/http';
 import { named } from '@stoa/service';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { RegisterUser } from '../application/register-user.ts';
 import type { PasswordLimit } from '../domain/password-rules.ts';
-import { catalogue } from '../errors.ts';
+import { errors } from '../errors.ts';
 import type { AddressLimits } from './address-limits.ts';
 import { clientSignal } from './client-signal.ts';
 import type { FieldRules } from './field-rules.ts';
-import { toAnswer, UserAnswer } from './user-answer.ts';
+import { UserAnswer } from './user-answer.ts';
 
 /** Lengths keep hostile input small; the rules are the domain's, which tells all that is wrong at once. */
 const bodyWith = ({ most, unit }: PasswordLimit) =>
   named(
     'NewUser',
-    Type.Object(
+    StrictObject(
       {
         email: Type.String({
           maxLength: 320,
@@ -39,7 +39,6 @@ const bodyWith = ({ most, unit }: PasswordLimit) =>
         fullName: Type.Optional(Text({ maxLength: 200, description: 'On one line.' })),
       },
       {
-        additionalProperties: false,
         examples: [
           { email: 'ada@example.com', password: 'analytical engine 1843', login: 'ada', phone: '+49 30 901820', fullName: 'Ada Lovelace' },
         ],
@@ -68,7 +67,7 @@ export function registerUserRoute(http: Http, { registerUser, limits, rules, pas
         body: bodyWith(passwordLimit),
         response: {
           201: Answer('The account.', UserAnswer, 'Location', 'ETag'),
-          ...problems(catalogue, 'validation_failed', 'rate_limited', 'email_taken', 'phone_taken', 'login_taken', 'hashing_busy'),
+          ...problems(errors, 'email_taken', 'phone_taken', 'login_taken', 'hashing_busy'),
         },
       },
     },
@@ -83,8 +82,7 @@ export function registerUserRoute(http: Http, { registerUser, limits, rules, pas
         clientSignal(reply),
         request.reservedResourceId,
       );
-      void reply.code(201).header('location', `/v1/users/${user.id}`).header('etag', entityTag(user.version));
-      return toAnswer(user);
+      return withETag(reply.header('location', `/v1/users/${user.id}`), user);
     },
   );
 }

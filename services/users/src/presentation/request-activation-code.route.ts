@@ -1,7 +1,7 @@
 import { type Http, NoBody, problems } from '@stoa/http';
 import { Type } from 'typebox';
 import type { RequestActivationCode } from '../application/request-activation-code.ts';
-import { catalogue } from '../errors.ts';
+import { errors } from '../errors.ts';
 import type { AddressLimits } from './address-limits.ts';
 import type { BasicGuard } from './basic-guard.ts';
 
@@ -35,15 +35,13 @@ export function requestActivationCodeRoute(http: Http, { requestActivationCode, 
         response: {
           202: NoBody('A mail with a new code will leave soon. No body.'),
           ...problems(
-            catalogue,
+            errors,
             'credentials_required',
             'invalid_credentials',
             'account_blocked',
             'already_active',
             'code_budget_spent',
-            'rate_limited',
             'too_many_attempts',
-            'validation_failed',
             'hashing_busy',
           ),
         },
@@ -52,7 +50,6 @@ export function requestActivationCodeRoute(http: Http, { requestActivationCode, 
     async (request, reply) => {
       await limits.countResend(request, reply);
       await requestActivationCode(guard.accountOf(request));
-      await reply.code(202).send(undefined);
     },
   );
 }

@@ -1,12 +1,23 @@
-import { Answer, type Cursors, entityTag, type Http, IfMatch, NoBody, Page, PageQuery, pageOf, problems, requireMatch } from '@stoa/http';
-import { named } from '@stoa/service';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import { callerOf } from '@stoa/auth';
+import {
+  Answer,
+  type Cursors,
+  type Http,
+  IfMatch,
+  NoBody,
+  Page,
+  PageQuery,
+  preconditionOf,
+  problems,
+  StrictObject,
+  withETag,
+} from '@stoa/http';
+import { named, orThrow } from '@stoa/service';
 import { Type } from 'typebox';
-import type { ManageRoles, RequireRoleState } from '../application/manage-roles.ts';
+import type { ManageRoles } from '../application/manage-roles.ts';
 import type { RoleReader } from '../application/own-role-ports.ts';
 import { isBuiltIn, type Role } from '../domain/role.ts';
-import { catalogue, errors } from '../errors.ts';
-import { callerOf } from './caller.ts';
+import { errors } from '../errors.ts';
 import { PermissionList } from './permission-list.ts';
 
 export interface RolesRoutes {
@@ -25,7 +36,7 @@ const RoleAnswer = named(
 );
 const NewRole = named(
   'NewRole',
-  Type.Object(
+  StrictObject(
     {
       name: Type.String({
         pattern: '^[a-z][a-z0-9-]{1,31}$',
@@ -33,16 +44,11 @@ const NewRole = named(
       }),
       permissions: PermissionList,
     },
-    { additionalProperties: false, examples: [{ name: 'support', permissions: ['users:read', 'users:block'] }] },
+    { examples: [{ name: 'support', permissions: ['users:read', 'users:block'] }] },
   ),
 );
-const Change = named(
-  'RoleChange',
-  Type.Object({ permissions: PermissionList }, { additionalProperties: false, examples: [{ permissions: ['users:read'] }] }),
-);
-const Name = Type.Object({ name: Type.String() }, { additionalProperties: false });
-const ListQuery = Type.Object(PageQuery, { additionalProperties: false });
-const Deleted = NoBody('Deleted. No body.');
+const Change = named('RoleChange', StrictObject({ permissions: PermissionList }, { examples: [{ permissions: ['users:read'] }] }));
+const Name = Type.Object({ name: Type.String() });
 const tags = ['roles'];
 
 /** Roles and what they allow. */
@@ -55,15 +61,13 @@ export function rolesRoutes(http: Http, { roles, manageRoles, cursors }: RolesRo
         tags,
         operationId: 'listRoles',
         summary: 'List the roles by name',
-        querystring: ListQuery,
-        response: { 200: Answer('The roles of one page.', named('RolePage', Page(RoleAnswer))), ...problems(catalogue, 'invalid_cursor') },
+        querystring: PageQuery(),
+        response: { 200: Answer('The roles of one page.', Page('RolePage', RoleAnswer)) },
       },
     },
     async (request) => {
-      const { limit, cursor } = request.query;
-      const [after] = cursors.decode<[string]>(['roles'], cursor) ?? [];
-      const rows = await roles.list({ limit: limit + 1, after });
-      return pageOf(rows, limit, toAnswer, (last) => cursors.encode(['roles'], [last.name]));
+      const page = cursors.page(['roles'], request.query);
+      return page.answer(await roles.list(page), ({ name }) => name, toAnswer);
     },
   );
 
@@ -76,14 +80,10 @@ export function rolesRoutes(http: Http, { roles, manageRoles, cursors }: RolesRo
         operationId: 'readRole',
         summary: 'Read a role',
         params: Name,
-        response: { 200: Answer('The role.', RoleAnswer, 'ETag'), ...problems(catalogue, 'role_not_found') },
+        response: { 200: Answer('The role.', RoleAnswer, 'ETag'), ...problems(errors, 'role_not_found') },
       },
     },
-    async (request, reply) => {
-      const role = await roles.find(request.params.name);
-      if (role === undefined) throw errors.role_not_found();
-      return answer(reply, role);
-    },
+    async (request, reply) => withETag(reply, toAnswer(orThrow(await roles.find(request.params.name), errors.role_not_found))),
   );
 
   http.post(
@@ -96,14 +96,13 @@ export function rolesRoutes(http: Http, { roles, manageRoles, cursors }: RolesRo
         summary: 'Make a role',
         description: 'With permissions that you have yourself.',
         body: NewRole,
-        response: { 201: Answer('The role.', RoleAnswer, 'Location', 'ETag'), ...problems(catalogue, 'validation_failed', 'role_taken') },
+        response: { 201: Answer('The role.', RoleAnswer, 'Location', 'ETag'), ...problems(errors, 'role_taken') },
       },
     },
     async (request, reply) => {
       const { name, permissions } = request.body;
       const role = await manageRoles.create(name, permissions, callerOf(request), request.reservedResourceId);
-      void reply.code(201).header('location', `/v1/roles/${name}`);
-      return answer(reply, role);
+      return withETag(reply.header('location', `/v1/roles/${name}`), toAnswer(role));
     },
   );
 
@@ -120,15 +119,13 @@ export function rolesRoutes(http: Http, { roles, manageRoles, cursors }: RolesRo
         params: Name,
         headers: IfMatch,
         body: Change,
-        response: {
-          200: Answer('The role as it is now.', RoleAnswer, 'ETag'),
-          ...problems(catalogue, 'validation_failed', 'role_not_found', 'precondition_failed', 'role_built_in'),
-        },
+        response: { 200: Answer('The role as it is now.', RoleAnswer, 'ETag'), ...problems(errors, 'role_not_found', 'role_built_in') },
       },
     },
     async (request, reply) => {
-      const { name } = request.params;
-      return answer(reply, await manageRoles.change(name, request.body.permissions, callerOf(request), stateOf(request)));
+      const { permissions } = request.body;
+      const role = await manageRoles.change(request.params.name, permissions, callerOf(request), preconditionOf(request));
+      return withETag(reply, toAnswer(role));
     },
   );
 
@@ -142,24 +139,13 @@ export function rolesRoutes(http: Http, { roles, manageRoles, cursors }: RolesRo
         summary: 'Delete a role that nobody has',
         params: Name,
         headers: IfMatch,
-        response: { 204: Deleted, ...problems(catalogue, 'role_not_found', 'precondition_failed', 'role_built_in', 'role_in_use') },
+        response: { 204: NoBody('Deleted. No body.'), ...problems(errors, 'role_not_found', 'role_built_in', 'role_in_use') },
       },
     },
-    async (request, reply) => {
-      await manageRoles.delete(request.params.name, callerOf(request), stateOf(request));
-      await reply.code(204).send(undefined);
+    async (request) => {
+      await manageRoles.delete(request.params.name, callerOf(request), preconditionOf(request));
     },
   );
 }
 
-const stateOf =
-  (request: FastifyRequest): RequireRoleState =>
-  ({ version }) =>
-    requireMatch(request, entityTag(version));
-
-const toAnswer = ({ name, permissions }: Role) => ({ name, permissions: [...permissions], builtIn: isBuiltIn(name) });
-
-function answer(reply: FastifyReply, role: Role) {
-  void reply.header('etag', entityTag(role.version));
-  return toAnswer(role);
-}
+const toAnswer = (role: Role) => ({ ...role, builtIn: isBuiltIn(role.name) });

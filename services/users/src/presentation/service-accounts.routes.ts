@@ -1,11 +1,25 @@
-import { Answer, type Cursors, type Http, NoBody, Page, PageQuery, pageOf, problems, Text } from '@stoa/http';
+import { callerOf } from '@stoa/auth';
+import {
+  Answer,
+  type Cursors,
+  type Http,
+  IdParams,
+  NoBody,
+  Nullable,
+  Nullish,
+  Page,
+  PageQuery,
+  problems,
+  StrictObject,
+  Text,
+  Timestamp,
+} from '@stoa/http';
 import { type Clock, named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { ManageServiceAccounts } from '../application/manage-service-accounts.ts';
 import type { ServiceAccountReader } from '../application/service-account-ports.ts';
-import { expiryRefusals, type ServiceAccount } from '../domain/service-account.ts';
-import { catalogue } from '../errors.ts';
-import { callerOf } from './caller.ts';
+import { expiryRefusals } from '../domain/service-account.ts';
+import { errors } from '../errors.ts';
 import { PermissionList } from './permission-list.ts';
 
 export interface ServiceAccountsRoutes {
@@ -15,15 +29,14 @@ export interface ServiceAccountsRoutes {
   readonly clock: Clock;
 }
 
-const Instant = Type.String({ format: 'date-time' });
 const shown = {
   id: Type.String({ format: 'uuid' }),
   name: Type.String({ examples: ['billing'] }),
   prefix: Type.String({ description: 'The beginning of its key, to tell keys apart.', examples: ['stoa_sk_4fGx'] }),
   permissions: Type.Array(Type.String(), { examples: [['users:create']] }),
-  createdAt: Instant,
-  expiresAt: Type.Union([Instant, Type.Null()], { description: 'When its key stops working; null: never.' }),
-  lastUsedAt: Type.Union([Instant, Type.Null()], { description: 'To about a quarter of a minute.' }),
+  createdAt: Timestamp(),
+  expiresAt: Nullable(Timestamp(), { description: 'When its key stops working; null: never.' }),
+  lastUsedAt: Nullable(Timestamp(), { description: 'To about a quarter of a minute.' }),
 };
 const ServiceAccountAnswer = named('ServiceAccount', Type.Object(shown));
 const NewAnswer = named(
@@ -35,24 +48,15 @@ const NewAnswer = named(
 );
 const Body = named(
   'NewServiceAccount',
-  Type.Object(
+  StrictObject(
     {
       name: Text({ minLength: 1, maxLength: 64, description: 'Unique.' }),
       permissions: PermissionList,
-      expiresAt: Type.Optional(
-        Type.Unsafe<string | null>({
-          type: ['string', 'null'],
-          format: 'date-time',
-          description: 'In the future. Left out or null: never.',
-        }),
-      ),
+      expiresAt: Nullish(Type.String({ format: 'date-time', description: 'In the future. Left out or null: never.' })),
     },
-    { additionalProperties: false, examples: [{ name: 'billing', permissions: ['users:create'], expiresAt: '2030-01-01T00:00:00Z' }] },
+    { examples: [{ name: 'billing', permissions: ['users:create'], expiresAt: '2030-01-01T00:00:00Z' }] },
   ),
 );
-const ListQuery = Type.Object(PageQuery, { additionalProperties: false });
-const Id = Type.Object({ id: Type.String({ format: 'uuid' }) }, { additionalProperties: false });
-const Deleted = NoBody('Deleted; its key works no more. No body.');
 const tags = ['service accounts'];
 
 /** Other back ends and their API keys. */
@@ -65,18 +69,13 @@ export function serviceAccountsRoutes(http: Http, { serviceAccounts, manageServi
         tags,
         operationId: 'listServiceAccounts',
         summary: 'List the service accounts, newest first',
-        querystring: ListQuery,
-        response: {
-          200: Answer('The service accounts of one page.', named('ServiceAccountPage', Page(ServiceAccountAnswer))),
-          ...problems(catalogue, 'invalid_cursor'),
-        },
+        querystring: PageQuery(),
+        response: { 200: Answer('The service accounts of one page.', Page('ServiceAccountPage', ServiceAccountAnswer)) },
       },
     },
     async (request) => {
-      const { limit, cursor } = request.query;
-      const [after] = cursors.decode<[string]>(['service-accounts'], cursor) ?? [];
-      const rows = await serviceAccounts.list({ limit: limit + 1, after });
-      return pageOf(rows, limit, toAnswer, (last) => cursors.encode(['service-accounts'], [last.id]));
+      const page = cursors.page(['service-accounts'], request.query);
+      return page.answer(await serviceAccounts.list(page), ({ id }) => id);
     },
   );
 
@@ -95,16 +94,12 @@ export function serviceAccountsRoutes(http: Http, { serviceAccounts, manageServi
         summary: 'Make a service account with its API key',
         description: 'With permissions that you have yourself. Only the digest of the key is kept: who loses it makes another account.',
         body: Body,
-        response: {
-          201: Answer('The account with its key.', NewAnswer),
-          ...problems(catalogue, 'validation_failed', 'service_account_taken'),
-        },
+        response: { 201: Answer('The account with its key.', NewAnswer), ...problems(errors, 'service_account_taken') },
       },
     },
-    async (request, reply) => {
+    async (request) => {
       const { account, apiKey } = await manageServiceAccounts.create(request.body, callerOf(request), request.reservedResourceId);
-      void reply.code(201).header('cache-control', 'no-store');
-      return { ...toAnswer(account), apiKey };
+      return { ...account, apiKey };
     },
   );
 
@@ -117,23 +112,12 @@ export function serviceAccountsRoutes(http: Http, { serviceAccounts, manageServi
         operationId: 'deleteServiceAccount',
         summary: 'Delete a service account',
         description: 'Within a second its key works nowhere any more. You need all of its permissions.',
-        params: Id,
-        response: { 204: Deleted, ...problems(catalogue, 'service_account_not_found') },
+        params: IdParams(),
+        response: { 204: NoBody('Deleted; its key works no more. No body.'), ...problems(errors, 'service_account_not_found') },
       },
     },
-    async (request, reply) => {
+    async (request) => {
       await manageServiceAccounts.delete(request.params.id, callerOf(request));
-      await reply.code(204).send(undefined);
     },
   );
 }
-
-const toAnswer = ({ id, name, prefix, permissions, createdAt, expiresAt, lastUsedAt }: ServiceAccount) => ({
-  id,
-  name,
-  prefix,
-  permissions: [...permissions],
-  createdAt: createdAt.toISOString(),
-  expiresAt: expiresAt?.toISOString() ?? null,
-  lastUsedAt: lastUsedAt?.toISOString() ?? null,
-});

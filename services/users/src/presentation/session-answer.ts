@@ -2,7 +2,7 @@ import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { Tokens } from '../application/log-in.ts';
 import { ACCESS_TOKEN_SECONDS } from '../domain/session.ts';
-import { toAnswer, UserAnswer } from './user-answer.ts';
+import { UserAnswer } from './user-answer.ts';
 
 /** By RFC 6749 §5.1, in camel case, with the account. */
 export const TokensAnswer = named(
@@ -21,5 +21,5 @@ export const toTokensAnswer = ({ accessToken, refreshToken, user }: Tokens) => (
   refreshToken,
   tokenType: 'Bearer' as const,
   expiresIn: ACCESS_TOKEN_SECONDS,
-  user: toAnswer(user),
+  user,
 });

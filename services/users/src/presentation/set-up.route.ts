@@ -1,15 +1,15 @@
-import { Answer, entityTag, type Http, problems, Text } from '@stoa/http';
+import { Answer, type Http, problems, StrictObject, Text, withETag } from '@stoa/http';
 import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { SetUp } from '../application/set-up.ts';
-import { catalogue } from '../errors.ts';
+import { errors } from '../errors.ts';
 import type { AddressLimits } from './address-limits.ts';
 import type { FieldRules } from './field-rules.ts';
-import { toAnswer, UserAnswer } from './user-answer.ts';
+import { UserAnswer } from './user-answer.ts';
 
 const Body = named(
   'SetUp',
-  Type.Object(
+  StrictObject(
     {
       code: Type.String({ maxLength: 200, description: 'What the printed address has behind `#code=`.' }),
       email: Type.String({ maxLength: 320 }),
@@ -17,7 +17,6 @@ const Body = named(
       fullName: Type.Optional(Text({ maxLength: 200, description: 'On one line.' })),
     },
     {
-      additionalProperties: false,
       examples: [{ code: 'i6Q2vhVXG0bUqqkF1O9UB8y4kYHc3Eo0sYV7qg1bHkI', email: 'ada@example.com', password: 'analytical engine 1843' }],
     },
   ),
@@ -43,22 +42,13 @@ export function setUpRoute(http: Http, { setUp, limits, rules }: SetUpRoute): vo
         body: Body,
         response: {
           201: Answer('The administrator.', UserAnswer, 'Location', 'ETag'),
-          ...problems(
-            catalogue,
-            'setup_code_invalid',
-            'already_set_up',
-            'validation_failed',
-            'email_taken',
-            'rate_limited',
-            'hashing_busy',
-          ),
+          ...problems(errors, 'setup_code_invalid', 'already_set_up', 'email_taken', 'hashing_busy'),
         },
       },
     },
     async (request, reply) => {
       const user = await limits.countWrongLink(request, reply, (signal) => setUp(request.body, signal));
-      void reply.code(201).header('location', `/v1/users/${user.id}`).header('etag', entityTag(user.version));
-      return toAnswer(user);
+      return withETag(reply.header('location', `/v1/users/${user.id}`), user);
     },
   );
 }
