@@ -4,14 +4,15 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { accessTable } from './reports/access.ts';
 import { configurationTable, environmentExample } from './reports/configuration.ts';
+import { deploymentFiles } from './reports/deployment.ts';
 import { gatewayDirectory } from './reports/directory.ts';
 import { apiDocuments } from './reports/documents.ts';
 import { permissionsModule } from './reports/permissions.ts';
 import { schemaReports } from './reports/schemas.ts';
 
 /**
- * `npm run reports` writes what the code says of itself: APIs, events, tables and their rows, settings. They are committed, so that the diff of a
- * change shows what it does to others. `--check` writes nothing, shows the difference and fails on one.
+ * `npm run reports` writes what the code says of itself: APIs, events, tables and their rows, settings, and how it is deployed. They are
+ * committed, so that the diff of a change shows what it does to others. `--check` writes nothing, shows the difference and fails on one.
  */
 const root = join(import.meta.dirname, '..');
 const reference = 'docs/reference';
@@ -21,11 +22,12 @@ const reports = new Map([
   ['contracts/src/permissions.generated.ts', await permissionsModule()],
   [`${reference}/access.md`, await accessTable()],
   [`${reference}/configuration.md`, configurationTable()],
+  ...deploymentFiles(),
   ['services/gateway/src/directory.generated.json', await gatewayDirectory()],
   ...(await apiDocuments()).map(([name, text]): [string, string] => [`${reference}/${name}`, text]),
   ...(await schemaReports()),
 ]);
-const made = [`${reference}/**/*.{json,md}`, '{contracts,packages/*,services/*}/src/**/*.generated.*'];
+const made = [`${reference}/**/*.{json,md}`, '{contracts,packages/*,services/*}/src/**/*.generated.*', 'deploy/kubernetes/base/*.yaml'];
 const outdated = globSync(made, { cwd: root }).filter((path) => !reports.has(path));
 
 if (process.argv.includes('--check')) check();

@@ -7,12 +7,8 @@ import { eventually } from '@stoa/service/testing';
 import type { StartOptions, StoaProcess } from '../e2e/stoa-process.ts';
 import { startBalancer } from './balancer.ts';
 import { containersOf, followLogs, publishedPort, runCompose, runEngine, type Variables } from './engine.ts';
+import { deployed } from './settings-of.ts';
 
-/**
- * The same system as containers: `deploy/compose.yaml`, with two copies of each service and of the gateway, and one address in front. To a
- * test it is what one process would be: one address, one folder, one stop.
- */
-const SERVICES = ['gateway', 'users', 'mailer', 'posts'];
 const STOP_SECONDS = 35;
 /** The tag of the images that `build-images.ts` makes. */
 export const STOA_VERSION = 'e2e';
@@ -28,6 +24,10 @@ type Copies = ReadonlyMap<string, readonly string[]>;
 
 const grounds = new Map<string, Project>();
 
+/**
+ * The same system as containers: `deploy/compose.yaml`, with two copies of each service and of the gateway, and one address in front. To a
+ * test it is what one process would be: one address, one folder, one stop.
+ */
 export async function startInContainers(options: StartOptions & { port: number }): Promise<StoaProcess> {
   const { dataDirectory, port, env = {}, args = [] } = options;
   const ground = grounds.get(dataDirectory) ?? newProject();
@@ -170,5 +170,5 @@ async function leaveForCommands({ dataDirectory }: StartOptions, { project, vari
 /** The services that `--services` names. */
 function chosen(args: readonly string[]): readonly string[] {
   const position = args.indexOf('--services');
-  return position < 0 ? SERVICES : (args[position + 1] as string).split(',');
+  return position < 0 ? deployed : (args[position + 1] as string).split(',');
 }

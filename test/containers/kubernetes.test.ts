@@ -10,7 +10,7 @@ import {
   resourcesOf,
   selects,
 } from './kubernetes-files.ts';
-import { checkSettings, deployed, longestStopMs, settingsOf } from './settings-of.ts';
+import { checkSettings, deployed, longestStopMs, saidBy, settingsOf } from './settings-of.ts';
 
 const OVERLAY = 'overlays/example';
 const PORT = 3000;
@@ -108,12 +108,16 @@ describe('the manifests', () => {
     }
   });
 
-  test('only a migration has the database administrator, only the mailer the mail server', () => {
+  test('only a migration has the database administrator, and no service the secret of another', async () => {
     for (const workload of workloads()) {
       const used = (containerOf(workload).env ?? []).flatMap(({ valueFrom }) => valueFrom?.secretKeyRef.name ?? []);
-      const own = workload.kind === 'Job' ? ['stoa-migrate'] : serviceOf(workload) === 'mailer' ? ['stoa-mail'] : [];
+      const { secret } = await saidBy(serviceOf(workload));
+      const own = workload.kind === 'Job' ? ['stoa-migrate'] : secret ? [secret.name] : [];
       expect([...new Set(used)].sort(), workload.metadata.name).toEqual(['stoa', ...own]);
     }
+    const owned = (await Promise.all(deployed.map(saidBy))).flatMap(({ secret }) => (secret ? [secret.name] : []));
+    expect(owned).toEqual([...new Set(owned)]);
+    expect((await saidBy('mailer')).secret?.name).toBe('stoa-mail');
   });
 
   test('each process runs as nobody in particular, on files that it cannot change, with bounds', () => {
@@ -173,7 +177,7 @@ describe('the manifests', () => {
     }
   });
 
-  test('nobody reaches anybody but for what the system needs', () => {
+  test('nobody reaches anybody but for what the system needs', async () => {
     const policies = ofKind('NetworkPolicy');
     expect(named('NetworkPolicy', 'default-deny').spec).toEqual({ podSelector: {}, policyTypes: ['Ingress', 'Egress'] });
     const pod = (name: string) => ({ [NAME]: name, 'app.kubernetes.io/part-of': 'stoa' });
@@ -188,6 +192,12 @@ describe('the manifests', () => {
             ports?.some((each) => each.port === port)
           );
         });
+    /** Ports by which it reaches anybody at all. */
+    const portsOutside = (name: string) =>
+      policies
+        .filter(({ spec }) => selects(spec.podSelector ?? {}, pod(name)))
+        .flatMap(({ spec }) => spec.egress ?? [])
+        .flatMap(({ to, ports }) => (to === undefined ? (ports ?? []).map(({ port }) => port) : []));
     const stores: Readonly<Record<string, number>> = { postgres: 5432, redis: 6379, rabbitmq: 5672 };
     const targets = [...deployed, 'migrate', ...Object.keys(stores)];
     const reachable = (from: string) =>
@@ -195,13 +205,16 @@ describe('the manifests', () => {
         const port = stores[to] ?? PORT;
         return opens('egress', from, to, port) && (to in stores || opens('ingress', to, from, port));
       });
-    expect(Object.fromEntries([...deployed, 'migrate'].map((name) => [name, reachable(name)]))).toEqual({
-      gateway: ['users', 'mailer', 'posts', 'redis', 'rabbitmq'],
-      users: ['postgres', 'redis', 'rabbitmq'],
-      mailer: ['users', 'postgres', 'redis', 'rabbitmq'],
-      posts: ['users', 'postgres', 'redis', 'rabbitmq'],
-      migrate: ['postgres'],
-    });
+    for (const name of deployed) {
+      const { calls, outside } = await saidBy(name);
+      // Every service asks users who has access.
+      const called = name === 'gateway' ? databases : databases.filter((other) => other !== name && (other === 'users' || other in calls));
+      const ownStores = name === 'gateway' ? ['redis', 'rabbitmq'] : ['postgres', 'redis', 'rabbitmq'];
+      expect(reachable(name), name).toEqual([...called, ...ownStores]);
+      expect(portsOutside(name), name).toEqual(outside?.ports ?? []);
+    }
+    expect(portsOutside('mailer')).toEqual([465, 587]);
+    expect([reachable('migrate'), portsOutside('migrate')]).toEqual([['postgres'], []]);
     for (const { metadata, spec } of policies) {
       expect(spec.podSelector && pods().some((each) => selects(spec.podSelector ?? {}, labelsOf(each))), metadata.name).toBe(true);
     }

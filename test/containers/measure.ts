@@ -8,7 +8,6 @@ import { containersOf, publishedPort, runCompose, runEngine } from './engine.ts'
 import { deployed } from './settings-of.ts';
 
 const RUNS = 5;
-const TO_TRY = ['gateway', 'users', 'mailer', 'posts'];
 
 const system = newProject();
 const { project, variables } = system;
@@ -40,8 +39,8 @@ const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[v
 const sizeOf = async (image: string) => Number(await runEngine(['image', 'inspect', '--format', '{{.Size}}', image])) / 1e6;
 
 try {
-  await runCompose(project, ['up', '--detach', '--no-build', ...TO_TRY], variables);
-  for (const service of TO_TRY) {
+  await runCompose(project, ['up', '--detach', '--no-build', ...deployed], variables);
+  for (const service of deployed) {
     for (const container of await containersOf(project, service)) {
       await eventually(
         () =>

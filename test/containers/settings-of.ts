@@ -1,5 +1,5 @@
 import { gateway } from '@stoa/gateway';
-import { type ConfigRow, describeConfig, type Environment } from '@stoa/service';
+import { type ConfigRow, deploymentOf, describeConfig, type Environment } from '@stoa/service';
 import { STOP_LIMIT_MS } from '../../apps/server/src/commands/start.ts';
 import { GATEWAY, loadServices, serviceNames } from '../../apps/server/src/services.ts';
 import { readSettings, serverConfig } from '../../apps/server/src/settings.ts';
@@ -8,6 +8,9 @@ import { readSettings, serverConfig } from '../../apps/server/src/settings.ts';
 export const deployed: readonly string[] = [GATEWAY, ...serviceNames];
 
 const definitionOf = async (service: string) => (service === GATEWAY ? gateway : (await loadServices([service]))[0]) as typeof gateway;
+
+/** What the service says of how it is deployed. */
+export const saidBy = async (service: string) => deploymentOf(await definitionOf(service));
 
 /** The settings that only this service has. */
 export async function ownSettingsOf(service: string): Promise<readonly ConfigRow[]> {

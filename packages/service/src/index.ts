@@ -2,6 +2,7 @@ export { type Canonicalise, canonicalId, canonicaliserOf, UUID } from './canonic
 export { type Clock, fakeClock, systemClock } from './clock.ts';
 export { ConfigError, type ConfigProblem, type ConfigRow, describeConfig, type Environment, loadConfig, Secret } from './config.ts';
 export { contextHeaders, createContext, currentContext, isRequest, type Received, type RequestContext, runInContext } from './context.ts';
+export { type Deployment, deploymentOf, type Processes } from './deployment.ts';
 export { emailAddressForm } from './email-address.ts';
 export {
   AppError,

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Static, TObject } from 'typebox';
+import type { Deployment } from './deployment.ts';
 
 /** How one part of a service is: the database, the broker, the relay. A part that is not `ok` says why in `detail`. */
 export interface HealthPart {
@@ -36,6 +37,8 @@ export interface ServiceDefinition<Deps, Config extends TObject = TObject> {
   readonly permissions?: readonly string[];
   /** The service's folder of `.sql` migrations; absent when it has no database. */
   readonly migrations?: URL;
+  /** What is different of its deployment from that of a flat service. */
+  readonly deployment?: Deployment;
   create(deps: Deps): Service | Promise<Service>;
   /** Adds what nobody has, to try out how the system is with much: `stoa seed --<name> N`. @returns what to tell of it. */
   seed?(deps: Pick<Deps, CommandDeps & keyof Deps>, seeding: Seeding): Promise<string>;

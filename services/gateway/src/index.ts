@@ -85,6 +85,7 @@ export const gateway: ServiceDefinition<GatewayDeps, typeof gatewayConfig> = {
   config: gatewayConfig,
   permissions: ['dead-letters:read', 'dead-letters:replay'],
   checkConfig: ({ TRUSTED_PROXIES }) => void readTrustedProxies(TRUSTED_PROXIES),
+  deployment: { api: { note: 'is what the world reaches, and grows with the load. It has no database.' } },
   create: createGateway,
 };
 

@@ -27,6 +27,9 @@ export const posts: ServiceDefinition<ServiceDeps<PostsConfig, PostsTables>, typ
   config: postsConfig,
   permissions: ['posts:moderate'],
   migrations: new URL('../migrations/', import.meta.url),
+  deployment: {
+    api: { note: 'answers requests and grows with the load: searching is the work, as the gateways keep what everybody reads.' },
+  },
   seed: seedPosts,
   create: (deps) =>
     createService(deps, description, (context) => {

@@ -31,6 +31,10 @@ export const users: ServiceDefinition<ServiceDeps<UsersConfig, UsersSchema>, typ
     'audit:read',
   ],
   migrations: new URL('../migrations/', import.meta.url),
+  deployment: {
+    api: { note: 'answers requests and grows with the load: hashing passwords is the work.' },
+    worker: { note: 'relays, handles and cleans up. Two, as one does while the other is replaced.' },
+  },
   seed,
   create: (deps) =>
     createService(deps, description, (service) => {
