@@ -71,8 +71,8 @@ test('the network to RabbitMQ swallows everything for 20 s', async () => {
 });
 
 test('a pod that loses the database is not ready, and comes back; the others go on', async () => {
-  const { postgresNetwork, usersApis } = system();
-  const [lonely, other] = usersApis;
+  const { postgresNetwork, podsOf } = system();
+  const [lonely, other] = podsOf('users', 'api');
   const status = (expected: number) =>
     eventually(async () => expect(await lonely?.readiness()).toBe(expected), { timeoutMs: 120_000, intervalMs: 200 });
   await underLoad('one pod without its database', system(), { answersMayBreak: true, refusalsMayBe: true }, async (load) => {

@@ -1,4 +1,5 @@
 import { eventually } from '@stoa/service/testing';
+import { serviceNames } from '../../apps/server/src/services.ts';
 import type { Load, Wish } from './load.ts';
 import type { Ask } from './postgres-ground.ts';
 
@@ -29,7 +30,6 @@ export interface Ledger {
   readonly drainedMs: number;
 }
 
-const SERVICES = ['users', 'mailer', 'posts'] as const;
 const DRAIN_LIMIT_MS = 400_000;
 
 /** Holds what the clients were told against what the databases say. */
@@ -61,7 +61,7 @@ export async function settleLedger(load: Load, ask: Ask, examine: Examine): Prom
 
 /** Nothing waits to leave, nothing waits to be handled, no mail waits or is on its way. */
 export async function expectDrained(ask: Ask): Promise<void> {
-  for (const service of SERVICES) {
+  for (const service of serviceNames) {
     const [boxes] = await ask<{ unsent: number; pending: number }>(
       service,
       `select (select count(*)::int from outbox where sent_at is null) as unsent, (select count(*)::int from inbox where status = 'pending') as pending`,
@@ -74,7 +74,7 @@ export async function expectDrained(ask: Ask): Promise<void> {
 
 async function deadLetters(ask: Ask): Promise<string[]> {
   const dead: string[] = [];
-  for (const service of SERVICES) {
+  for (const service of serviceNames) {
     const rows = await ask<{ box: string; type: string; reason: string }>(service, 'select box, type, reason from dead_letters limit 20');
     dead.push(...rows.map(({ box, type, reason }) => `${service}: dead in the ${box}: ${type}: ${reason}`));
   }

@@ -17,9 +17,9 @@ interface Guard {
 }
 
 /** Every process that takes tokens; the mailer knows this one, and that it may read no mails: 403, and 401 once it has ended. */
-const guardsOf = ({ gateways, usersApis, mailers }: System): readonly Guard[] => [
-  ...[...gateways, ...usersApis].map((pod) => ({ pod, path: '/v1/sessions' })),
-  ...mailers.map((pod) => ({ pod, path: '/v1/mails' })),
+const guardsOf = ({ gateways, podsOf }: System): readonly Guard[] => [
+  ...[...gateways, ...podsOf('users', 'api')].map((pod) => ({ pod, path: '/v1/sessions' })),
+  ...podsOf('mailer', 'all').map((pod) => ({ pod, path: '/v1/mails' })),
 ];
 
 const ask = async ({ pod, path }: Guard, token: string, method = 'GET'): Promise<number> => {
@@ -76,7 +76,7 @@ test('a log-out at one process is refused at every other within a second', async
 
 test('also after users was restarted', async () => {
   await measureAtEach('users was restarted', async () => {
-    for (const pod of system().usersApis) {
+    for (const pod of system().podsOf('users', 'api')) {
       await pod.terminate();
       await pod.start();
     }
@@ -85,8 +85,16 @@ test('also after users was restarted', async () => {
 
 test('also after users was killed', async () => {
   await measureAtEach('users was killed', async () => {
-    await Promise.all(system().usersApis.map((pod) => pod.kill()));
-    await Promise.all(system().usersApis.map((pod) => pod.start()));
+    await Promise.all(
+      system()
+        .podsOf('users', 'api')
+        .map((pod) => pod.kill()),
+    );
+    await Promise.all(
+      system()
+        .podsOf('users', 'api')
+        .map((pod) => pod.start()),
+    );
   });
 });
 
@@ -101,7 +109,7 @@ test('also while Redis is away, and when it was restarted', async () => {
 
 test('who logged out while a process could not hear of it is refused there as soon as it hears again', async () => {
   const guards = guardsOf(system());
-  const [first] = system().usersApis;
+  const [first] = system().podsOf('users', 'api');
   const token = await loggedIn(system());
   const frozen = system().gateways[1] as Pod;
   expect(await ask({ pod: frozen, path: '/v1/sessions' }, token)).toBe(200);

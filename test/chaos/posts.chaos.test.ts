@@ -53,11 +53,11 @@ async function whileOneLeaves(title: string, expected: Parameters<typeof underLo
 
 test('posts: kill -9 of what answers', async () => {
   const expected = { answersMayBreak: true, refusalsMayBe: true } as const;
-  await whileOneLeaves('posts: kill -9 api', expected, (load) => killInTurn(system().postsApis, load));
+  await whileOneLeaves('posts: kill -9 api', expected, (load) => killInTurn(system().podsOf('posts', 'api'), load));
 });
 
 test('posts: kill -9 of what works', async () => {
-  await whileOneLeaves('posts: kill -9 worker', {}, (load) => killInTurn(system().postsWorkers, load));
+  await whileOneLeaves('posts: kill -9 worker', {}, (load) => killInTurn(system().podsOf('posts', 'worker'), load));
 });
 
 test('posts: Postgres is killed, and comes back', async () => {

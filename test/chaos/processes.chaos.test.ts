@@ -7,13 +7,13 @@ const system = useSystem();
 
 const kinds: readonly [string, (system: System) => readonly Pod[], Parameters<typeof underLoad>[2]][] = [
   ['gateway', ({ gateways }) => gateways, { answersMayBreak: true }],
-  ['users api', ({ usersApis }) => usersApis, { answersMayBreak: true, refusalsMayBe: true }],
-  ['users worker', ({ usersWorkers }) => usersWorkers, {}],
-  ['mailer', ({ mailers }) => mailers, {}],
+  ['users api', ({ podsOf }) => podsOf('users', 'api'), { answersMayBreak: true, refusalsMayBe: true }],
+  ['users worker', ({ podsOf }) => podsOf('users', 'worker'), {}],
+  ['mailer', ({ podsOf }) => podsOf('mailer', 'all'), {}],
 ];
 
-test.for(kinds)('kill -9 of a %s', async ([kind, podsOf, expected]) => {
-  await underLoad(`kill -9 ${kind}`, system(), expected, (load) => killInTurn(podsOf(system()), load));
+test.for(kinds)('kill -9 of a %s', async ([kind, podsOfKind, expected]) => {
+  await underLoad(`kill -9 ${kind}`, system(), expected, (load) => killInTurn(podsOfKind(system()), load));
 });
 
 test('a rolling restart of everything by SIGTERM refuses nobody', async () => {

@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { type RabbitServer, startRabbitServer } from '@stoa/messaging/testing';
 import { type RedisServer, startRedisServer } from '@stoa/redis/testing';
 import { freePorts, startTcpProxy, type TcpProxy } from '@stoa/service/testing';
+import { GATEWAY, serviceNames } from '../../apps/server/src/services.ts';
+import { placeVariable } from '../../apps/server/src/settings.ts';
+import { type Role, rolesOfServices } from '../support/topology.ts';
 import { cutAtConfirm } from './amqp-frames.ts';
 import { type Balancer, startBalancer } from './balancer.ts';
 import { createPod, type Pod, type PodOptions } from './pod.ts';
@@ -19,7 +22,7 @@ export interface System {
   readonly redis: RedisServer;
   /** The network between all processes and RabbitMQ. It can cut connections at the next `cutsDue` confirms, but lets some through. */
   readonly rabbitNetwork: TcpProxy & { cutsDue: number };
-  /** The network between the first of `usersApis` and Postgres. */
+  /** The network between the first api of users and Postgres. */
   readonly postgresNetwork: TcpProxy;
   /**
    * The network between Postgres and the second copy of each process that has a database. Of the next answers it can lose so many, but
@@ -28,18 +31,22 @@ export interface System {
   readonly lossyNetwork: TcpProxy & { commitsDue: number; statementsDue: number };
   readonly ask: Ask;
   readonly gateways: readonly Pod[];
-  readonly usersApis: readonly Pod[];
-  readonly usersWorkers: readonly Pod[];
-  readonly mailers: readonly Pod[];
-  readonly postsApis: readonly Pod[];
-  readonly postsWorkers: readonly Pod[];
-  /** All of them. */
+  /** The two processes of a service that have this role: `api` and `worker`, or `all` where nothing runs apart. */
+  podsOf(service: string, role: Role): readonly Pod[];
+  /** All of them, the gateways too. */
   readonly pods: readonly Pod[];
   /** One more process, not yet started. It is no part of `pods`, and ends with the system at the latest. */
   another(name: string, args: readonly string[], options?: Another): Promise<Pod>;
   readonly balancer: Balancer;
   /** Ends all of it. @param keepLogs where a test failed: the folder with what every process printed stays, and is told. */
   stop(options: { readonly keepLogs: boolean }): Promise<void>;
+}
+
+/** Two processes that do the same. */
+interface Kind {
+  readonly service: string;
+  readonly role: Role;
+  readonly ports: readonly number[];
 }
 
 export interface Another {
@@ -94,18 +101,23 @@ async function build(folder: string, logs: string, stack: AsyncDisposableStack):
   const inspector = loseAnswers({ commit: () => isLost('commitsDue'), statement: () => isLost('statementsDue') });
   const lossyNetwork = Object.assign(answers, await network(postgres.port, inspector));
 
-  const ports = { gateway: await freePorts(2), users: await freePorts(4), mailer: await freePorts(2), posts: await freePorts(4) };
-  const places = (list: readonly number[]) => list.map((port) => `http://127.0.0.1:${port}`).join(',');
+  const kinds: Kind[] = [];
+  for (const [service, roles] of await rolesOfServices(['api', 'worker'], ['all']))
+    for (const role of roles) kinds.push({ service, role, ports: await freePorts(2) });
+  const gatewayPorts = await freePorts(2);
+  const placesOf = (service: string) =>
+    kinds
+      .filter((kind) => kind.service === service && kind.role !== 'worker')
+      .flatMap(({ ports }) => ports.map((port) => `http://127.0.0.1:${port}`))
+      .join(',');
   const env = {
     ...SETTINGS,
     DATABASE_URL: postgres.url(),
     BROKER_URL: Object.assign(new URL(rabbit.url), { port: String(rabbitNetwork.port) }).href,
     REDIS_URL: redis.url,
     STOA_SECRET: randomBytes(32).toString('base64'),
-    PUBLIC_URL: `http://127.0.0.1:${ports.gateway[0]}`,
-    SERVICES_USERS_URL: places(ports.users.slice(0, 2)),
-    SERVICES_MAILER_URL: places(ports.mailer),
-    SERVICES_POSTS_URL: places(ports.posts.slice(0, 2)),
+    PUBLIC_URL: `http://127.0.0.1:${gatewayPorts[0]}`,
+    ...Object.fromEntries(serviceNames.map((service) => [placeVariable(service), placesOf(service)])),
   };
   const pod = (name: string, args: readonly string[], port = 0, more: Partial<PodOptions> = {}) => {
     const made = createPod({ name, port, args, logs, ...more, env: { ...env, ...more.env } });
@@ -128,19 +140,19 @@ async function build(folder: string, logs: string, stack: AsyncDisposableStack):
     pod(`${service}-${role}-${index + 1}`, ['start', '--services', service, '--role', role], port, {
       env: { DATABASE_URL: databaseOf(service, role, index) },
     });
-  const usersApis = ports.users.slice(0, 2).map(serving('users', 'api'));
-  const usersWorkers = ports.users.slice(2).map(serving('users', 'worker'));
-  const mailers = ports.mailer.map(serving('mailer', 'all'));
-  const postsApis = ports.posts.slice(0, 2).map(serving('posts', 'api'));
-  const postsWorkers = ports.posts.slice(2).map(serving('posts', 'worker'));
-  const gateways = ports.gateway.map(serving('gateway', 'all'));
-  const pods = [...usersApis, ...usersWorkers, ...mailers, ...postsApis, ...postsWorkers, ...gateways];
+  const running = kinds.map((kind) => ({ ...kind, pods: kind.ports.map(serving(kind.service, kind.role)) }));
+  const gateways = gatewayPorts.map(serving(GATEWAY, 'all'));
+  const pods = [...running.flatMap((kind) => kind.pods), ...gateways];
+  const podsOf: System['podsOf'] = (service, role) => {
+    const found = running.find((kind) => kind.service === service && kind.role === role);
+    if (found === undefined) throw new Error(`no process of ${service} has the role ${role}`);
+    return found.pods;
+  };
   await Promise.all(pods.map((each) => each.start()));
   const balancer = startBalancer(gateways);
   stack.defer(() => balancer.close());
   const networks = { rabbitNetwork, postgresNetwork, lossyNetwork };
-  const kinds = { gateways, usersApis, usersWorkers, mailers, postsApis, postsWorkers };
-  return { postgres, rabbit, redis, ...networks, ask: postgres.ask, ...kinds, pods, another, balancer };
+  return { postgres, rabbit, redis, ...networks, ask: postgres.ask, gateways, podsOf, pods, another, balancer };
 }
 
 async function run(pod: Pod): Promise<void> {

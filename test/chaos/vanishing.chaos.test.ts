@@ -8,7 +8,8 @@ const system = useSystem();
 const LOCKS_FREE_WITHIN_MS = 30_000;
 
 test('the machine vanishes whose worker leads: its locks are free within half a minute, and all leaves once', async () => {
-  const { usersWorkers, another, ask } = system();
+  const { podsOf, another, ask } = system();
+  const usersWorkers = podsOf('users', 'worker');
   await using network = await openVanishingNetwork();
   // Alone, it leads all there is to lead.
   for (const worker of usersWorkers) await worker.terminate();

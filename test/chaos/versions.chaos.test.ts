@@ -18,7 +18,8 @@ async function replace(pods: readonly Pod[], load: Load, env: Readonly<Record<st
 }
 
 test('an event with a field more: two versions of users and of the mailer side by side, there and back in any order', async () => {
-  const { usersApis, usersWorkers, mailers } = system();
+  const { podsOf } = system();
+  const [usersApis, usersWorkers, mailers] = [podsOf('users', 'api'), podsOf('users', 'worker'), podsOf('mailer', 'all')];
   const env = next('a field more');
   await underLoad('two versions, a field more', system(), {}, async (load) => {
     await replace([usersApis[1] as Pod, mailers[1] as Pod], load, env);
@@ -31,7 +32,8 @@ test('an event with a field more: two versions of users and of the mailer side b
 });
 
 test('another version of an event: what no copy takes yet waits and is not dead, and readers go back last', async () => {
-  const { usersApis, mailers, ask } = system();
+  const { podsOf, ask } = system();
+  const [usersApis, mailers] = [podsOf('users', 'api'), podsOf('mailer', 'all')];
   const env = next('another version of an event');
   const waiting = () => ask('mailer', `select from inbox where version = 2 and status = 'pending'`);
   await underLoad('two versions, another version of an event', system(), {}, async (load) => {

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { freePort } from '@stoa/service/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { GATEWAY, serviceNames } from '../../apps/server/src/services.ts';
 import { dataFolder, spawnStoa, startStoa } from './stoa-process.ts';
 
 /** A start that cannot go on says why in one line and what to do in another, ends with a code, and touches nothing. */
@@ -31,7 +32,7 @@ describe('a start that cannot go on', () => {
       title: 'a service that does not exist',
       args: ['--services', 'gateway,posst'],
       exitCode: 78,
-      says: ['"posst"', 'Choose from gateway, users, mailer, posts'],
+      says: ['"posst"', `Choose from ${[GATEWAY, ...serviceNames].join(', ')}`],
     },
     {
       title: 'two services without the gateway, and one port',

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { eventually } from '@stoa/service/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { serviceNames } from '../../apps/server/src/services.ts';
 import { ask } from './ask.ts';
 import { latestMail, mailsTo, register, somebody } from './client.ts';
 import { type SharedStoa, sharedStoa } from './shared-stoa.ts';
@@ -47,12 +48,13 @@ describe('a resend by command line', () => {
     });
     expect(await resend('--since', since, '--subscriber', 'nobody')).toEqual({
       code: 0,
-      stdout: ['users', 'mailer', 'posts'].map((service) => `${service}: 0 to be sent again\n`).join(''),
+      stdout: serviceNames.map((service) => `${service}: 0 to be sent again\n`).join(''),
       stderr: '',
     });
     const { code, stdout, stderr } = await resend('--since', since, '--subscriber', 'mailer', '--rate', '1000');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toMatch(/^users: [1-9]\d* to be sent again\nmailer: \d+ to be sent again\nposts: \d+ to be sent again\n$/);
+    expect(stdout).toMatch(/^users: [1-9]/m);
+    expect(stdout.replaceAll(/\d+/g, 'n')).toBe(serviceNames.map((service) => `${service}: n to be sent again\n`).join(''));
     await eventually(async () => expect(await timesSent(person.email)).toHaveLength(2));
     // When the mail of a later one is there, a second one to the first would be too.
     const later = somebody();

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { Connection } from 'rabbitmq-client';
+import { serviceNames } from '../../apps/server/src/services.ts';
 
 /** Takes away what the system of this prefix has left at the broker: its exchange and queues, with all that waits in them. */
 export async function emptyBroker(url: string, prefix: string): Promise<void> {
@@ -7,7 +8,7 @@ export async function emptyBroker(url: string, prefix: string): Promise<void> {
   const { promise: failed, reject } = Promise.withResolvers<never>();
   connection.on('error', reject);
   const emptied = (async () => {
-    for (const queue of ['users', 'mailer', 'posts', 'registry']) await connection.queueDelete({ queue: `${prefix}.${queue}` });
+    for (const queue of [...serviceNames, 'registry']) await connection.queueDelete({ queue: `${prefix}.${queue}` });
     await connection.exchangeDelete({ exchange: `${prefix}.events` });
   })();
   try {

@@ -3,21 +3,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { startTestServer } from '@stoa/postgres/testing';
 import { eventually, freePort } from '@stoa/service/testing';
+import { serviceNames } from '../../apps/server/src/services.ts';
+import { placeVariable } from '../../apps/server/src/settings.ts';
+import { rolesOfServices } from '../support/topology.ts';
 import { emptyBroker, emptyRedis } from './outside-services.ts';
 import { type StartOptions, type StoaProcess, spawnStoa } from './stoa-process.ts';
-
-/**
- * The same system as many processes: the gateway, and two copies of each service, on a Postgres of its own and the machine's RabbitMQ
- * and Redis. To a test it is what one process would be: one address, one folder, one stop.
- */
-const COPIES: readonly { readonly service: string; readonly role: string }[] = [
-  { service: 'users', role: 'all' },
-  { service: 'users', role: 'api' },
-  { service: 'mailer', role: 'all' },
-  { service: 'mailer', role: 'all' },
-  { service: 'posts', role: 'all' },
-  { service: 'posts', role: 'api' },
-];
 
 const BROKER_URL = process.env['STOA_TEST_BROKER_URL'] ?? 'amqp://guest:guest@127.0.0.1:5672';
 const REDIS_URL = process.env['STOA_TEST_REDIS_URL'] ?? 'redis://127.0.0.1:6379/9';
@@ -30,23 +20,25 @@ interface Ground {
 }
 const grounds = new Map<string, Promise<Ground>>();
 
+/**
+ * The same system as many processes: the gateway, and two copies of each service, on a Postgres of its own and the machine's RabbitMQ
+ * and Redis. To a test it is what one process would be: one address, one folder, one stop.
+ */
 export async function startSpread({ dataDirectory, port, env = {}, args = [] }: StartOptions & { port: number }): Promise<StoaProcess> {
   const ground = await groundOf(dataDirectory);
   const url = `http://127.0.0.1:${port}`;
   const wanted = chosen(args);
-  const copies = await Promise.all(COPIES.map(async (copy) => ({ ...copy, port: await freePort() })));
+  const roles = [...(await rolesOfServices(['all', 'api'], ['all', 'all']))];
+  const copies = await Promise.all(
+    roles.flatMap(([service, ofService]) => ofService.map(async (role) => ({ service, role, port: await freePort() }))),
+  );
   const placeOf = (service: string) =>
     copies
       .filter((copy) => copy.service === service)
       .map((copy) => `http://127.0.0.1:${copy.port}`)
       .join(',');
-  const shared = {
-    ...ground.env,
-    PUBLIC_URL: url,
-    SERVICES_USERS_URL: placeOf('users'),
-    SERVICES_MAILER_URL: placeOf('mailer'),
-    SERVICES_POSTS_URL: placeOf('posts'),
-  };
+  const places = Object.fromEntries(serviceNames.map((service) => [placeVariable(service), placeOf(service)]));
+  const shared = { ...ground.env, PUBLIC_URL: url, ...places };
   await leaveForCommands(dataDirectory, { ...shared, ...env });
   const start = (service: string, own: Record<string, string>, at: number) =>
     spawnStoa({ dataDirectory, port: at, env: { ...shared, SERVICES: service, ...own, ...env } });
@@ -125,7 +117,7 @@ async function leaveForCommands(dataDirectory: string, env: Readonly<Record<stri
 /** The services that `--services` names. */
 function chosen(args: readonly string[]): readonly string[] {
   const position = args.indexOf('--services');
-  return position < 0 ? COPIES.map(({ service }) => service) : (args[position + 1] as string).split(',');
+  return position < 0 ? serviceNames : (args[position + 1] as string).split(',');
 }
 
 async function ready(stoa: StoaProcess): Promise<void> {
