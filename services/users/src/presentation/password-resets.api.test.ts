@@ -20,7 +20,6 @@ const invalid = { status: 400, code: 'link_invalid' };
 const expired = { status: 410, code: 'link_expired' };
 const block = (id: string) => users.database.query.updateTable('users').set({ status: 'blocked' }).where('id', '=', id).execute();
 const logsIn = async (email: string, password: string) => (await people.logIn({ email, password })).statusCode;
-const actions = async (id: string) => (await users.audit(id)).map(({ action }) => action);
 
 describe('a wish for a new password', () => {
   test('has a link mailed to the account, whatever the letter case of the address', async () => {
@@ -33,7 +32,7 @@ describe('a wish for a new password', () => {
       () => users.heardBy('mailer').find(({ type, key }) => type === 'account-link-requested' && key === id) ?? Promise.reject(),
     );
     expect(mail.data).toEqual(request);
-    expect(await actions(id)).toContain('password-reset-requested');
+    expect(await users.actionsOn(id)).toContain('password-reset-requested');
   });
 
   test('is answered the same for everybody, and mailed to nobody unknown or blocked', async () => {
@@ -81,7 +80,7 @@ describe('a link to a new password', () => {
       expect((await people.refresh(refreshToken)).json()).toMatchObject({ code: 'refresh_token_invalid' });
     }
     expect([await logsIn(person.email, person.password), await logsIn(person.email, password)]).toEqual([401, 201]);
-    expect(await actions(person.id)).toContain('password-reset');
+    expect(await users.actionsOn(person.id)).toContain('password-reset');
   });
 
   test('ends the access token of a session that ended by itself a moment ago', async () => {
@@ -208,7 +207,7 @@ describe('an account that was never activated', () => {
     expect(await logsIn(stranger.email, stranger.password)).toBe(401);
     expect(await users.activate(stranger, registered.code)).toMatchObject({ statusCode: 401 });
     expect((await people.logIn({ email: stranger.email, password: 'of the true owner' })).json().user).toMatchObject({ status: 'active' });
-    expect(await actions(registered.id)).toContain('user-activated');
+    expect(await users.actionsOn(registered.id)).toContain('user-activated');
   });
 
   test('keeps its password and its code until the link is used', async () => {
@@ -228,7 +227,7 @@ describe('an account that was never activated', () => {
     ]);
     expect(reset.statusCode).toBe(204);
     for (const { statusCode } of answers) expect([200, 401, 409, 429]).toContain(statusCode);
-    expect((await actions(person.id)).filter((action) => action === 'user-activated')).toHaveLength(1);
+    expect((await users.actionsOn(person.id)).filter((action) => action === 'user-activated')).toHaveLength(1);
     expect(await logsIn(person.email, 'quite another one')).toBe(201);
   });
 });

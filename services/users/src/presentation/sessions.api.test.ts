@@ -1,8 +1,7 @@
 import { eventually } from '@stoa/service/testing';
-import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { peopleOf, tokensOf } from '../testing/people.ts';
-import { somebody, tally, times, type UsersUnderTest, usersUnderTest } from '../testing/users-under-test.ts';
+import { tally, times, type UsersUnderTest, usersUnderTest } from '../testing/users-under-test.ts';
 
 let users: UsersUnderTest;
 let people: ReturnType<typeof peopleOf>;
@@ -14,88 +13,6 @@ beforeAll(async () => {
 afterAll(() => users[Symbol.asyncDispose]());
 
 const DAY_MS = 86_400_000;
-const claimsOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[1] as string, 'base64url').toString());
-const auditOf = async (id: string) => (await users.audit(id)).map(({ action }) => action);
-
-describe('log-in', () => {
-  test('by e-mail, login or phone, in any notation; the tokens say who it is', async () => {
-    const person = { ...somebody(), login: `Ada${Date.now()}`, phone: '+49 30 901820' };
-    const { id } = await people.active(person);
-    for (const identifier of [
-      person.email.toUpperCase(),
-      person.login.toLowerCase(),
-      ` ${person.login} `,
-      '0049 (30) 90-1820',
-      '+4930901820',
-    ]) {
-      const answer = await users.post('/v1/sessions', { identifier, password: person.password });
-      expect(answer.statusCode, identifier).toBe(201);
-      const { accessToken, user, ...rest } = answer.json();
-      expect(rest).toEqual({ refreshToken: expect.stringMatching(/^stoa_rt_[\w-]{91}$/), tokenType: 'Bearer', expiresIn: 300 });
-      expect(user).toMatchObject({ id, status: 'active', roles: ['user'] });
-      expect(claimsOf(accessToken)).toMatchObject({ iss: 'stoa', aud: 'stoa', sub: id, roles: ['user'] });
-    }
-  });
-
-  test('wrong password, unknown account and unreadable identifier are one answer', async () => {
-    const { email } = await people.active();
-    const attempts = [
-      { identifier: email, password: 'not the password' },
-      { identifier: 'nobody@example.com', password: 'not the password' },
-      { identifier: 'nobody', password: 'not the password' },
-      { identifier: '\u00b7\u00b7', password: '' },
-    ];
-    const bodies = [];
-    for (const attempt of attempts) {
-      const answer = await users.post('/v1/sessions', attempt);
-      expect(answer.statusCode).toBe(401);
-      bodies.push({ ...answer.json(), requestId: undefined });
-    }
-    expect(new Set(bodies.map((body) => JSON.stringify(body))).size).toBe(1);
-  });
-
-  test('an account that is not active says so only to the right password', async () => {
-    const person = await users.registered();
-    expect((await people.logIn(person)).json()).toMatchObject({ status: 403, code: 'not_activated' });
-    expect((await people.logIn({ ...person, password: 'not the password' })).json()).toMatchObject({ code: 'invalid_credentials' });
-  });
-
-  test('twenty right ones at a time all succeed, while a guesser from elsewhere is at it', async () => {
-    const person = await people.active();
-    const guesses = times(20, () => people.logIn({ ...person, password: 'not the password' }));
-    await guesses;
-    // From another address, which inject lets a test choose.
-    const logIns = await times(20, () =>
-      users.http.inject({
-        method: 'POST',
-        url: '/v1/sessions',
-        remoteAddress: '198.51.100.7',
-        payload: { identifier: person.email, password: person.password },
-      }),
-    );
-    expect(tally(logIns)).toEqual({ '201': 20 });
-  });
-
-  test('failures and log-ins are audited', async () => {
-    const person = await people.active();
-    users.clock.advance(1);
-    await people.logIn({ ...person, password: 'not the password' });
-    users.clock.advance(1);
-    await people.logIn(person);
-    expect((await auditOf(person.id)).slice(-2)).toEqual(['log-in-failed', 'logged-in']);
-  });
-
-  test.for([
-    [{ identifier: 'x' }, '/password'],
-    [{ identifier: 'x', password: 'y', roles: ['admin'] }, '/roles'],
-    [{ identifier: '', password: 'y' }, '/identifier'],
-    [{ identifier: ['x'], password: 'y' }, '/identifier'],
-  ])('%j is refused, naming %s', async ([body, path]) => {
-    const answer = await users.post('/v1/sessions', body);
-    expect(answer.statusCode).toBe(400);
-    expect(answer.json().errors).toContainEqual(expect.objectContaining({ path }));
-  });
-});
 
 describe('refresh', () => {
   test('gives a new pair; the old token then gives the same successor for ten seconds, and ends the session after', async () => {
@@ -109,7 +26,7 @@ describe('refresh', () => {
     users.clock.advance(1);
     expect((await people.refresh(first.refreshToken)).json()).toMatchObject({ status: 401, code: 'refresh_token_reused' });
     expect((await people.refresh(second.refreshToken)).json()).toMatchObject({ status: 401, code: 'refresh_token_invalid' });
-    expect(await auditOf(first.id)).toContain('refresh-token-reused');
+    expect(await users.actionsOn(first.id)).toContain('refresh-token-reused');
     await eventually(async () => expect((await people.as(second.accessToken)).statusCode).toBe(401), { timeoutMs: 1_000 });
   });
 
@@ -224,7 +141,7 @@ describe('log-out', () => {
       expect((await people.as(accessToken)).statusCode).toBe(401);
       expect((await people.refresh(refreshToken)).statusCode).toBe(401);
     }
-    expect((await auditOf(here.id)).at(-1)).toBe('logged-out-everywhere');
+    expect((await users.actionsOn(here.id)).at(-1)).toBe('logged-out-everywhere');
   });
 
   test('everywhere, of a session too that has just ended by itself', async () => {
@@ -276,161 +193,5 @@ describe('log-out', () => {
       expect((await people.as(late.accessToken)).statusCode).toBe(401);
       expect((await people.refresh(late.refreshToken)).statusCode).toBe(401);
     }
-  });
-});
-
-/** Gives the account so many live sessions, as many log-ins made them, the last one a moment ago. */
-const giveSessions = (id: string, count: number) =>
-  sql`
-    insert into sessions (id, user_id, generation, digest, created_at, refreshed_at, idle_expires_at, expires_at, device)
-    select (lpad(to_hex(n), 8, '0') || '-0000-7000-8000-' || right(${id}::text, 12))::uuid, ${id}::uuid, 1, sha256(n::text::bytea), now, now, soon, soon, 'robot'
-    from generate_series(1, ${count}::integer) as n,
-      (values (${users.clock.now()}::timestamptz, ${new Date(users.clock.now().getTime() + DAY_MS)}::timestamptz)) as times (now, soon)`.execute(
-    users.database.query,
-  );
-const liveOf = async (id: string) =>
-  (
-    await users.database.query
-      .selectFrom('sessions')
-      .select('id')
-      .where('user_id', '=', id)
-      .where('ended_at', 'is', null)
-      .orderBy('id')
-      .execute()
-  ).map((session) => session.id);
-
-describe('an account with more sessions than a statement has parameters', () => {
-  const MANY = 16_384;
-
-  test('is logged out everywhere, and each of them is told as ended', async () => {
-    const here = await people.loggedIn();
-    await giveSessions(here.id, MANY);
-    expect((await people.as(here.accessToken, 'DELETE')).statusCode).toBe(204);
-    expect(await liveOf(here.id)).toEqual([]);
-    const { rows } = await sql`
-      select from revocations join sessions on sessions.id = session_id where sessions.user_id = ${here.id}`.execute(users.database.query);
-    expect(rows).toHaveLength(MANY + 1);
-    expect((await people.as(here.accessToken)).statusCode).toBe(401);
-  });
-
-  test('gets a new password; the session in hand goes on', async () => {
-    const here = await people.loggedIn();
-    await giveSessions(here.id, MANY);
-    const passwords = { currentPassword: here.password, newPassword: `${here.password} anew` };
-    expect((await people.as(here.accessToken, 'PUT', '/v1/users/me/password', passwords)).statusCode).toBe(204);
-    expect(await liveOf(here.id)).toHaveLength(1);
-  });
-
-  test('is blocked', async () => {
-    const person = await people.active();
-    await giveSessions(person.id, MANY);
-    const admin = await people.administrator();
-    expect((await people.as(admin.accessToken, 'POST', `/v1/users/${person.id}/block`)).statusCode).toBe(200);
-    expect(await liveOf(person.id)).toEqual([]);
-  });
-});
-
-describe('SESSIONS_PER_USER_MAX', () => {
-  test('a log-in beyond it ends the oldest, with its tokens, and writes it down', async () => {
-    await using few = await usersUnderTest({ RATE_LIMITS: 'off', SESSIONS_PER_USER_MAX: '2' });
-    const at = peopleOf(few);
-    const oldest = await at.loggedIn();
-    const more = [];
-    for (let n = 0; n < 2; n += 1) {
-      expect((await at.as(oldest.accessToken)).statusCode).toBe(200);
-      few.clock.advance(1);
-      more.push(tokensOf(await at.logIn(oldest)));
-    }
-    expect((await at.as(oldest.accessToken)).statusCode).toBe(401);
-    expect((await at.refresh(oldest.refreshToken)).json().code).toBe('refresh_token_invalid');
-    for (const { accessToken } of more) expect((await at.as(accessToken)).json().items).toHaveLength(2);
-    const replaced = (await few.audit(oldest.id)).filter(({ action }) => action === 'sessions-replaced');
-    expect(replaced).toMatchObject([{ actor: `user:${oldest.id}`, details: { sessions: 1 } }]);
-  });
-
-  test('a session that has just ended by itself takes the place of no live one', async () => {
-    await using few = await usersUnderTest({ RATE_LIMITS: 'off', SESSIONS_PER_USER_MAX: '2', SESSION_IDLE_DAYS: '1' });
-    const at = peopleOf(few);
-    const used = await at.loggedIn();
-    few.clock.advance(1_000);
-    await at.logIn(used, 'left lying');
-    few.clock.advance(DAY_MS / 2);
-    const kept = tokensOf(await at.refresh(used.refreshToken));
-    few.clock.advance(DAY_MS / 2);
-    const newest = tokensOf(await at.logIn(used));
-    expect((await at.refresh(kept.refreshToken)).statusCode).toBe(200);
-    expect((await at.as(newest.accessToken)).json().items).toHaveLength(2);
-  });
-
-  test('of fifty log-ins at a time to an account that is full, no more than a hundred sessions are left', async () => {
-    const person = await people.active();
-    await giveSessions(person.id, 100);
-    expect(tally(await times(50, () => people.logIn(person)))).toEqual({ '201': 50 });
-    expect(await liveOf(person.id)).toHaveLength(100);
-  });
-
-  test('an account that had more before there was a limit is brought down by its next log-in', async () => {
-    const person = await people.active();
-    await giveSessions(person.id, 16_384);
-    const answer = await people.logIn(person);
-    expect(answer.statusCode).toBe(201);
-    expect(await liveOf(person.id)).toHaveLength(100);
-    expect((await people.as(tokensOf(answer).accessToken)).statusCode).toBe(200);
-  });
-
-  test('log-out everywhere and twenty log-ins at a time: each session is live, or its tokens are dead', async () => {
-    const person = await people.loggedIn();
-    await giveSessions(person.id, 100);
-    const [loggedOut, ...logIns] = await Promise.all([
-      people.as(person.accessToken, 'DELETE'),
-      ...Array.from({ length: 20 }, () => people.logIn(person)),
-    ]);
-    expect(loggedOut?.statusCode).toBe(204);
-    expect(tally(logIns)).toEqual({ '201': 20 });
-    const live = await liveOf(person.id);
-    for (const { accessToken } of logIns.map(tokensOf)) {
-      expect((await people.as(accessToken)).statusCode).toBe(live.includes(claimsOf(accessToken).sid) ? 200 : 401);
-    }
-  });
-});
-
-describe('SESSION_POLICY=single', () => {
-  test('a new log-in ends the earlier ones; of twenty at a time one session is left', async () => {
-    await using single = await usersUnderTest({ RATE_LIMITS: 'off', SESSION_POLICY: 'single' });
-    const at = peopleOf(single);
-    const first = await at.loggedIn();
-    const second = tokensOf(await at.logIn(first));
-    expect((await at.as(first.accessToken)).statusCode).toBe(401);
-    expect((await at.refresh(first.refreshToken)).statusCode).toBe(401);
-    expect((await at.as(second.accessToken)).statusCode).toBe(200);
-    const answers = await times(20, () => at.logIn(first));
-    expect(tally(answers)).toEqual({ '201': 20 });
-    const alive = await Promise.all(answers.map((answer) => at.as(tokensOf(answer).accessToken)));
-    expect(tally(alive)).toEqual({ '200': 1, '401 token_invalid': 19 });
-  });
-});
-
-describe('notice of a new device', () => {
-  const noticesTo = (email: string) =>
-    users.heardBy('mailer').filter(({ type, data }) => type === 'account-notice-requested' && (data as { email: string }).email === email);
-
-  test('not for the first one, nor for one that is known; for another one', async () => {
-    const person = await people.active();
-    await people.logIn(person, 'phone');
-    await people.logIn(person, 'phone');
-    await people.logIn(person, 'laptop');
-    await eventually(() => expect(noticesTo(person.email)).toHaveLength(1));
-    expect(noticesTo(person.email)[0]?.data).toMatchObject({ notice: 'new-device', device: 'laptop', address: '127.0.0.1' });
-  });
-});
-
-describe('key rotation', () => {
-  test('the key set shows the key that signs', async () => {
-    const { accessToken } = await people.loggedIn();
-    const { kid, alg, typ } = JSON.parse(Buffer.from(accessToken.split('.')[0] as string, 'base64url').toString());
-    expect({ alg, typ }).toEqual({ alg: 'EdDSA', typ: 'at+jwt' });
-    const answer = await users.http.inject('/.well-known/jwks.json');
-    expect(answer.json().keys).toContainEqual({ kty: 'OKP', crv: 'Ed25519', use: 'sig', alg: 'EdDSA', kid, x: expect.any(String) });
-    expect(answer.body).not.toContain('"d"');
   });
 });

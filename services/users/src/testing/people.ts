@@ -43,3 +43,6 @@ export function tokensOf(answer: { json(): unknown }): { accessToken: string; re
   const { accessToken, refreshToken } = answer.json() as { accessToken: string; refreshToken: string };
   return { accessToken, refreshToken };
 }
+
+/** What an access token says. */
+export const claimsOf = (accessToken: string) => JSON.parse(Buffer.from(accessToken.split('.')[1] as string, 'base64url').toString());

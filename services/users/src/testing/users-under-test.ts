@@ -46,6 +46,8 @@ export async function usersUnderTest(environment: Environment = {}, { bcryptCost
     );
     return rows.map(({ id }) => id);
   };
+  const audit = (subject: string) =>
+    query.selectFrom('audit').selectAll().where('subject', '=', subject).orderBy('at').orderBy('id').execute();
 
   return {
     ...service,
@@ -69,7 +71,9 @@ export async function usersUnderTest(environment: Environment = {}, { bcryptCost
     },
     /** As if each answer to an Idempotency-Key had been lost between its commit and its client. */
     loseAnswers: () => sql`update idempotency_keys set answer = null, lease_until = 'epoch'`.execute(query),
-    audit: (subject: string) => query.selectFrom('audit').selectAll().where('subject', '=', subject).orderBy('at').orderBy('id').execute(),
+    audit,
+    /** What was done to it, in order. */
+    actionsOn: async (subject: string) => (await audit(subject)).map(({ action }) => action),
   };
 }
 
