@@ -1,7 +1,7 @@
 import { authErrors, basicChallenge, tokenInvalid } from '@stoa/auth';
 import { httpErrors } from '@stoa/http';
 import { type AppError, defineErrors } from '@stoa/service';
-import type { UniqueField } from './application/ports.ts';
+import type { UniqueField } from './application/account-ports.ts';
 
 /** Every error that users answers by itself; the page of each is `/problems/<code>`. */
 export const errors = defineErrors({

@@ -2,7 +2,9 @@ import type { AppError, Clock } from '@stoa/service';
 import { waitForNextCode } from '../domain/activation.ts';
 import { activated, type User } from '../domain/user.ts';
 import { errors } from '../errors.ts';
-import type { Attempt, CodeMaker, Codes, InTransaction, UserReader } from './ports.ts';
+import type { UserReader } from './account-ports.ts';
+import type { Attempt, CodeMaker, Codes } from './credential-ports.ts';
+import type { InTransaction } from './ports.ts';
 import { requirePending } from './require-pending.ts';
 
 export interface ActivateUserPorts {

@@ -5,7 +5,9 @@ import type { Parsed } from '../domain/parsed.ts';
 import { normalizePassword } from '../domain/password-rules.ts';
 import { parsePhoneNumber } from '../domain/phone-number.ts';
 import { invalidCredentials } from '../errors.ts';
-import type { Account, InTransaction, Passwords, UniqueField, UserReader } from './ports.ts';
+import type { Account, UniqueField, UserReader } from './account-ports.ts';
+import type { Passwords } from './credential-ports.ts';
+import type { InTransaction } from './ports.ts';
 
 /** Whom somebody says they are. */
 export interface Claimed {

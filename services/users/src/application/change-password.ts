@@ -1,8 +1,10 @@
 import type { Clock } from '@stoa/service';
 import { parsePassword } from '../domain/password-rules.ts';
 import { invalidCredentials, refusedFields, tokenInvalid } from '../errors.ts';
+import type { UserReader } from './account-ports.ts';
 import type { Authenticator } from './authenticate.ts';
-import type { InTransaction, Passwords, UserReader } from './ports.ts';
+import type { Passwords } from './credential-ports.ts';
+import type { InTransaction } from './ports.ts';
 
 export interface ChangePasswordPorts {
   readonly users: UserReader;

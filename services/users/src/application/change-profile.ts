@@ -2,8 +2,9 @@ import type { Clock } from '@stoa/service';
 import { differences, type ProfileDraft, parseProfile, profileChanged } from '../domain/profile.ts';
 import type { User } from '../domain/user.ts';
 import { refusedFields, taken, tokenInvalid } from '../errors.ts';
+import type { UserReader } from './account-ports.ts';
 import { requestEmailChange } from './email-change.ts';
-import type { InTransaction, UserReader } from './ports.ts';
+import type { InTransaction } from './ports.ts';
 
 export interface ChangeProfilePorts {
   readonly users: UserReader;

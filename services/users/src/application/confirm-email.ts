@@ -1,6 +1,6 @@
 import type { Clock } from '@stoa/service';
+import type { LinkReader, LinkTokens } from './credential-ports.ts';
 import { changeEmail } from './email-change.ts';
-import type { LinkReader, LinkTokens } from './link-ports.ts';
 import type { InTransaction } from './ports.ts';
 import { findOpenLink, lockOpenLink } from './redeem-link.ts';
 

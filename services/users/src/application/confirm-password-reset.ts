@@ -3,9 +3,9 @@ import { PASSWORD_PURPOSES } from '../domain/account-link.ts';
 import { parsePassword } from '../domain/password-rules.ts';
 import { activated } from '../domain/user.ts';
 import { refusedFields } from '../errors.ts';
+import type { LinkReader, LinkTokens, Passwords } from './credential-ports.ts';
 import { withDeadline } from './deadline.ts';
-import type { LinkReader, LinkTokens } from './link-ports.ts';
-import type { InTransaction, KeyedMutex, Passwords } from './ports.ts';
+import type { InTransaction, KeyedMutex } from './ports.ts';
 import { findOpenLink, lockOpenLink } from './redeem-link.ts';
 
 export interface ConfirmPasswordResetPorts {

@@ -1,5 +1,5 @@
 import type { Clock } from '@stoa/service';
-import type { SetUpCodeMaker } from './administrator-ports.ts';
+import type { SetUpCodeMaker } from './permission-ports.ts';
 import type { InTransaction } from './ports.ts';
 
 const LIFE_MS = 24 * 3_600_000;

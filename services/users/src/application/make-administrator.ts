@@ -5,8 +5,9 @@ import { parseEmailAddress } from '../domain/email-address.ts';
 import { parsePassword } from '../domain/password-rules.ts';
 import { activated, codeRequested, type User } from '../domain/user.ts';
 import { refusedFields } from '../errors.ts';
-import type { LinkTokens } from './link-ports.ts';
-import type { InTransaction, Passwords, UserReader, UsersTx } from './ports.ts';
+import type { UserReader } from './account-ports.ts';
+import type { LinkTokens, Passwords } from './credential-ports.ts';
+import type { InTransaction, UsersTx } from './ports.ts';
 
 export interface MakeAdministratorPorts {
   readonly users: UserReader;

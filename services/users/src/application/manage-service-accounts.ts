@@ -5,7 +5,7 @@ import { expiryRefusals, type ServiceAccount } from '../domain/service-account.t
 import { errors, refusedFields } from '../errors.ts';
 import { requireAll } from './administer.ts';
 import type { InTransaction } from './ports.ts';
-import type { ApiKeys } from './service-account-ports.ts';
+import type { ApiKeys } from './permission-ports.ts';
 
 export interface ServiceAccountDraft {
   readonly name: string;

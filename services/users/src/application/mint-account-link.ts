@@ -2,7 +2,7 @@ import type { Clock } from '@stoa/service';
 import { LINK_LIFE_MS, mayBeMailed } from '../domain/account-link.ts';
 import { codeRequested } from '../domain/user.ts';
 import { errors } from '../errors.ts';
-import type { LinkTokens } from './link-ports.ts';
+import type { LinkTokens } from './credential-ports.ts';
 import type { InTransaction } from './ports.ts';
 
 export interface MintAccountLinkPorts {

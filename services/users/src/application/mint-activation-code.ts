@@ -1,7 +1,8 @@
 import type { Clock } from '@stoa/service';
 import { mayBeMinted } from '../domain/activation.ts';
 import { errors } from '../errors.ts';
-import type { CodeMaker, Codes, UserReader } from './ports.ts';
+import type { UserReader } from './account-ports.ts';
+import type { CodeMaker, Codes } from './credential-ports.ts';
 
 export interface MintActivationCodePorts {
   readonly users: UserReader;

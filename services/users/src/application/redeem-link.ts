@@ -1,8 +1,9 @@
 import { type AccountLink, type LinkPurpose, stateOf } from '../domain/account-link.ts';
 import type { User } from '../domain/user.ts';
 import { errors } from '../errors.ts';
-import type { LinkReader, LinkTokens } from './link-ports.ts';
-import type { Account, UsersTx } from './ports.ts';
+import type { Account } from './account-ports.ts';
+import type { LinkReader, LinkTokens } from './credential-ports.ts';
+import type { UsersTx } from './ports.ts';
 
 /** A link that works, and its account as it is. */
 export interface OpenLink {

@@ -3,10 +3,12 @@ import { type Clock, uuidv7 } from '@stoa/service';
 import { type PersonDraft, parsePerson } from '../domain/person.ts';
 import { newUser, type User } from '../domain/user.ts';
 import { refusedFields, taken } from '../errors.ts';
+import { UNIQUE_FIELDS, type UserReader } from './account-ports.ts';
+import type { Passwords } from './credential-ports.ts';
 import { withDeadline } from './deadline.ts';
 import { openAccountLink } from './open-account-link.ts';
 import { openActivationRequest } from './open-activation-request.ts';
-import { type InTransaction, type KeyedMutex, type Passwords, UNIQUE_FIELDS, type UserReader } from './ports.ts';
+import type { InTransaction, KeyedMutex } from './ports.ts';
 
 export interface RegisterUserPorts {
   readonly users: UserReader;

@@ -1,7 +1,8 @@
 import type { Clock } from '@stoa/service';
 import { parseEmailAddress } from '../domain/email-address.ts';
 import { refusedFields } from '../errors.ts';
-import type { InTransaction, UserReader } from './ports.ts';
+import type { UserReader } from './account-ports.ts';
+import type { InTransaction } from './ports.ts';
 
 export interface RequestPasswordResetPorts {
   readonly users: UserReader;

@@ -1,3 +1,5 @@
+/** Sessions, and the tokens that prove them. */
+
 import type { Session, SessionEnd } from '../domain/session.ts';
 import type { User } from '../domain/user.ts';
 

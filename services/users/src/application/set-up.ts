@@ -3,9 +3,10 @@ import { newAdministrator } from '../domain/administrator.ts';
 import { parsePerson } from '../domain/person.ts';
 import type { User } from '../domain/user.ts';
 import { errors, refusedFields } from '../errors.ts';
-import type { SetUpCodeMaker } from './administrator-ports.ts';
+import type { Passwords } from './credential-ports.ts';
 import { withDeadline } from './deadline.ts';
-import type { InTransaction, KeyedMutex, Passwords, UsersTx } from './ports.ts';
+import type { SetUpCodeMaker } from './permission-ports.ts';
+import type { InTransaction, KeyedMutex, UsersTx } from './ports.ts';
 
 export interface SetUpPorts {
   readonly codeMaker: SetUpCodeMaker;

@@ -1,7 +1,8 @@
 import type { Clock } from '@stoa/service';
 import { unprotected } from '../domain/administrator.ts';
 import { parseEmailAddress } from '../domain/email-address.ts';
-import type { InTransaction, UserReader } from './ports.ts';
+import type { UserReader } from './account-ports.ts';
+import type { InTransaction } from './ports.ts';
 
 /** `unknown`: there is no such account; `not-protected`: nothing was left to do. */
 export type Unprotected = 'done' | 'unknown' | 'not-protected';

@@ -1,6 +1,7 @@
 import { AppError, type Logger } from '@stoa/service';
 import { normalizePassword } from '../domain/password-rules.ts';
-import type { InTransaction, Passwords } from './ports.ts';
+import type { Passwords } from './credential-ports.ts';
+import type { InTransaction } from './ports.ts';
 
 export interface UpgradeHashPorts {
   readonly passwords: Passwords;

@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import type { DeriveKey } from '@stoa/service';
-import type { LinkTokens } from '../application/link-ports.ts';
+import type { LinkTokens } from '../application/credential-ports.ts';
 
 const TOKEN = /^[A-Za-z0-9_-]{43}$/;
 

@@ -1,7 +1,7 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { API_KEY_PREFIX } from '@stoa/auth';
 import type { DeriveKey } from '@stoa/service';
-import type { ApiKeys } from '../application/service-account-ports.ts';
+import type { ApiKeys } from '../application/permission-ports.ts';
 
 const SHOWN_CHARACTERS = 12;
 

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Codes, LiveCode } from '../application/ports.ts';
+import type { Codes, LiveCode } from '../application/credential-ports.ts';
 
 export interface CodesUnderTest {
   readonly codes: Codes;

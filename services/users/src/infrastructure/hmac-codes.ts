@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { DeriveKey } from '@stoa/service';
-import type { CodeMaker } from '../application/ports.ts';
+import type { CodeMaker } from '../application/credential-ports.ts';
 
 /**
  * A code is HMAC-SHA-256 of its request's id, cut to `length` digits: whoever asks again gets the same one, and nothing has to

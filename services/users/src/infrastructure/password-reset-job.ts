@@ -1,6 +1,6 @@
 import type { Jobs } from '@stoa/messaging';
 import { Type } from 'typebox';
-import type { PasswordResets } from '../application/link-ports.ts';
+import type { PasswordResets } from '../application/credential-ports.ts';
 
 /** What `PasswordResets` leaves for later: no address, so that no stranger's rests here. */
 export const passwordResetJob = {

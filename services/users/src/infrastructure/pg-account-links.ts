@@ -1,6 +1,6 @@
 import { anyOf } from '@stoa/postgres';
 import type { Kysely, Selectable, Transaction } from 'kysely';
-import type { AccountLinks, LinkReader } from '../application/link-ports.ts';
+import type { AccountLinks, LinkReader } from '../application/credential-ports.ts';
 import { type AccountLink, LINKS_AN_HOUR } from '../domain/account-link.ts';
 import { COLUMNS, toUser } from './pg-users.ts';
 import type { UsersSchema } from './tables.ts';

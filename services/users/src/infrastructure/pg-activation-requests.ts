@@ -1,5 +1,5 @@
 import type { Kysely, Selectable, Transaction } from 'kysely';
-import type { ActivationRequests } from '../application/ports.ts';
+import type { ActivationRequests } from '../application/credential-ports.ts';
 import { type ActivationRequest, REQUESTS_THAT_COUNT } from '../domain/activation.ts';
 import type { UsersSchema } from './tables.ts';
 

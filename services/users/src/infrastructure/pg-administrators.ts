@@ -1,5 +1,5 @@
 import { sql, type Transaction } from 'kysely';
-import type { Administrators, SetUpCodes } from '../application/administrator-ports.ts';
+import type { Administrators, SetUpCodes } from '../application/permission-ports.ts';
 import { ADMIN } from '../domain/role.ts';
 import type { UsersSchema } from './tables.ts';
 

@@ -1,6 +1,6 @@
 import { foreignKeyViolation } from '@stoa/postgres';
 import type { Kysely, Transaction } from 'kysely';
-import type { Codes } from '../application/ports.ts';
+import type { Codes } from '../application/credential-ports.ts';
 import { TRIES_PER_CODE } from '../domain/activation.ts';
 import type { UsersSchema } from './tables.ts';
 

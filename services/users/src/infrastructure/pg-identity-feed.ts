@@ -4,7 +4,7 @@ import { PERMISSIONS } from '@stoa/contracts';
 import { anyOf } from '@stoa/postgres';
 import type { Clock } from '@stoa/service';
 import { type Kysely, sql } from 'kysely';
-import type { IdentityFeed } from '../application/identity-feed.ts';
+import type { IdentityFeed } from '../application/permission-ports.ts';
 import { ADMIN, USER } from '../domain/role.ts';
 import { cursorFor, type Heard, isBefore, readCursor } from './identity-cursor.ts';
 import { publicKeys } from './pg-signing-keys.ts';

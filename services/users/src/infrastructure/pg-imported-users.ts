@@ -1,7 +1,6 @@
 import { anyOf } from '@stoa/postgres';
 import { sql, type Transaction } from 'kysely';
-import type { ImportedUsers } from '../application/import-ports.ts';
-import { UNIQUE_FIELDS } from '../application/ports.ts';
+import { type ImportedUsers, UNIQUE_FIELDS } from '../application/account-ports.ts';
 import { toColumns } from './pg-users.ts';
 import type { UsersSchema } from './tables.ts';
 

@@ -1,6 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 import { builtInRole } from '../application/manage-roles.ts';
-import type { OwnRoles, RoleReader } from '../application/own-role-ports.ts';
+import type { OwnRoles, RoleReader } from '../application/permission-ports.ts';
 import { ADMIN, type Role, USER } from '../domain/role.ts';
 import { errors } from '../errors.ts';
 import type { UsersSchema } from './tables.ts';

@@ -1,7 +1,7 @@
 import type { Jobs } from '@stoa/messaging';
 import type { Transaction } from 'kysely';
 import { Type } from 'typebox';
-import type { PublicProfiles } from '../application/profile-ports.ts';
+import type { PublicProfiles } from '../application/account-ports.ts';
 import { publicName } from '../domain/public-profile.ts';
 import type { UsersSchema } from './tables.ts';
 

@@ -1,7 +1,7 @@
 import { PERMISSIONS } from '@stoa/contracts';
 import { anyOf } from '@stoa/postgres';
 import type { Transaction } from 'kysely';
-import type { Roles } from '../application/role-ports.ts';
+import type { Roles } from '../application/permission-ports.ts';
 import { ADMIN, USER } from '../domain/role.ts';
 import type { UsersSchema } from './tables.ts';
 

@@ -1,6 +1,6 @@
 import { uniqueViolation } from '@stoa/postgres';
 import type { Kysely, Selectable, Transaction } from 'kysely';
-import type { ServiceAccountReader, ServiceAccounts } from '../application/service-account-ports.ts';
+import type { ServiceAccountReader, ServiceAccounts } from '../application/permission-ports.ts';
 import type { ServiceAccount } from '../domain/service-account.ts';
 import { errors } from '../errors.ts';
 import type { UsersSchema } from './tables.ts';

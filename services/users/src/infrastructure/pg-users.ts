@@ -1,6 +1,6 @@
 import { uniqueViolation } from '@stoa/postgres';
 import type { Kysely, Selectable, Transaction } from 'kysely';
-import { type Account, UNIQUE_FIELDS, type UserReader, type UserWriter } from '../application/ports.ts';
+import { type Account, UNIQUE_FIELDS, type UserReader, type UserWriter } from '../application/account-ports.ts';
 import type { User } from '../domain/user.ts';
 import { taken } from '../errors.ts';
 import { recentRequests, toRequest } from './pg-activation-requests.ts';

@@ -4,7 +4,7 @@ import { startRedisServer } from '@stoa/redis/testing';
 import { createLog } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
 import { afterAll, expect, test } from 'vitest';
-import type { Codes } from '../application/ports.ts';
+import type { Codes } from '../application/credential-ports.ts';
 import { codesContract } from './codes-contract.ts';
 import { createRedisCodes } from './redis-codes.ts';
 

@@ -2,7 +2,7 @@ import type { RedisConnection } from '@stoa/redis';
 import { type Script, script } from '@stoa/redis/script';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { Codes } from '../application/ports.ts';
+import type { Codes } from '../application/credential-ports.ts';
 import { TRIES_PER_CODE } from '../domain/activation.ts';
 import { errors } from '../errors.ts';
 

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { SetUpCodeMaker } from '../application/administrator-ports.ts';
+import type { SetUpCodeMaker } from '../application/permission-ports.ts';
 
 const digestOf = (code: string): Buffer => createHash('sha256').update(code).digest();
 

@@ -2,7 +2,7 @@ import { IdentityAnswer, IdentityQuestion } from '@stoa/auth';
 import { Answer, type Http } from '@stoa/http';
 import { named } from '@stoa/service';
 import { Type } from 'typebox';
-import type { IdentityFeed } from '../application/identity-feed.ts';
+import type { IdentityFeed } from '../application/permission-ports.ts';
 import { clientSignal } from './client-signal.ts';
 
 const KeySet = named(

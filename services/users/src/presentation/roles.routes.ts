@@ -15,7 +15,7 @@ import {
 import { named, orThrow } from '@stoa/service';
 import { Type } from 'typebox';
 import type { ManageRoles } from '../application/manage-roles.ts';
-import type { RoleReader } from '../application/own-role-ports.ts';
+import type { RoleReader } from '../application/permission-ports.ts';
 import { isBuiltIn, type Role } from '../domain/role.ts';
 import { errors } from '../errors.ts';
 import { PermissionList } from './permission-list.ts';

@@ -17,7 +17,7 @@ import {
 import { type Clock, named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { ManageServiceAccounts } from '../application/manage-service-accounts.ts';
-import type { ServiceAccountReader } from '../application/service-account-ports.ts';
+import type { ServiceAccountReader } from '../application/permission-ports.ts';
 import { expiryRefusals } from '../domain/service-account.ts';
 import { errors } from '../errors.ts';
 import { PermissionList } from './permission-list.ts';

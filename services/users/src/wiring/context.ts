@@ -1,8 +1,10 @@
 import { type Cursors, createCursors } from '@stoa/http';
 import { type ServiceContext, type UnitOfWork, unitOfWork } from '@stoa/kit';
+import type { UserReader } from '../application/account-ports.ts';
 import { type Authenticator, createAuthenticator } from '../application/authenticate.ts';
-import type { IdentityFeed } from '../application/identity-feed.ts';
-import type { InTransaction, Passwords, UserReader, UsersTx } from '../application/ports.ts';
+import type { Passwords } from '../application/credential-ports.ts';
+import type { IdentityFeed } from '../application/permission-ports.ts';
+import type { InTransaction, UsersTx } from '../application/ports.ts';
 import { publishChangedProfiles } from '../application/publish-changed-profiles.ts';
 import { hasherOf, type UsersConfig } from '../config.ts';
 import { createCommonPasswords } from '../infrastructure/common-passwords.ts';

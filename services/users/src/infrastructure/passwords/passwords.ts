@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { Logger, Metrics } from '@stoa/service';
 import { Gauge } from 'prom-client';
-import type { Passwords } from '../../application/ports.ts';
+import type { Passwords } from '../../application/credential-ports.ts';
 import { type Hasher, type HashParameters, parseHash, type StoredHash, workOf } from '../../domain/imported-hash.ts';
 import { BCRYPT_LIMIT, fitsTheHash, LONG_LIMIT } from '../../domain/password-rules.ts';
 import { errors } from '../../errors.ts';
