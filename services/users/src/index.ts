@@ -3,7 +3,6 @@ import type { ServiceDefinition } from '@stoa/service';
 import { type UsersConfig, usersConfig } from './config.ts';
 import { ownErrors } from './errors.ts';
 import type { UsersSchema } from './infrastructure/tables.ts';
-import { tags } from './presentation/tags.ts';
 import { permissionRoutes, sessionRoutes } from './wiring/access.ts';
 import { accountLinksRoutes, administrationRoutes, registrationRoutes, setUpRoutes } from './wiring/accounts.ts';
 import { seed } from './wiring/administration.ts';
@@ -12,7 +11,21 @@ import { createUsersContext } from './wiring/context.ts';
 
 export { createUsersAdministration, type UsersAdministration } from './wiring/administration.ts';
 
-const description = { name: 'users', title: 'Stoa users', description: 'Accounts.', version: '1', errors: ownErrors, tags };
+const description = {
+  name: 'users',
+  title: 'Stoa users',
+  description: 'Accounts.',
+  version: '1',
+  errors: ownErrors,
+  // In the order in which /docs shows them.
+  tags: {
+    users: 'Accounts: registration, activation, one’s own profile and password, and what administrators do with them.',
+    sessions: 'Log in, refresh, see where you are logged in, log out.',
+    roles: 'Roles, and the permissions that each one has.',
+    'service accounts': 'Other back ends, and their API keys.',
+    audit: 'Who did what to whom, and when.',
+  },
+};
 
 /** Accounts: who there is, whose address is proven, and who has access. */
 export const users: ServiceDefinition<ServiceDeps<UsersConfig, UsersSchema>, typeof usersConfig> = {
