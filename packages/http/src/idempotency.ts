@@ -4,8 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from
 import { addressKey } from './address.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { httpErrors } from './http-errors.ts';
-import type { IdempotencyStore } from './idempotency-store.ts';
-import { isKept } from './kept-answers.ts';
+import { type IdempotencyStore, isKept } from './idempotency-store.ts';
 import { mergeProblems, problems } from './problem.ts';
 
 export interface IdempotencyOptions {

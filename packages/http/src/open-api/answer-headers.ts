@@ -1,5 +1,5 @@
 import type { FastifyContextConfig } from 'fastify';
-import { isKept } from '../kept-answers.ts';
+import { isKept } from '../idempotency-store.ts';
 
 const text = (description: string, ...examples: string[]) => ({ description, schema: { type: 'string', examples } });
 const seconds = (description: string) => ({ description, schema: { type: 'integer', minimum: 0 } });

@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Accept, Broker, Rejection } from '../broker.ts';
 import { createObservers } from '../observers.ts';
 import { silent } from './copies.ts';
-import { createRandom } from './random.ts';
 
 export interface TestBusOptions {
   /** The same seed gives the same duplicates and the same order. */
@@ -169,4 +168,15 @@ export function createTestBus({ seed = 1, repeats = 0.2, refuse = () => undefine
 /** The only client of a test bus of its own, for a service's tests. */
 export function createTestBroker(options: TestBusOptions = {}): Broker {
   return createTestBus(options).connect();
+}
+
+/** Random numbers in [0, 1) that are the same for the same seed (mulberry32). */
+function createRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
 }

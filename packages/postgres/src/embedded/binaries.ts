@@ -1,9 +1,9 @@
-import { chmod, cp, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { EmbeddedPostgresError, OWN_POSTGRES } from './embedded-postgres-error.ts';
+import { exists, unlessCode } from './files.ts';
 import { blockedAt, type RunAs } from './run-as.ts';
-import { unlessCode } from './system-errors.ts';
 
 export interface Binaries {
   readonly initdb: string;
@@ -103,9 +103,3 @@ async function copyOver(native: string, copy: string): Promise<void> {
   await rename(draft, copy).catch(unlessCode('ENOTEMPTY', 'EEXIST'));
   await rm(draft, { recursive: true, force: true });
 }
-
-const exists = (path: string): Promise<boolean> =>
-  lstat(path).then(
-    () => true,
-    () => false,
-  );

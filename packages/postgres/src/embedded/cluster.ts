@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { chown, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Binaries } from './binaries.ts';
 import { EmbeddedPostgresError, OWN_POSTGRES } from './embedded-postgres-error.ts';
+import { flush, unlessCode } from './files.ts';
 import { identify, isAlive } from './processes.ts';
 import type { RunAs } from './run-as.ts';
 import { runProgram } from './run-program.ts';
 import { INITIAL_SETTINGS } from './settings.ts';
-import { unlessCode } from './system-errors.ts';
 
 export const MAJOR_VERSION = '18';
 export const SUPERUSER = 'postgres';
@@ -95,15 +95,6 @@ async function removeDrafts(directory: string): Promise<void> {
     // The initdb of a killed starter may still write there; then it stays until the next start.
     if (!isAlive({ pid: Number(pid), startedAt }))
       await rm(join(dirname(directory), name), { recursive: true, force: true }).catch(() => {});
-  }
-}
-
-async function flush(path: string): Promise<void> {
-  const handle = await open(path);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 
