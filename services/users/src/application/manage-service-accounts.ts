@@ -4,8 +4,8 @@ import { type Clock, uuidv7 } from '@stoa/service';
 import { expiryRefusals, type ServiceAccount } from '../domain/service-account.ts';
 import { errors, refusedFields } from '../errors.ts';
 import { requireAll } from './administer.ts';
-import type { InTransaction } from './ports.ts';
 import type { ApiKeys } from './permission-ports.ts';
+import type { InTransaction } from './ports.ts';
 
 export interface ServiceAccountDraft {
   readonly name: string;
