@@ -23,7 +23,8 @@ const packagesBefore: Readonly<Record<string, readonly string[]>> = {
   http: ['service', 'postgres', 'messaging'],
   redis: ['service', 'http'],
   auth: ['service', 'postgres', 'messaging', 'http'],
-  kit: ['service', 'postgres', 'messaging', 'http', 'redis', 'auth'],
+  tasks: ['service', 'postgres', 'messaging'],
+  kit: ['service', 'postgres', 'messaging', 'http', 'redis', 'auth', 'tasks'],
 };
 const testLibraries = ['vitest', 'fast-check', 'playwright-core'];
 /** Libraries, and modules of ours, that only compute. */

@@ -1,6 +1,8 @@
 import { messagingMigrations } from '@stoa/messaging';
 import { testDatabase } from '@stoa/postgres/testing';
+import { createTasks, taskMigrations } from '@stoa/tasks';
 import { sql } from 'kysely';
+import { Type } from 'typebox';
 import { expect, test } from 'vitest';
 
 const sources = [{ name: 'messaging', directory: messagingMigrations }];
@@ -12,6 +14,12 @@ test('an event that is never published fails the test that leaves it', async () 
   const fixture = await testDatabase({ sources });
   await forgotten.execute(fixture.database.query);
   await expect(fixture[Symbol.asyncDispose]()).rejects.toThrow(/outbox forgotten: 1 unsent/);
+});
+
+test('a task that nobody ran does so too', async () => {
+  const fixture = await testDatabase({ sources: [...sources, taskMigrations] });
+  await fixture.database.transaction((tx) => createTasks(fixture.database, tx).enqueue({ name: 'forgotten', data: Type.Object({}) }, {}));
+  await expect(fixture[Symbol.asyncDispose]()).rejects.toThrow('tasks that did not end: 1 of forgotten');
 });
 
 test('unless the test says why', async () => {

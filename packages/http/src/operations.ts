@@ -13,7 +13,15 @@ const Part = named(
     background: Type.Optional(Type.Literal(true, { description: 'Others are served without it.' })),
   }),
 );
-const Readiness = named('Readiness', Type.Object({ status: Type.Enum(['ready', 'not ready']), parts: Type.Array(Part) }));
+const Readiness = named(
+  'Readiness',
+  Type.Object({
+    status: Type.Enum(['ready', 'degraded', 'not ready'], {
+      description: '`degraded`: requests are served, and a part behind them is not well.',
+    }),
+    parts: Type.Array(Part),
+  }),
+);
 export type Readiness = Static<typeof Readiness>;
 
 export interface Operations {
@@ -44,7 +52,7 @@ export function installOperations(http: FastifyInstance, { health, metrics, read
         summary: 'Whether everything that is needed to serve is there, part by part',
         operationId: 'ready',
         response: {
-          200: withPage('All is there.', Readiness),
+          200: withPage('All that is needed is there.', Readiness),
           503: withPage('Something is missing, or the process ends soon.', Readiness, 'Retry-After'),
         },
       },
@@ -54,7 +62,8 @@ export function installOperations(http: FastifyInstance, { health, metrics, read
       const parts = http.isDraining ? [DRAINING, ...asked] : asked;
       const isReady = parts.every(({ ok, background }) => ok || background);
       if (!isReady) void reply.code(503).header('retry-after', '1');
-      const readiness: Readiness = { status: isReady ? 'ready' : 'not ready', parts: [...parts] };
+      const isWell = parts.every(({ ok }) => ok);
+      const readiness: Readiness = { status: isWell ? 'ready' : isReady ? 'degraded' : 'not ready', parts: [...parts] };
       return readinessPage && wantsHtml(request.headers.accept) ? sendPage(reply, readinessPage(readiness)) : readiness;
     },
   );

@@ -1,20 +1,25 @@
 import type { Http, HttpOptions } from '@stoa/http';
 import { createMessageWriters, createMessaging, type MessageWriters, type MessagingOptions } from '@stoa/messaging';
 import type { HealthPart, Service } from '@stoa/service';
+import { createTasks, deadTasks, type Tasks } from '@stoa/tasks';
+import type { Transaction } from 'kysely';
 import { createServiceHttp } from './create-service-http.ts';
 import { installDeadLetterRoutes } from './dead-letters/dead-letter-routes.ts';
 import { pruneIdempotencyKeys } from './idempotency/prune-idempotency-keys.ts';
 import type { ServiceDeps } from './service-deps.ts';
 
-/** What a service is built from: its dependencies, and the outbox and jobs of its transactions. */
-export interface ServiceContext<Config, Tables> extends ServiceDeps<Config, Tables>, MessageWriters<Tables> {}
+/** What a service is built from: its dependencies, and the outbox, jobs and tasks of its transactions. */
+export interface ServiceContext<Config, Tables> extends ServiceDeps<Config, Tables>, MessageWriters<Tables> {
+  /** Calls to the outside that are made if, and only if, `tx` commits: by the part that `createTaskWorker` makes. */
+  tasks(tx: Transaction<Tables>): Tasks;
+}
 
 /** Something of a service that starts and stops, or has a health of its own, besides its routes and messages. */
 export interface Part {
   start?(): Promise<void>;
   /** Finishes what is in hand; also after a start that failed. */
   stop?(): Promise<void>;
-  health?(): readonly HealthPart[];
+  health?(): readonly HealthPart[] | Promise<readonly HealthPart[]>;
 }
 
 export interface ServiceParts<Tables> extends Partial<Pick<MessagingOptions<Tables>, 'consumers' | 'jobs' | 'crons'>> {
@@ -38,7 +43,8 @@ export async function createService<Config, Tables>(
 ): Promise<Service> {
   const { database, clock } = deps;
   const { name } = description;
-  const { routes, consumers = [], jobs = [], crons = [], parts = [] } = build({ ...deps, ...createMessageWriters(name, database) });
+  const tasks = (tx: Transaction<Tables>) => createTasks(database, tx);
+  const { routes, consumers = [], jobs = [], crons = [], parts = [] } = build({ ...deps, ...createMessageWriters(name, database), tasks });
   const pruneKeys = pruneIdempotencyKeys<Tables>(clock);
   const messaging = createMessaging<Tables>({
     ...deps,
@@ -46,11 +52,10 @@ export async function createService<Config, Tables>(
     consumers,
     jobs: [...jobs, pruneKeys],
     crons: [...crons, { job: pruneKeys.name, everySeconds: 60 }],
+    deadLetterSources: [deadTasks],
   });
-  const health = async () => [
-    ...(await Promise.all([database.health(), messaging.health()])).flat(),
-    ...parts.flatMap((part) => part.health?.() ?? []),
-  ];
+  const health = async () =>
+    (await Promise.all([database.health(), messaging.health(), ...parts.map((part) => part.health?.() ?? [])])).flat();
   const http = await createServiceHttp(deps, { ...description, health });
   routes(http);
   installDeadLetterRoutes(http, messaging.deadLetters);

@@ -1,10 +1,11 @@
 import { messagingMigrations } from '@stoa/messaging';
 import type { MigrationSource } from '@stoa/postgres';
+import { taskMigrations } from '@stoa/tasks';
 
 /** The tables of this package. Databases keep the name that the source had at first. */
 const platformMigrations: MigrationSource = { name: 'house', directory: new URL('../migrations/', import.meta.url) };
 
-/** The migrations of a service's database, in the order in which they run: those of messaging, of this package, and its own. */
+/** The migrations of a service's database, in the order in which they run: those of messaging, of this package, of tasks, and its own. */
 export const migrationSourcesOf = ({
   name,
   migrations,
@@ -14,5 +15,6 @@ export const migrationSourcesOf = ({
 }): readonly MigrationSource[] => [
   { name: 'messaging', directory: messagingMigrations },
   platformMigrations,
+  taskMigrations,
   ...(migrations === undefined ? [] : [{ name, directory: migrations }]),
 ];

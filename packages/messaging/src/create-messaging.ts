@@ -1,17 +1,15 @@
 import type { Database } from '@stoa/postgres';
-import { createSemaphore, type HealthPart, type Logger, type Metrics } from '@stoa/service';
+import { createSemaphore, findFault, type HealthPart, type Logger, type Loop, type Metrics, startLoop } from '@stoa/service';
 import { exposeBacklog, readBacklog } from './backlog.ts';
 import type { Broker } from './broker.ts';
-import { findFault } from './check.ts';
 import { declareCrons, runCrons } from './cron.ts';
-import { createDeadLetters, type DeadLetters } from './dead-letters.ts';
+import { createDeadLetters, type DeadLetterSource, type DeadLetters } from './dead-letters.ts';
 import { createHandlers } from './handlers.ts';
 import { checkHealth } from './health.ts';
 import { createInbox, INBOX_CHANNEL } from './inbox.ts';
 import { createMarks } from './inbox-marks.ts';
 import { isJob } from './jobs.ts';
 import { createLiveCopies, findUnclaimed, type Unclaimed } from './live-copies.ts';
-import { type Loop, startLoop } from './loop.ts';
 import { createMessageWriters } from './message-writers.ts';
 import { createObserve } from './metrics.ts';
 import { prune } from './prune.ts';
@@ -38,6 +36,8 @@ export interface MessagingOptions<Schema> {
   /** `false` in a process that only answers requests: it appends and enqueues, and others relay and handle. */
   readonly runsBackgroundWork?: boolean;
   readonly settings?: Partial<MessagingSettings>;
+  /** Other tables of the database that have dead letters. */
+  readonly deadLetterSources?: readonly DeadLetterSource[];
 }
 
 /** What relays and handles; what is relayed and handled is written by `createMessageWriters`. */
@@ -55,7 +55,19 @@ export const messagingMigrations = new URL('../migrations/', import.meta.url);
 
 /** @throws TypeError or RangeError when the declarations or settings contradict each other. */
 export function createMessaging<Schema>(options: MessagingOptions<Schema>): Messaging {
-  const { service, database, broker, log, metrics, consumers, jobs, crons, instanceId, runsBackgroundWork = true } = options;
+  const {
+    service,
+    database,
+    broker,
+    log,
+    metrics,
+    consumers,
+    jobs,
+    crons,
+    instanceId,
+    runsBackgroundWork = true,
+    deadLetterSources: sources = [],
+  } = options;
   const settings = checkSettings({ ...defaultSettings, ...options.settings });
   checkCrons(crons, jobs);
   const observe = createObserve(metrics, service);
@@ -142,7 +154,7 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
       for (const stop of stops.splice(0).reverse()) await stop();
     },
     health: () => checkHealth({ db: database.query, consumers: names, marks, relay, readUnsent, unclaimed }),
-    deadLetters: createDeadLetters({ database, log, longestReplayHours: settings.longestReplayHours }),
+    deadLetters: createDeadLetters({ database, log, longestReplayHours: settings.longestReplayHours, sources }),
   };
 }
 

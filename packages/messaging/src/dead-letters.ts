@@ -1,21 +1,24 @@
 import type { Database } from '@stoa/postgres';
-import { AppError, type Logger } from '@stoa/service';
+import { AppError, findFault, type Logger } from '@stoa/service';
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import { type Static, Type } from 'typebox';
-import { findFault } from './check.ts';
 import { INBOX_CHANNEL } from './inbox.ts';
 import { OUTBOX_CHANNEL, REPLAYED } from './outbox.ts';
 import { defaultSettings } from './settings.ts';
 import { adoptAside } from './waiting-rows.ts';
 
-/** A message that could not be published (`outbox`, parked) or handled (`inbox`, dead). */
+/** Where a dead letter lies. */
+export const DEAD_LETTER_BOXES = ['inbox', 'outbox', 'tasks'] as const;
+type Box = (typeof DEAD_LETTER_BOXES)[number];
+
+/** A message that could not be published (`outbox`, parked) or handled (`inbox`, dead), or a task that was given up (`tasks`, dead). */
 export interface DeadLetter {
-  /** `inbox-17`, `outbox-4`. */
+  /** `inbox-17`, `outbox-4`, `tasks-2`. */
   readonly id: string;
-  readonly box: 'inbox' | 'outbox';
-  /** Who could not handle it; a job is `job:<name>`, absent in the outbox. */
+  readonly box: Box;
+  /** Who could not handle it; a job is `job:<name>`, a task `task:<kind>`; absent in the outbox. */
   readonly consumer?: string;
-  /** Whom it could not be published to; absent in the inbox. */
+  /** Whom it could not be published to; only in the outbox. */
   readonly subscriber?: string;
   readonly messageId: string;
   readonly type: string;
@@ -33,7 +36,7 @@ export interface DeadLetter {
 }
 
 export interface DeadLetterFilter {
-  readonly box?: 'inbox' | 'outbox';
+  readonly box?: Box;
   readonly consumer?: string;
   readonly type?: string;
   readonly key?: string;
@@ -91,7 +94,7 @@ const DEFAULT_PER_SECOND = 50;
 const BATCH = 2_000;
 
 interface Row {
-  readonly box: 'inbox' | 'outbox';
+  readonly box: Box;
   readonly id: number;
   readonly consumer: string | null;
   readonly subscriber: string | null;
@@ -113,6 +116,9 @@ interface Row {
 const columns = sql`box, id, consumer, subscriber, message_id, type, version, key, occurred_at, correlation_id, attempts, reason, failed_at,
   failed_at::text as failed_at_text, replays, replayed_at`;
 
+const columnsOfView = sql`box, id, consumer, message_id, type, version, key, occurred_at, correlation_id, attempts, reason, failed_at, replays, replayed_at,
+  data, replay_id, subscriber`;
+
 interface OpenReplay {
   readonly id: number;
   readonly requested_at: Date;
@@ -130,6 +136,17 @@ interface Moved {
   readonly moved: number;
 }
 
+/** A table beside outbox and inbox that has dead letters. */
+export interface DeadLetterSource {
+  readonly box: Exclude<Box, 'inbox' | 'outbox'>;
+  /** Told when some are to be tried again. */
+  readonly channel: string;
+  /** A select of them, with the columns of the view `dead_letters`. */
+  readonly rows: RawBuilder<unknown>;
+  /** An update that has those in `due (box, id, at)` tried again at their time, and returns a row for each. */
+  replay(replay: number): RawBuilder<unknown>;
+}
+
 /** When its next letter has its turn. */
 const turnOf = ({ id }: OpenReplay) => sql`(
   select greatest(now(), coalesce(next_at, requested_at + replayed / per_second * interval '1 s')) from dead_letter_replays where id = ${id})`;
@@ -143,6 +160,8 @@ export interface DeadLettersOptions<Schema> {
   readonly database: Database<Schema>;
   readonly log: Logger;
   readonly longestReplayHours?: number;
+  /** Other tables of the database that have dead letters. */
+  readonly sources?: readonly DeadLetterSource[];
 }
 
 /** The dead letters of one service's database; needs no running messaging. */
@@ -150,7 +169,13 @@ export function createDeadLetters<Schema>({
   database,
   log,
   longestReplayHours = defaultSettings.longestReplayHours,
+  sources = [],
 }: DeadLettersOptions<Schema>): DeadLetters {
+  const letters = sql`(${sources.reduce((all, { rows }) => sql`${all} union all ${rows}`, sql`select ${columnsOfView} from dead_letters`)})`;
+  const replayed = sources.map(({ box }) => sql.id(`replayed_${box}`));
+  const replays = (replay: OpenReplay) =>
+    sources.reduce((all, source, index) => sql`${all}, ${replayed[index]} as (${source.replay(replay.id)})`, sql``);
+  const countReplayed = replayed.reduce((all, name) => sql`${all} + (select count(*) from ${name})`, sql``);
   const matching = ({ box, consumer, type, key }: DeadLetterFilter) => sql`
     (${box ?? null}::text is null or box = ${box ?? null}) and (${consumer ?? null}::text is null or consumer = ${consumer ?? null})
     and (${type ?? null}::text is null or type = ${type ?? null}) and (${key ?? null}::text is null or key = ${key ?? null})`;
@@ -164,7 +189,8 @@ export function createDeadLetters<Schema>({
     const { rows } = await sql<Moved>`
       with chosen as (
         select box, id, (row_number() over (order by occurred_at, box, id) - 1) / ${replay.per_second}::float8 as seconds
-        from dead_letters where ${where} and (box = 'inbox' or occurred_at > now() - ${longestReplayHours} * interval '1 h')
+        from ${letters} as letters
+        where ${where} and (box <> 'outbox' or occurred_at > now() - ${longestReplayHours} * interval '1 h')
         order by occurred_at, box, id limit ${BATCH}
       ), due as (
         select box, id, ${turnOf(replay)} + seconds * interval '1 s' as at from chosen
@@ -179,15 +205,15 @@ export function createDeadLetters<Schema>({
         returning outbox_id
       ), waiting as (
         update outbox set parked_at = null where id in (select outbox_id from published)
-      )
-      select (select count(*) from chosen)::int as chosen, ((select count(*) from handled) + (select count(*) from published))::int as moved`.execute(
-      tx,
-    );
+      )${replays(replay)}
+      select (select count(*) from chosen)::int as chosen,
+        ((select count(*) from handled) + (select count(*) from published)${countReplayed})::int as moved`.execute(tx);
     const [result = { chosen: 0, moved: 0 }] = rows;
     if (result.moved > 0) {
       database.afterCommit(tx, () => {
         database.notify(INBOX_CHANNEL);
         database.notify(OUTBOX_CHANNEL, REPLAYED);
+        for (const { channel } of sources) database.notify(channel);
       });
     }
     return result;
@@ -231,7 +257,7 @@ export function createDeadLetters<Schema>({
     async list(filter = {}, { limit = 20, cursor } = {}) {
       const after = cursor === undefined ? undefined : readCursor(cursor);
       const { rows } = await sql<Row>`
-        select ${columns} from dead_letters
+        select ${columns} from ${letters} as letters
         where ${matching(filter)} ${after ? sql`and (failed_at, box, id) < (${after[0]}::timestamptz, ${after[1]}, ${after[2]}::bigint)` : sql``}
         order by failed_at desc, box desc, id desc limit ${Math.min(Math.max(limit, 1), 100) + 1}`.execute(database.query);
       const page = rows.slice(0, Math.min(Math.max(limit, 1), 100));
@@ -244,7 +270,7 @@ export function createDeadLetters<Schema>({
       if (place === undefined) return undefined;
       const { rows } = await sql<Row & { data: unknown } & Partial<OpenReplay>>`
         select letters.*, last.requested_at, last.requested_by, last.filter, last.per_second, last.replayed
-        from (select ${columns}, data, replay_id from dead_letters where box = ${place.box} and id = ${place.id}) as letters
+        from (select ${columns}, data, replay_id from ${letters} as each where box = ${place.box} and id = ${place.id}) as letters
         left join dead_letter_replays last on last.id = letters.replay_id`.execute(database.query);
       const [row] = rows;
       return row && { ...toDeadLetter(row), data: row.data, lastReplay: toReplay(row) };
@@ -306,7 +332,7 @@ const toDeadLetter = (row: Row): DeadLetter => ({
 });
 
 function readId(id: string): { box: string; id: string } | undefined {
-  const [, box, number] = /^(inbox|outbox)-([1-9]\d{0,17})$/.exec(id) ?? [];
+  const [, box, number] = /^(inbox|outbox|tasks)-([1-9]\d{0,17})$/.exec(id) ?? [];
   return box !== undefined && number !== undefined ? { box, id: number } : undefined;
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { findFault } from '@stoa/service';
 import { Type } from 'typebox';
-import { findFault } from './check.ts';
 import { jsonText } from './json-text.ts';
 import type { Message } from './types.ts';
 

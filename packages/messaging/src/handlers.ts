@@ -6,7 +6,7 @@ import type { Taken } from './live-copies.ts';
 import { canonicalData } from './reader-schema.ts';
 import { type Consumer, type Cron, type Job, type Jobs, type Message, MisfitError, PermanentError } from './types.ts';
 import { UNROUTED } from './unrouted.ts';
-import { findMisfit, findVersion, type Version, versionsOfConsumer, versionsOfJob } from './versions.ts';
+import { findMisfit, findVersion, readData, type Version, versionsOfConsumer, versionsOfJob } from './versions.ts';
 
 /** All that the workers of a service serve. Data is checked once more: a replayed row may be one that was refused. */
 export function createHandlers<Schema>(
@@ -38,11 +38,7 @@ export function createHandlers<Schema>(
           batch: job.batch,
           everySeconds: crons.find((cron) => cron.job === name)?.everySeconds,
           async handle(tx, received) {
-            const { version, message } = read(versionsOfJob(job, name), received);
-            const misfit = findMisfit(version, message);
-            // What another copy of this service enqueued, it can handle: unlike an event, which is as its contract says, or broken.
-            if (misfit !== undefined) throw new MisfitError(`data does not fit the job's schema: ${misfit}`);
-            const data = version.upcast(message.data);
+            const data = readData(job, name, received);
             if ((await job.handle(tx, data)) === 'more') await jobsOf(tx).enqueue(job, data);
           },
         }),

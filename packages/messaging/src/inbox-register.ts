@@ -11,6 +11,11 @@ const SLOTS = 12;
 const BATCH = 1_000;
 const LOCK_NOT_AVAILABLE = 'database_busy';
 
+/** Registers an id that a consumer is given: the part of a statement that has a row with `message_id` when it was not given it before. */
+export const registerOnce = (id: string, consumer: string) => sql`
+  insert into inbox_seen (slot, message_id, consumer) values (inbox_slot(${id}), ${id}, ${consumer})
+  on conflict do nothing returning message_id`;
+
 /** Registers rows of the inbox that have not been: those of an earlier version. */
 export const registerRows = <Schema>(db: Kysely<Schema>, ids: readonly number[]) =>
   sql`

@@ -1,7 +1,15 @@
 export type { Accept, Broker, BrokerSubscription, Observer, Outgoing, Rejection } from './broker.ts';
 export { createMessaging, type Messaging, type MessagingOptions, messagingMigrations } from './create-messaging.ts';
 export { listScheduledJobs, type RunNow, runScheduledJob, type ScheduledJob } from './cron.ts';
-export { createDeadLetters, type DeadLetter, type DeadLetterFilter, type DeadLetters } from './dead-letters.ts';
+export {
+  createDeadLetters,
+  DEAD_LETTER_BOXES,
+  type DeadLetter,
+  type DeadLetterFilter,
+  type DeadLetterSource,
+  type DeadLetters,
+} from './dead-letters.ts';
+export { registerOnce } from './inbox-register.ts';
 export { findUnclaimed, type Unclaimed } from './live-copies.ts';
 export { createLocalBroker } from './local-broker.ts';
 export { createMessageWriters, type MessageWriters } from './message-writers.ts';
@@ -13,6 +21,7 @@ export {
   type Consumer,
   type Cron,
   consumer,
+  type EarlierJob,
   type EventContract,
   type Job,
   type Jobs,
@@ -21,3 +30,4 @@ export {
   type Outbox,
   PermanentError,
 } from './types.ts';
+export { readData } from './versions.ts';

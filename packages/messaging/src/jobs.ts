@@ -1,8 +1,8 @@
 import type { Database } from '@stoa/postgres';
-import { createContext, currentContext, uuidv7 } from '@stoa/service';
+import { createContext, currentContext, findFault, uuidv7 } from '@stoa/service';
 import { sql, type Transaction } from 'kysely';
-import { findFault } from './check.ts';
 import { INBOX_CHANNEL } from './inbox.ts';
+import { registerOnce } from './inbox-register.ts';
 import type { Jobs } from './types.ts';
 
 /** The value of `inbox.consumer` of a job's rows. */
@@ -20,12 +20,7 @@ export function createJobs<Schema>(service: string, database: Database<Schema>, 
       const consumer = jobConsumer(job.name);
       const at = sql`${runAt ?? null}::timestamptz`;
       // An id that we make ourselves comes once.
-      const unknown =
-        id === undefined
-          ? sql`select ${uuidv7()}::uuid as message_id`
-          : sql`
-            insert into inbox_seen (slot, message_id, consumer) values (inbox_slot(${id}), ${id}, ${consumer})
-            on conflict do nothing returning message_id`;
+      const unknown = id === undefined ? sql`select ${uuidv7()}::uuid as message_id` : registerOnce(id, consumer);
       await sql`
         with unknown as (${unknown})
         insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, tracestate, data,

@@ -1,8 +1,7 @@
 import type { Database } from '@stoa/postgres';
-import { createContext, currentContext, uuidv7 } from '@stoa/service';
+import { createContext, currentContext, findFault, uuidv7 } from '@stoa/service';
 import { sql, type Transaction } from 'kysely';
 import type { Static, TSchema } from 'typebox';
-import { findFault } from './check.ts';
 import type { EventContract, Outbox } from './types.ts';
 
 /** A thousand times what an event needs, and little enough for a batch of them to be held in memory. Larger data rest with their owner. */

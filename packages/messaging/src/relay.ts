@@ -1,9 +1,8 @@
 import type { Database } from '@stoa/postgres';
-import type { Logger } from '@stoa/service';
+import { type Logger, startLoop } from '@stoa/service';
 import { type Backoff, backoffMs } from './backoff.ts';
 import type { Broker } from './broker.ts';
 import { createHorizon } from './horizon.ts';
-import { startLoop } from './loop.ts';
 import { OUTBOX_CHANNEL, REPLAYED } from './outbox.ts';
 import { createOutboxReader } from './outbox-reader.ts';
 import { createOutboxRows, type OutboxRow } from './outbox-rows.ts';

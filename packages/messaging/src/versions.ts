@@ -1,7 +1,7 @@
+import { findFault } from '@stoa/service';
 import type { TSchema } from 'typebox';
-import { findFault } from './check.ts';
-import { readerSchema } from './reader-schema.ts';
-import type { Consumer, Job, Message } from './types.ts';
+import { canonicalData, readerSchema } from './reader-schema.ts';
+import { type Consumer, type Job, type Message, MisfitError } from './types.ts';
 
 /** One version of the messages that a consumer or a job takes. */
 export interface Version {
@@ -19,8 +19,11 @@ export const versionsOfConsumer = <Schema>({ event, earlier = [] }: Consumer<Sch
     return { type: name, version, schema, upcast: upcast as Version['upcast'] };
   });
 
+/** What has its data as a job has it. */
+type Declared = Pick<Job, 'version' | 'data' | 'earlier'>;
+
 /** @param name the job's, or one that it had before. */
-export const versionsOfJob = <Schema>({ version = 1, data, earlier = [] }: Job<Schema>, name: string): readonly Version[] =>
+export const versionsOfJob = ({ version = 1, data, earlier = [] }: Declared, name: string): readonly Version[] =>
   [{ version, data, upcast: asItIs }, ...earlier].map(({ version: number, data: schema, upcast }) => ({
     type: name,
     version: number,
@@ -33,3 +36,17 @@ export const findVersion = (versions: readonly Version[], { type, version }: Mes
 
 /** What is wrong with the data of a message, for a reader, who passes over properties that it does not know. */
 export const findMisfit = ({ schema }: Version, { data }: Message): string | undefined => findFault(readerSchema(schema), data);
+
+/**
+ * The data of a row of `declared`, as its present version has it, with ids in their one form.
+ * @param name that of the row. @throws MisfitError when no version that is taken has such data: what another copy of the service wrote, that one
+ * can handle.
+ */
+export function readData(declared: Declared, name: string, row: { readonly version: number; readonly data: unknown }): unknown {
+  const version = versionsOfJob(declared, name).find((taken) => taken.version === row.version);
+  if (version === undefined) throw new MisfitError(`no live copy takes version ${row.version} of ${name}`);
+  const data = canonicalData(version.schema, row.data);
+  const misfit = findFault(readerSchema(version.schema), data);
+  if (misfit !== undefined) throw new MisfitError(`data does not fit the schema of ${name}: ${misfit}`);
+  return version.upcast(data);
+}

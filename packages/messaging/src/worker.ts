@@ -1,5 +1,5 @@
 import type { Database } from '@stoa/postgres';
-import { type Logger, type Semaphore, traceIdOf } from '@stoa/service';
+import { type Logger, type Loop, type Semaphore, startLoop, traceIdOf } from '@stoa/service';
 import type { Transaction } from 'kysely';
 import { backoffMs } from './backoff.ts';
 import { CRON_KEY } from './cron.ts';
@@ -7,7 +7,6 @@ import { type Handler, limitTransaction, runHandler } from './handling.ts';
 import type { Look, Marks } from './inbox-marks.ts';
 import { countFailure, forgetDead, giveBack, type InboxRow, lockOrder, remove, retake, takeAny, takeOrdered } from './inbox-rows.ts';
 import type { LiveCopies } from './live-copies.ts';
-import { type Loop, startLoop } from './loop.ts';
 import type { Observe } from './metrics.ts';
 import type { MessagingSettings } from './settings.ts';
 import { type Message, PermanentError } from './types.ts';

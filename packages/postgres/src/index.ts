@@ -1,6 +1,7 @@
 export { anyOf } from './any-of.ts';
 export { checkViolation, exclusionViolation, foreignKeyViolation, uniqueViolation } from './constraint-violations.ts';
 export { createDatabase, type DatabaseOptions } from './create-database.ts';
+export { type DailyPartitions, keepDailyPartitions } from './daily-partitions.ts';
 export type { Database } from './database.ts';
 export { databaseErrors } from './database-errors.ts';
 export { describeSchema } from './describe-schema.ts';

@@ -14,9 +14,11 @@ export {
   type FieldError,
   orThrow,
 } from './errors.ts';
+export { findFault } from './find-fault.ts';
 export { randomHex, uuidv7 } from './ids.ts';
 export { createKeys, type DeriveKey } from './keys.ts';
 export { createLog, type Logger, type LogOptions } from './log.ts';
+export { type Loop, startLoop } from './loop.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { type NamedSchema, named, nameOf } from './named.ts';
 export { createSealing, type Sealing } from './sealing.ts';

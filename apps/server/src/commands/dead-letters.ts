@@ -1,5 +1,6 @@
 import { createDeadLetters, type DeadLetter, type DeadLetterFilter, type DeadLetters } from '@stoa/messaging';
 import type { Environment } from '@stoa/service';
+import { deadTasks } from '@stoa/tasks';
 import { StartProblem } from '../start-problem.ts';
 import { visitServices } from './visit-services.ts';
 
@@ -37,7 +38,9 @@ export async function deadLetters(environment: Environment, [action = '', id]: r
   const [service, letter] = splitId(id);
   const { type, consumer, rate } = options;
   const wanted = { id: letter, filter: { ...(type && { type }), ...(consumer && { consumer }) }, rate: readRate(rate) };
-  await visitServices(environment, service, (name, database, log) => act(name, createDeadLetters({ database, log }), wanted));
+  await visitServices(environment, service, (name, database, log) =>
+    act(name, createDeadLetters({ database, log, sources: [deadTasks] }), wanted),
+  );
 }
 
 const FROM_LIST = 'Take one from: stoa dead-letters list';

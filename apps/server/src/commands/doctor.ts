@@ -4,6 +4,7 @@ import { readAnswer, type Upstream } from '@stoa/http';
 import { createDeadLetters, findUnclaimed } from '@stoa/messaging';
 import { createDatabase } from '@stoa/postgres';
 import { createLog, createMetrics, type Environment, type Logger, type ServiceDefinition } from '@stoa/service';
+import { deadTasks } from '@stoa/tasks';
 import { type DatabasePlace, databaseUrl, pendingOf } from '../databases.ts';
 import { type Outside, openOutside } from '../outside.ts';
 import { withRuntime } from '../runtime.ts';
@@ -75,7 +76,7 @@ async function examineDeadLetters(service: string, place: DatabasePlace, log: Lo
         fix: 'Start the version that has it until they are handled, or give the consumer its name back.',
       };
     }
-    const { items, nextCursor } = await createDeadLetters({ database, log }).list({}, { limit: 100 });
+    const { items, nextCursor } = await createDeadLetters({ database, log, sources: [deadTasks] }).list({}, { limit: 100 });
     if (items.length === 0) return { what, state: 'good', detail: 'up to date, no dead letters' };
     return {
       what,

@@ -1,5 +1,5 @@
 import { type Http, IdParams, Nullable, Page, problems, StrictObject } from '@stoa/http';
-import type { DeadLetter, DeadLetters } from '@stoa/messaging';
+import { DEAD_LETTER_BOXES, type DeadLetter, type DeadLetters } from '@stoa/messaging';
 import { defineErrors, named, orThrow } from '@stoa/service';
 import { type Static, Type } from 'typebox';
 
@@ -25,7 +25,7 @@ export const DeadLetterItem = named(
   'OwnDeadLetter',
   Type.Object({
     id: Type.String(),
-    box: Type.Enum(['inbox', 'outbox']),
+    box: Type.Enum(DEAD_LETTER_BOXES),
     consumer: Nullable(Type.String()),
     subscriber: Type.Optional(Type.String({ description: 'Whom it could not be published to; absent of one that could not be handled.' })),
     messageId: Type.String(),
@@ -73,7 +73,7 @@ export const RatePerSecond = Type.Integer({
 });
 
 const filter = {
-  box: Type.Optional(Type.Enum(['inbox', 'outbox'])),
+  box: Type.Optional(Type.Enum(DEAD_LETTER_BOXES)),
   consumer: Type.Optional(Type.String({ maxLength: 200 })),
   type: Type.Optional(Type.String({ maxLength: 200 })),
 };

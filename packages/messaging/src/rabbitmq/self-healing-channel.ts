@@ -1,7 +1,6 @@
-import type { Logger } from '@stoa/service';
+import { type Logger, startLoop } from '@stoa/service';
 import type { Channel } from 'rabbitmq-client';
 import { backoffMs } from '../backoff.ts';
-import { startLoop } from '../loop.ts';
 import { type RabbitConnection, withinFarewell } from './connection.ts';
 
 const BACKOFF = { firstMs: 100, longestMs: 2_000 };

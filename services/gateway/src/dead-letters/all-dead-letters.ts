@@ -17,7 +17,7 @@ export type DeadLetterOfService = Omit<DeadLetterItem, 'place'> & { readonly ser
 
 export interface DeadLetterFilter {
   readonly service?: string | undefined;
-  readonly box?: 'inbox' | 'outbox' | undefined;
+  readonly box?: DeadLetterItem['box'] | undefined;
   readonly consumer?: string | undefined;
   readonly type?: string | undefined;
 }
@@ -55,7 +55,7 @@ interface Found {
   readonly hasMore: boolean;
 }
 
-const ID = /^([a-z][a-z0-9-]{0,62})\.((?:inbox|outbox)-[1-9]\d{0,17})$/;
+const ID = /^([a-z][a-z0-9-]{0,62})\.((?:inbox|outbox|tasks)-[1-9]\d{0,17})$/;
 
 export function createAllDeadLetters(call: CallService, services: readonly string[], log: Logger): AllDeadLetters {
   const page = reader(DeadLetterPage);

@@ -1,6 +1,7 @@
 import { actorOf } from '@stoa/auth';
 import { Answer, type Cursors, type Http, IdParams, NoBody, Page, PageQuery, problems, StrictObject } from '@stoa/http';
 import { DeadLetterItem, DeadLetterWithData, deadLetterErrors, RatePerSecond } from '@stoa/kit';
+import { DEAD_LETTER_BOXES } from '@stoa/messaging';
 import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { AllDeadLetters, Places } from './all-dead-letters.ts';
@@ -36,7 +37,7 @@ export interface DeadLettersRoutes {
 export function deadLettersRoutes(http: Http, { deadLetters, cursors, services }: DeadLettersRoutes): void {
   const filter = {
     service: Type.Optional(Type.Enum([...services])),
-    box: Type.Optional(Type.Enum(['inbox', 'outbox'], { description: 'Not handled, or not published.' })),
+    box: Type.Optional(Type.Enum(DEAD_LETTER_BOXES, { description: 'Not handled, not published, or a task that was given up.' })),
     consumer: Type.Optional(Type.String({ maxLength: 200, examples: ['on-activation-requested'] })),
     type: Type.Optional(Type.String({ maxLength: 200, examples: ['activation-requested'] })),
   };

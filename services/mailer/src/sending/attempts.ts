@@ -1,11 +1,11 @@
 import type { Database } from '@stoa/postgres';
 import { uuidv7 } from '@stoa/service';
+import { retryUntilAborted, type Verdict } from '@stoa/tasks';
 import { type QueryCreator, sql } from 'kysely';
 import { PACE_CHANGED, QUEUE_CHANNEL } from '../queue-mail.ts';
 import type { AttemptStatus, MailerTables, MailStatus } from '../tables.ts';
 import type { ClaimedMail } from './claim-mails.ts';
-import { PAUSE_MS, type Verdict } from './retry-policy.ts';
-import { retryUntilAborted } from './retry-until-aborted.ts';
+import { PAUSE_MS } from './retry-policy.ts';
 
 /** The audit of what happened to the mails this process has in hand. */
 export interface Attempts {
@@ -45,7 +45,8 @@ export function createAttempts(database: Database<MailerTables>, instanceId: str
         }),
       })
       .where('id', '=', mail.id)
-      .where('owner', '=', instanceId);
+      .where('owner', '=', instanceId)
+      .where('fence', '=', mail.fence);
   }
 
   return {
@@ -65,7 +66,8 @@ export function createAttempts(database: Database<MailerTables>, instanceId: str
               'owner as instance_id',
             ])
             .where('id', '=', mail.id)
-            .where('owner', '=', instanceId),
+            .where('owner', '=', instanceId)
+            .where('fence', '=', mail.fence),
         )
         .returning('id')
         .executeTakeFirst();

@@ -1,9 +1,8 @@
-import type { Database } from '@stoa/postgres';
-import { sql } from 'kysely';
+import type { Claim, Tried } from '@stoa/tasks';
+import { sql, type Transaction } from 'kysely';
 import type { SecretRequest } from '../secrets.ts';
 import type { MailerTables } from '../tables.ts';
 import { patienceOf, type TemplateName } from '../templates.ts';
-import type { Tried } from './retry-policy.ts';
 
 /**
  * How late a process may claim and still be given the time it lost: timers and transactions take milliseconds, and without
@@ -16,6 +15,8 @@ const IDLE_MS = 5_000;
 /** A mail this process has in hand. */
 export interface ClaimedMail extends Tried {
   readonly id: string;
+  /** The number of this claim of the mail: what ends the delivery asks for it. */
+  readonly fence: number;
   readonly template: TemplateName;
   readonly recipient: string;
   readonly data: Record<string, unknown>;
@@ -30,89 +31,76 @@ export interface ClaimedMail extends Tried {
   readonly turn: number | undefined;
 }
 
-export interface Claim {
-  /** In the order of the queue. */
-  readonly mails: readonly ClaimedMail[];
-  /** When to ask again, unless a call comes first. */
-  readonly waitMs: number;
-  /** The pace, not the queue, is what to wait for. */
-  readonly paced: boolean;
-}
-
-export type ClaimMails = (most: number) => Promise<Claim>;
+export type ClaimMails = (tx: Transaction<MailerTables>, most: number) => Promise<Claim<ClaimedMail>>;
 
 /**
  * Takes the next mails of the queue, as many as the rate allows now. Pace and mails are taken in one transaction, one process
  * after the other, so that rate and order hold over all of them.
  */
-export function createClaimMails(database: Database<MailerTables>, ratePerSecond: number, instanceId: string): ClaimMails {
+export function createClaimMails(ratePerSecond: number, instanceId: string): ClaimMails {
   const intervalMs = 1000 / ratePerSecond;
-  return (most) =>
-    database.transaction(async (tx) => {
-      const { wait, credit } = await tx
-        .selectFrom('pacing')
-        .select([
-          sql<number>`(extract(epoch from next_at - clock_timestamp()) * 1000)::float8`.as('wait'),
-          sql<number>`least(extract(epoch from clock_timestamp() - next_at) * 1000, ${GRACE_MS}::int)::float8`.as('credit'),
-        ])
-        .forUpdate()
-        .executeTakeFirstOrThrow();
-      if (wait > 0) return { mails: [], waitMs: wait, paced: true };
+  return async (tx, most) => {
+    const { wait, credit } = await tx
+      .selectFrom('pacing')
+      .select([
+        sql<number>`(extract(epoch from next_at - clock_timestamp()) * 1000)::float8`.as('wait'),
+        sql<number>`least(extract(epoch from clock_timestamp() - next_at) * 1000, ${GRACE_MS}::int)::float8`.as('credit'),
+      ])
+      .forUpdate()
+      .executeTakeFirstOrThrow();
+    if (wait > 0) return { claimed: [], waitMs: wait, paced: true };
 
-      const limit = Math.min(most, 1 + Math.floor(credit / intervalMs));
-      const rows = await tx
-        .with('next', (db) =>
-          db
-            .selectFrom('mails')
-            .select('id')
-            .where('status', '=', 'queued')
-            .where('due_at', '<=', sql<Date>`clock_timestamp()`)
-            .orderBy('position')
-            .limit(limit)
-            .forUpdate()
-            .skipLocked(),
-        )
-        .updateTable('mails')
-        .set({ status: 'sending', owner: instanceId })
-        .from('next')
-        .whereRef('mails.id', '=', 'next.id')
-        .returning([
-          'mails.id',
-          'position',
-          'template',
-          'recipient',
-          'data',
-          'code_request_id as codeRequestId',
-          'link_request_id as linkRequestId',
-          // It may have been queued after the deletion was heard.
-          sql<boolean>`exists (select from deleted_users where deleted_users.user_id = mails.user_id)`.as('isUserDeleted'),
-          'message_id as messageId',
-          'correlation_id as correlationId',
-          'traceparent',
-          'tracestate',
-          'failures',
-          'unknowns',
-          'deferrals',
-          sql<number>`extract(epoch from clock_timestamp() - created_at)::float8`.as('ageSeconds'),
-        ])
-        .execute();
-      if (rows.length === 0) return { mails: [], waitMs: await untilDue(tx), paced: false };
+    const limit = Math.min(most, 1 + Math.floor(credit / intervalMs));
+    const rows = await tx
+      .with('next', (db) =>
+        db
+          .selectFrom('mails')
+          .select('id')
+          .where('status', '=', 'queued')
+          .where('due_at', '<=', sql<Date>`clock_timestamp()`)
+          .orderBy('position')
+          .limit(limit)
+          .forUpdate()
+          .skipLocked(),
+      )
+      .updateTable('mails')
+      .set({ status: 'sending', owner: instanceId, fence: sql<number>`fence + 1` })
+      .from('next')
+      .whereRef('mails.id', '=', 'next.id')
+      .returning([
+        'mails.id',
+        'fence',
+        'position',
+        'template',
+        'recipient',
+        'data',
+        'code_request_id as codeRequestId',
+        'link_request_id as linkRequestId',
+        // It may have been queued after the deletion was heard.
+        sql<boolean>`exists (select from deleted_users where deleted_users.user_id = mails.user_id)`.as('isUserDeleted'),
+        'message_id as messageId',
+        'correlation_id as correlationId',
+        'traceparent',
+        'tracestate',
+        'failures',
+        'unknowns',
+        'deferrals',
+        sql<number>`extract(epoch from clock_timestamp() - created_at)::float8`.as('ageSeconds'),
+      ])
+      .execute();
+    if (rows.length === 0) return { claimed: [], waitMs: await untilDue(tx) };
 
-      const { turn } = await tx
-        .updateTable('pacing')
-        .set({
-          next_at: sql<Date>`greatest(next_at, clock_timestamp() - ${GRACE_MS} * interval '1 ms') + ${rows.length * intervalMs} * interval '1 ms'`,
-          turn: sql<number>`turn + 1`,
-        })
-        .returning('turn')
-        .executeTakeFirstOrThrow();
-      rows.sort((one, other) => one.position - other.position);
-      return {
-        mails: rows.map((row) => toClaimed(row, rows.length === 1 ? turn : undefined)),
-        waitMs: 0,
-        paced: false,
-      };
-    });
+    const { turn } = await tx
+      .updateTable('pacing')
+      .set({
+        next_at: sql<Date>`greatest(next_at, clock_timestamp() - ${GRACE_MS} * interval '1 ms') + ${rows.length * intervalMs} * interval '1 ms'`,
+        turn: sql<number>`turn + 1`,
+      })
+      .returning('turn')
+      .executeTakeFirstOrThrow();
+    rows.sort((one, other) => one.position - other.position);
+    return { claimed: rows.map((row) => toClaimed(row, rows.length === 1 ? turn : undefined)), waitMs: 0 };
+  };
 }
 
 interface Row extends Omit<ClaimedMail, 'template' | 'secretRequest' | 'turn' | 'patienceSeconds'> {
@@ -132,9 +120,7 @@ function toClaimed({ template, codeRequestId, linkRequestId, ...row }: Row, turn
   return { ...row, template: name, secretRequest, patienceSeconds: patienceOf(name), turn };
 }
 
-type Queryable = Pick<Database<MailerTables>['query'], 'selectFrom'>;
-
-async function untilDue(tx: Queryable): Promise<number> {
+async function untilDue(tx: Transaction<MailerTables>): Promise<number> {
   const { wait } = await tx
     .selectFrom('mails')
     .select(sql<number | null>`(extract(epoch from min(due_at) - clock_timestamp()) * 1000)::float8`.as('wait'))

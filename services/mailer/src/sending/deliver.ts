@@ -10,9 +10,6 @@ import type { Attempts } from './attempts.ts';
 import type { ClaimedMail } from './claim-mails.ts';
 import { afterFailure } from './retry-policy.ts';
 
-/** Longer than any time-out inside: ends what trickles. */
-const LONGEST_SEND_MS = 90_000;
-
 export interface DeliverOptions {
   readonly attempts: Attempts;
   readonly transport: Transport;
@@ -75,15 +72,11 @@ export function createDeliver({ attempts, transport, secrets, render, metrics, l
 
   async function send(mail: ClaimedMail, attempt: string, parts: Rendered, secret: Secret | undefined): Promise<MailStatus> {
     const { recipient, messageId } = mail;
-    const cut = new AbortController();
-    const abort = (): void => cut.abort();
-    const timer = setTimeout(abort, LONGEST_SEND_MS);
-    signal.addEventListener('abort', abort);
     const observe = metrics.sending.startTimer();
     try {
       const answer = await inSpan(
         () => ({ kind: 'client', name: 'send mail', attributes: {} }),
-        () => transport.send({ messageId, to: recipient, ...parts }, cut.signal),
+        () => transport.send({ messageId, to: recipient, ...parts }, signal),
       );
       observe();
       await attempts.end(mail, attempt, 'sent', withoutSecret(answer, secret), { status: 'sent' });
@@ -92,9 +85,6 @@ export function createDeliver({ attempts, transport, secrets, render, metrics, l
       if (!(error instanceof SendError)) throw error;
       observe();
       return await settle(mail, attempt, error, withoutSecret(error.message, secret));
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', abort);
     }
   }
 

@@ -1,70 +1,88 @@
 import { anyOf, type Database } from '@stoa/postgres';
-import { sql } from 'kysely';
+import type { Verdict } from '@stoa/tasks';
+import { type SelectQueryBuilder, sql, type Transaction } from 'kysely';
 import { QUEUE_CHANNEL } from '../queue-mail.ts';
 import type { MailerTables } from '../tables.ts';
-import { MOST_CRASHES, type Verdict } from './retry-policy.ts';
+import type { ClaimedMail } from './claim-mails.ts';
+import { MOST_CRASHES } from './retry-policy.ts';
 
-/** One mail that an instance that lives could not bring to an end, and what is to become of it. */
-interface BrokenOff {
-  readonly mail: { readonly id: string };
+type Tx = Transaction<MailerTables>;
+type InHand = SelectQueryBuilder<MailerTables, 'mails', { id: string; unknowns: number }>;
+
+/** Where the mails go whose delivery nobody will end, and what is told of it. */
+interface Way {
   readonly next: Verdict;
+  readonly reason: string;
+  readonly deferrals: 0 | 1;
 }
 
-interface Which {
-  readonly only?: BrokenOff;
-  /** The ids of mails that are in hand. */
-  readonly except?: readonly string[];
-}
+/** The mails of the dead have waited long enough. */
+const GONE: Way = {
+  next: { status: 'queued', delayMs: 0, counts: 'deferrals', pause: false },
+  reason: 'the process that claimed the mail is gone, or does not know of it',
+  deferrals: 0,
+};
 
-/**
- * Puts back into the queue what `owners` had in hand, or `only` one mail of it, or all `except` what is in hand indeed. A mail whose attempt
- * had begun may have been sent: the attempt ends as `unknown`, and after too many of these so does the mail. @returns how many mails it were.
- */
+/** Puts back into the queue what `owners` had in hand, `except` what is in hand indeed. @returns how many mails it were. */
 export async function reclaimMails(
   database: Database<MailerTables>,
+  tx: Tx,
   owners: readonly string[],
-  { only, except = [] }: Which = {},
+  except: readonly string[],
 ): Promise<number> {
-  const reason = only === undefined ? 'the process that claimed the mail is gone, or does not know of it' : 'the delivery broke off';
-  // Those of the dead have waited long enough.
-  const { next = { status: 'queued', delayMs: 0 } } = only ?? {};
-  return await database.transaction(async (tx) => {
-    // A claim whose process is gone, or has not heard how it ended, may be under way at the server: it has this row until it is over.
-    if (only === undefined) await tx.selectFrom('pacing').select('turn').forUpdate().execute();
-    let inHand = tx
-      .selectFrom('mails')
-      .select(['id', 'unknowns'])
-      .where('status', '=', 'sending')
-      .where('owner', '=', anyOf(owners, 'uuid'));
-    if (only !== undefined) inHand = inHand.where('id', '=', only.mail.id);
-    if (except.length > 0) inHand = inHand.where(({ not, eb }) => not(eb('id', '=', anyOf(except, 'uuid'))));
-    const mails = await inHand.forUpdate().execute();
-    if (mails.length === 0) return 0;
-    const ids = mails.map(({ id }) => id);
-    const begun = await tx
-      .updateTable('attempts')
-      .set({ status: 'unknown', ended_at: sql<Date>`clock_timestamp()`, response: reason })
-      .where('mail_id', '=', anyOf(ids, 'uuid'))
-      .where('status', '=', 'sending')
-      .returning('mail_id')
-      .execute();
-    const unsure = new Set(begun.map(({ mail_id }) => mail_id));
-    const hopeless = mails.filter(({ id, unknowns }) => unsure.has(id) && unknowns + 1 >= MOST_CRASHES).map(({ id }) => id);
-    const delayMs = next.status === 'queued' ? next.delayMs : 0;
-    await tx
-      .updateTable('mails')
-      .set({
-        status: sql`case when id = any(${hopeless}::uuid[]) then 'unknown' else ${next.status}::text end`,
-        finished_at: sql`case when id = any(${hopeless}::uuid[]) or ${next.status !== 'queued'}::boolean then clock_timestamp() end`,
-        unknowns: sql`unknowns + case when id = any(${[...unsure]}::uuid[]) then 1 else 0 end`,
-        deferrals: sql`deferrals + ${only === undefined ? 0 : 1}::integer`,
-        due_at: sql`greatest(due_at, clock_timestamp() + ${delayMs} * interval '1 ms')`,
-        reason,
-        owner: null,
-      })
-      .where('id', '=', anyOf(ids, 'uuid'))
-      .execute();
-    database.afterCommit(tx, () => database.notify(QUEUE_CHANNEL));
-    return ids.length;
+  // A claim of an older copy, which holds no lease, may be under way at the server: it has this row until it is over.
+  await tx.selectFrom('pacing').select('turn').forUpdate().execute();
+  return await putBack(database, tx, GONE, (sending) => {
+    const theirs = sending.where('owner', '=', anyOf(owners, 'uuid'));
+    return except.length === 0 ? theirs : theirs.where(({ not, eb }) => not(eb('id', '=', anyOf(except, 'uuid'))));
   });
+}
+
+/** Puts back one mail whose delivery broke off, under the number of its claim. */
+export async function giveBack(database: Database<MailerTables>, instanceId: string, mail: ClaimedMail, next: Verdict): Promise<void> {
+  const way: Way = { next, reason: 'the delivery broke off', deferrals: 1 };
+  await database.transaction((tx) =>
+    putBack(database, tx, way, (sending) =>
+      sending.where('id', '=', mail.id).where('owner', '=', instanceId).where('fence', '=', mail.fence),
+    ),
+  );
+}
+
+/** A mail whose attempt had begun may have been sent: the attempt ends as `unknown`, and after too many of these so does the mail. */
+async function putBack(
+  database: Database<MailerTables>,
+  tx: Tx,
+  { next, reason, deferrals }: Way,
+  which: (sending: InHand) => InHand,
+): Promise<number> {
+  const mails = await which(tx.selectFrom('mails').select(['id', 'unknowns']).where('status', '=', 'sending'))
+    .forUpdate()
+    .execute();
+  if (mails.length === 0) return 0;
+  const ids = mails.map(({ id }) => id);
+  const begun = await tx
+    .updateTable('attempts')
+    .set({ status: 'unknown', ended_at: sql<Date>`clock_timestamp()`, response: reason })
+    .where('mail_id', '=', anyOf(ids, 'uuid'))
+    .where('status', '=', 'sending')
+    .returning('mail_id')
+    .execute();
+  const unsure = new Set(begun.map(({ mail_id }) => mail_id));
+  const hopeless = mails.filter(({ id, unknowns }) => unsure.has(id) && unknowns + 1 >= MOST_CRASHES).map(({ id }) => id);
+  const delayMs = next.status === 'queued' ? next.delayMs : 0;
+  await tx
+    .updateTable('mails')
+    .set({
+      status: sql`case when id = any(${hopeless}::uuid[]) then 'unknown' else ${next.status}::text end`,
+      finished_at: sql`case when id = any(${hopeless}::uuid[]) or ${next.status !== 'queued'}::boolean then clock_timestamp() end`,
+      unknowns: sql`unknowns + case when id = any(${[...unsure]}::uuid[]) then 1 else 0 end`,
+      deferrals: sql`deferrals + ${deferrals}::integer`,
+      due_at: sql`greatest(due_at, clock_timestamp() + ${delayMs} * interval '1 ms')`,
+      reason,
+      owner: null,
+    })
+    .where('id', '=', anyOf(ids, 'uuid'))
+    .execute();
+  database.afterCommit(tx, () => database.notify(QUEUE_CHANNEL));
+  return ids.length;
 }

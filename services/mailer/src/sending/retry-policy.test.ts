@@ -1,5 +1,6 @@
+import type { Tried } from '@stoa/tasks';
 import { describe, expect, test } from 'vitest';
-import { afterFailure, type Tried } from './retry-policy.ts';
+import { afterFailure } from './retry-policy.ts';
 
 const fresh: Tried = { failures: 0, unknowns: 0, deferrals: 0, ageSeconds: 0, patienceSeconds: 900 };
 const queued = (tried: Partial<Tried>, failure: Parameters<typeof afterFailure>[0], random = 0.5) => {

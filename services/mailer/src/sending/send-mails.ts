@@ -7,6 +7,7 @@ import type { MailerMetrics } from '../metrics.ts';
 import type { Renderer } from '../render.ts';
 import { createUsersSecrets } from '../secrets.ts';
 import type { MailerTables } from '../tables.ts';
+import { guardTransport } from '../transports/guard-transport.ts';
 import { createSmtpTransport } from '../transports/smtp-transport.ts';
 import type { Transport } from '../transports/transport.ts';
 import { type Sending, startSending } from './start-sending.ts';
@@ -20,7 +21,7 @@ interface SendMailsOptions {
 
 /** The part of the mailer that takes what is queued to the mailbox or an SMTP server. */
 export function sendMails(
-  { config, database, log, derive, locate, instanceId }: ServiceContext<MailerConfig, MailerTables>,
+  { config, database, log, metrics, derive, locate, instanceId }: ServiceContext<MailerConfig, MailerTables>,
   { mailbox, ...options }: SendMailsOptions,
 ): Part {
   const { MAIL_URL: url, MAIL_FROM: from, MAIL_RATE_PER_SECOND: ratePerSecond } = config;
@@ -30,7 +31,8 @@ export function sendMails(
   let sending: Sending | undefined;
   return {
     async start() {
-      transport = mailbox ? await mailbox.openTransport({ from, connections }) : createSmtpTransport({ url, from, connections });
+      const opened = mailbox ? await mailbox.openTransport({ from, connections }) : createSmtpTransport({ url, from, connections });
+      transport = guardTransport(opened, { connections, log, metrics });
       sending = await startSending({ ...options, database, transport, secrets, log, instanceId, ratePerSecond, connections });
     },
     async stop() {

@@ -179,37 +179,6 @@ describe('a delivery that breaks off', () => {
   });
 });
 
-test('mails whose claim was committed, and not answered, are left to others by a process that stops just then', async () => {
-  const { promise: lost, resolve } = Promise.withResolvers<void>();
-  const losesAnswer = (result: unknown): boolean => {
-    const isClaim = ((result as { mails?: readonly unknown[] } | undefined)?.mails ?? []).length > 0;
-    if (isClaim) resolve();
-    return isClaim;
-  };
-  const [mail] = await system.queue(1);
-  const { recipient } = mail as NonNullable<typeof mail>;
-  const stopping = await system.startSender({ losesAnswer });
-  await lost;
-  await stopping.stop();
-  await system.startSender();
-  await finished(recipient, 'sent');
-  expect(system.receivedBy(recipient)).toHaveLength(1);
-});
-
-test('mails whose claim was committed, and not answered, leave all the same, once, from the process that lives on', async () => {
-  let lost = 0;
-  const losesAnswer = (result: unknown): boolean => {
-    const isClaim = lost < 2 && ((result as { mails?: readonly unknown[] } | undefined)?.mails ?? []).length > 0;
-    if (isClaim) lost += 1;
-    return isClaim;
-  };
-  const mails = await system.queue(20);
-  await system.startSender({ losesAnswer });
-  for (const { recipient } of mails) await finished(recipient, 'sent');
-  expect(lost).toBe(2);
-  for (const { recipient } of mails) expect(system.receivedBy(recipient)).toHaveLength(1);
-});
-
 describe('the pace', () => {
   // The database notes each claim in the transaction that makes it: how late a sender goes on with it does not count.
   beforeAll(async () => {

@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '@stoa/postgres';
 import type { HealthPart, Logger } from '@stoa/service';
+import { createLeasedWorker, type Heartbeats, retryUntilAborted } from '@stoa/tasks';
 import type { MailerMetrics } from '../metrics.ts';
 import { PACE_CHANGED, QUEUE_CHANNEL } from '../queue-mail.ts';
 import type { Renderer } from '../render.ts';
@@ -8,16 +8,10 @@ import type { Secrets } from '../secrets.ts';
 import type { MailerTables } from '../tables.ts';
 import type { Transport } from '../transports/transport.ts';
 import { createAttempts } from './attempts.ts';
-import { createClaimMails } from './claim-mails.ts';
+import { type ClaimedMail, createClaimMails } from './claim-mails.ts';
 import { createDeliver } from './deliver.ts';
-import { createInstance, type Heartbeats } from './instance.ts';
-import { reclaimMails } from './reclaim-mails.ts';
+import { giveBack, reclaimMails } from './reclaim-mails.ts';
 import { afterFailure } from './retry-policy.ts';
-import { retryUntilAborted } from './retry-until-aborted.ts';
-import { startSender } from './sender.ts';
-
-/** How long a stop lets mails that are on their way arrive. */
-const GRACE_MS = 5_000;
 
 export interface SendingOptions {
   readonly database: Database<MailerTables>;
@@ -40,33 +34,40 @@ export interface Sending {
 
 /** Everything between the queue and the transport, running. */
 export async function startSending(options: SendingOptions): Promise<Sending> {
-  const { database, log, instanceId, ratePerSecond, connections } = options;
-  const ending = new AbortController();
-  const { signal } = ending;
-  const instance = createInstance(database, instanceId, log, options.heartbeats);
-  await instance.start();
-  const sender = startSender({
-    claim: createClaimMails(database, ratePerSecond, instanceId),
-    deliver: createDeliver({ ...options, attempts: createAttempts(database, instanceId, signal), signal }),
-    giveBack: async (mail) =>
-      void (await retryUntilAborted(
-        () => reclaimMails(database, [instanceId], { only: { mail, next: afterFailure('broken', mail) } }),
-        signal,
-      )),
-    takeBack: (inHand) => reclaimMails(database, [instanceId], { except: inHand }),
-    concurrency: connections,
+  const { database, log, instanceId, ratePerSecond, connections, heartbeats } = options;
+  const deliverUntil = (signal: AbortSignal) =>
+    createDeliver({ ...options, attempts: createAttempts(database, instanceId, signal), signal });
+
+  /** @returns whether the mail is in the queue again. */
+  async function run(mail: ClaimedMail, signal: AbortSignal): Promise<boolean> {
+    try {
+      return (await deliverUntil(signal)(mail)) === 'queued';
+    } catch (error) {
+      log.error({ err: error, mail: mail.id }, 'delivery broke off');
+      await retryUntilAborted(() => giveBack(database, instanceId, mail, afterFailure('broken', mail)), signal);
+      return false;
+    }
+  }
+
+  const worker = createLeasedWorker<MailerTables, ClaimedMail>({
+    name: 'sender',
+    group: { name: 'mailer', table: 'instances' },
+    database,
+    instanceId,
     log,
+    heartbeats,
+    concurrency: connections,
+    claim: createClaimMails(ratePerSecond, instanceId),
+    run,
+    reclaim: (tx, owners, except) => reclaimMails(database, tx, owners, except),
   });
-  const unlisten = await database.listen(QUEUE_CHANNEL, (told) => sender.wake(told === PACE_CHANGED));
+  await worker.start();
+  const unlisten = await database.listen(QUEUE_CHANNEL, (told) => worker.wake(told === PACE_CHANGED));
   return {
-    health: sender.health,
+    health: worker.health,
     async stop() {
-      const stopped = sender.stop();
-      await Promise.race([stopped, delay(GRACE_MS, undefined, { ref: false })]);
-      ending.abort();
-      await stopped;
+      await worker.stop();
       await unlisten();
-      await instance.stop();
     },
   };
 }

@@ -4,13 +4,13 @@
  */
 import { createDatabase } from '@stoa/postgres';
 import { createLog, createMetrics, uuidv7 } from '@stoa/service';
+import { FAST_HEARTBEATS } from '@stoa/tasks/testing/fast-heartbeats';
 import { createMailerMetrics } from '../metrics.ts';
 import { createRenderer } from '../render.ts';
 import { startSending } from '../sending/start-sending.ts';
 import type { MailerTables } from '../tables.ts';
 import { createSmtpTransport } from '../transports/smtp-transport.ts';
 import { fakeSecrets } from './fake-secrets.ts';
-import { FAST_HEARTBEATS } from './fast-heartbeats.ts';
 
 const [databaseUrl, smtpUrl] = process.argv.slice(2) as [string, string];
 const log = createLog({ level: 'silent' });

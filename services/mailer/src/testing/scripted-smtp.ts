@@ -7,7 +7,7 @@ import { SMTPServer } from 'smtp-server';
 /** What the server does with the next mail. */
 export type SmtpBehaviour =
   | 'accept'
-  /** Takes the mail and never answers. */
+  /** Takes the mail and does not answer until it is told to. */
   | 'hang'
   /** Takes the mail and cuts the connection instead of answering. */
   | 'drop-after-data'
@@ -30,6 +30,10 @@ export interface ScriptedSmtp extends AsyncDisposable {
   readonly received: ReceivedMail[];
   /** Called with each mail before it is answered; replaces the behaviour of all mails from now on. */
   behave(behaviour: SmtpBehaviour | ((to: string) => SmtpBehaviour)): void;
+  /** Accepts a mail that hangs, the first one to this address being 0. */
+  answer(to: string, mail: number): void;
+  /** How many mails were taken and not answered. */
+  hanging(): number;
   /** Stops answering at all, as if the machine were off; `up` takes the same port again. */
   down(): Promise<void>;
   up(): Promise<void>;
@@ -38,6 +42,7 @@ export interface ScriptedSmtp extends AsyncDisposable {
 export async function createScriptedSmtp(): Promise<ScriptedSmtp> {
   let behaviour: (to: string) => SmtpBehaviour = () => 'accept';
   const received: ReceivedMail[] = [];
+  const open = new Map<ReceivedMail, () => void>();
   let server = build();
   server.listen(0, '127.0.0.1');
   await once(server.server, 'listening');
@@ -67,10 +72,14 @@ export async function createScriptedSmtp(): Promise<ScriptedSmtp> {
         const envelopeTo = session.envelope.rcptTo.map(({ address }) => address);
         const now = behaviour(envelopeTo[0] ?? '');
         if (typeof now === 'object' && 'refuse' in now) return done(refusal(now.refuse, now.text));
-        received.push({ ...(await PostalMime.parse(raw)), envelopeTo, raw: raw.toString(), receivedAt: performance.now() });
+        const mail = { ...(await PostalMime.parse(raw)), envelopeTo, raw: raw.toString(), receivedAt: performance.now() };
+        received.push(mail);
         if (now === 'drop-after-data') return cut(session.id);
-        if (now === 'hang') return;
-        if (typeof now === 'object') setTimeout(done, now.acceptAfterMs);
+        if (now === 'hang') {
+          open.set(mail, done);
+          for (const connection of server.connections)
+            if (connection.id === session.id) connection._socket.once('close', () => open.delete(mail));
+        } else if (typeof now === 'object') setTimeout(done, now.acceptAfterMs);
         else done();
       },
     }).on('error', () => {});
@@ -90,6 +99,14 @@ export async function createScriptedSmtp(): Promise<ScriptedSmtp> {
     behave: (next) => {
       behaviour = typeof next === 'function' ? next : () => next;
     },
+    answer(to, number) {
+      const mail = received.filter(({ envelopeTo }) => envelopeTo.includes(to))[number];
+      const done = mail && open.get(mail);
+      if (done === undefined) throw new Error(`no mail ${number} to ${to} hangs`);
+      open.delete(mail as ReceivedMail);
+      done();
+    },
+    hanging: () => open.size,
     down,
     async up() {
       server = build();

@@ -1,18 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { migrationSourcesOf } from '@stoa/kit';
-import { createDatabase } from '@stoa/postgres';
+import { createDatabase, type Database } from '@stoa/postgres';
 import { testDatabase } from '@stoa/postgres/testing';
 import { createContext, createLog, createMetrics, uuidv7 } from '@stoa/service';
+import type { Heartbeats } from '@stoa/tasks';
+import { FAST_HEARTBEATS } from '@stoa/tasks/testing/fast-heartbeats';
 import { mailer } from '../index.ts';
 import { createMailerMetrics } from '../metrics.ts';
 import { queueMail } from '../queue-mail.ts';
 import { createRenderer } from '../render.ts';
-import type { Heartbeats } from '../sending/instance.ts';
 import { type Sending, startSending } from '../sending/start-sending.ts';
 import type { MailerTables } from '../tables.ts';
+import { guardTransport } from '../transports/guard-transport.ts';
 import { createSmtpTransport } from '../transports/smtp-transport.ts';
 import { fakeSecrets } from './fake-secrets.ts';
-import { FAST_HEARTBEATS } from './fast-heartbeats.ts';
 import { createScriptedSmtp } from './scripted-smtp.ts';
 
 const log = createLog({ level: 'silent' });
@@ -23,8 +24,8 @@ interface SenderSettings {
   readonly connections?: number;
   readonly instanceId?: string;
   readonly heartbeats?: Heartbeats;
-  /** Asked of each transaction that has committed, by its result: whether the process does not hear of it. */
-  readonly losesAnswer?: (result: unknown) => boolean;
+  /** What the sender sees of its database. */
+  readonly wrap?: (database: Database<MailerTables>) => Database<MailerTables>;
   /** How long the mail server may say nothing. */
   readonly silenceMs?: number;
 }
@@ -67,20 +68,10 @@ export async function sendingFixture() {
       const { ratePerSecond = 1_000, connections = 10, instanceId = uuidv7(), heartbeats = FAST_HEARTBEATS, silenceMs = 30_000 } = settings;
       const metrics = createMetrics();
       const whole = createDatabase<MailerTables>({ url, name: 'mailer', log, metrics });
-      const own: typeof whole = {
-        ...whole,
-        async transaction(work) {
-          const result = await whole.transaction(work);
-          if (settings.losesAnswer?.(result)) throw new Error('the answer to COMMIT was lost');
-          return result;
-        },
-      };
-      const transport = createSmtpTransport({
-        url: smtp.url,
-        from: 'Stoa <no-reply@stoa.test>',
-        connections,
-        timeouts: { connectMs: 10_000, silenceMs },
-      });
+      const own = settings.wrap?.(whole) ?? whole;
+      const timeouts = { connectMs: 10_000, silenceMs };
+      const smtpTransport = createSmtpTransport({ url: smtp.url, from: 'Stoa <no-reply@stoa.test>', connections, timeouts });
+      const transport = guardTransport(smtpTransport, { connections, log, metrics });
       const options = {
         database: own,
         transport,

@@ -1,0 +1,12 @@
+export { deadTasks } from './dead-tasks.ts';
+export { createTasks, type Tasks } from './enqueue-tasks.ts';
+export { createExternalService, type ExternalService, ExternalServiceError, type ExternalServiceOptions } from './external-service.ts';
+export type { Heartbeats, InstanceGroup } from './instance.ts';
+export { type Claim, createLeasedWorker, type LeasedWorker, type LeasedWorkerOptions } from './leased-worker.ts';
+export type { Outcome } from './outcome.ts';
+export { resumeDestination } from './resume-destination.ts';
+export { createRetryPolicy, type RetryLimits, type Tried, type Verdict } from './retry-policy.ts';
+export { retryUntilAborted } from './retry-until-aborted.ts';
+export { defaultLimits, type Run, type Task, type TaskKind, task } from './task.ts';
+export { taskMigrations } from './task-migrations.ts';
+export { createTaskWorker, type TaskWorker, type TaskWorkerOptions } from './task-worker.ts';

@@ -1,0 +1,1 @@
+export { type LeasedWorkUnderTest, leasedWorkContract, type WorkerSettings } from './leased-work-contract.ts';
