@@ -1,5 +1,6 @@
 import { availableParallelism, cpus } from 'node:os';
 import { cached } from './cached.ts';
+import { eventStore } from './event-store.ts';
 import { gateway } from './gateway.ts';
 import { gatewayProxy } from './gateway-proxy.ts';
 import { logIns } from './log-in.ts';
@@ -33,7 +34,13 @@ const workloads: Record<string, Workload> = {
 };
 
 /** Too long for every run, or in need of another service: by name alone. */
-const long: Record<string, Workload> = { scale, posts, 'pipeline-rabbitmq': pipelineOverRabbit, looks: lookCost };
+const long: Record<string, Workload> = {
+  scale,
+  posts,
+  'pipeline-rabbitmq': pipelineOverRabbit,
+  looks: lookCost,
+  'event-store': eventStore,
+};
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(workloads);
 console.log(`${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${availableParallelism()} × ${cpus()[0]?.model.trim()}\n`);

@@ -25,6 +25,7 @@ const packagesBefore: Readonly<Record<string, readonly string[]>> = {
   auth: ['service', 'postgres', 'messaging', 'http'],
   tasks: ['service', 'postgres', 'messaging'],
   kit: ['service', 'postgres', 'messaging', 'http', 'redis', 'auth', 'tasks'],
+  'event-store': ['service', 'postgres'],
 };
 const testLibraries = ['vitest', 'fast-check', 'playwright-core'];
 /** Libraries, and modules of ours, that only compute. */

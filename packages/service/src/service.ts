@@ -39,6 +39,8 @@ export interface ServiceDefinition<Deps, Config extends TObject = TObject> {
   readonly migrations?: URL;
   /** What is different of its deployment from that of a flat service. */
   readonly deployment?: Deployment;
+  /** Of packages that keep tables in its database, as the event store does: they run before its own. */
+  readonly packageMigrations?: readonly { readonly name: string; readonly directory: URL }[];
   create(deps: Deps): Service | Promise<Service>;
   /** Adds what nobody has, to try out how the system is with much: `stoa seed --<name> N`. @returns what to tell of it. */
   seed?(deps: Pick<Deps, CommandDeps & keyof Deps>, seeding: Seeding): Promise<string>;
