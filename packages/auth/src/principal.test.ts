@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { expect, test } from 'vitest';
 import { callerOf, type Principal } from './principal.ts';
 
-const permissions = new Set(['posts:moderate']);
+const permissions = new Set(['notes:write']);
 const by = (principal?: Principal) => callerOf({ principal } as FastifyRequest);
 
 test('a person calls by their account', () => {
