@@ -60,6 +60,7 @@ export interface Tables {
     resend_of: string | null;
     resent_by: string | null;
     tracestate: string | null;
+    fence: Generated<number>;
   };
   pacing: {
     singleton: Generated<boolean>;
