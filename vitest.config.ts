@@ -20,16 +20,17 @@ const shared = { isolate: false, maxWorkers };
 const database = 'test/support/database-server.ts';
 /** Whole Stoas, one of which is shared by the files that are only its clients. */
 const stoa = 'test/support/stoa-for-clients.ts';
+/** No test's judgement: a net that a machine of half the speed does not reach. */
+const limits = { testTimeout: 240_000, hookTimeout: 240_000 };
 const withDatabase = {
   exclude,
   ...shared,
   globalSetup: [database],
   setupFiles: ['test/support/leave-nothing-behind.ts', 'test/support/answers-as-declared.ts'],
-  testTimeout: 120_000,
-  hookTimeout: 120_000,
+  ...limits,
 };
 /** They start processes and servers of their own, and wait for them. */
-const withProcesses = { exclude, ...shared, testTimeout: 120_000, hookTimeout: 120_000 };
+const withProcesses = { exclude, ...shared, ...limits };
 const withStoa = { ...withProcesses, globalSetup: [stoa] };
 /** One file at a time, and none of another group beside it, so that what is timed is not slowed by a neighbour. */
 const alone = (groupOrder: number) => ({ maxWorkers: 1, fileParallelism: false, sequence: { groupOrder } });
