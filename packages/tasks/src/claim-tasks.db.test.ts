@@ -99,6 +99,8 @@ describe('a claim', () => {
     await insert(1, { kind: 'hook', late: -2 });
     expect(await wait(room('hook'))).toBeGreaterThan(1_000);
     expect(await wait(room('hook'))).toBeLessThanOrEqual(2_000);
+    await insert(1, { kind: 'full', destination: 'slow' });
+    expect(await wait(room('full', { perDestination: 2, held: new Map([['slow', 2]]) }))).toBe(5_000);
     await insert(1, { kind: 'paused' });
     await sql`insert into task_pauses values ('paused', now() + interval '1 s', 'r')`.execute(system.database.query);
     expect(await wait(room('paused'))).toBeLessThanOrEqual(1_000);

@@ -70,6 +70,17 @@ describe('a dead task', () => {
     expect(await letters.replay(letter?.id ?? '')).toBe(false);
   });
 
+  test('has all of its tries again, also when it was given up after the last of them', async () => {
+    system.outside.behave(500);
+    const kind = callTask<unknown>(system.outside.url, { retry: { failures: 2, firstDelayMs: 10, longestDelayMs: 10 } });
+    await system.start([kind]);
+    const id = await system.enqueue(kind, {});
+    await becomes(id, { status: 'dead', failures: 2 });
+    await letters.replayAll({ type: 'call' }, { ratePerSecond: 100 });
+    await eventually(() => expect(system.outside.calls.filter((call) => call.task === id)).toHaveLength(4));
+    await becomes(id, { status: 'dead', failures: 2 });
+  });
+
   test('tells what replayed it last, when that did not help', async () => {
     await bury();
     const [letter] = (await letters.list()).items;

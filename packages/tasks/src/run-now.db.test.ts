@@ -76,11 +76,20 @@ test('no more than 32 at a time: a request beyond them does not wait', async () 
   expect(await worker.runNow(ids[32] as string, 30_000)).toMatchObject({ status: 'done' });
 });
 
-test('a process that stops takes up nothing more', async () => {
+test('a process that stops takes up nothing more, also while it finishes what it has in hand', async () => {
+  system.outside.behave('hang');
   const worker = await startOnlyAnswering();
-  await worker.stop();
+  const first = await enqueue();
+  const outcome = worker.runNow(first, 10_000);
+  await eventually(() => expect(callsOf(first)).toHaveLength(1));
+  const stopped = worker.stop();
   const id = await enqueue();
-  expect(await worker.runNow(id, 1_000)).toBeUndefined();
+  expect(await worker.runNow(id, 10_000)).toBeUndefined();
+  expect(callsOf(id)).toEqual([]);
+  system.outside.answer(first, 0);
+  await stopped;
+  expect(await outcome).toMatchObject({ status: 'done' });
+  system.outside.behave(200);
   const next = await startOnlyAnswering();
   expect(await next.runNow(id, 10_000)).toMatchObject({ status: 'done' });
 });
