@@ -11,7 +11,7 @@ import {
   serviceNameEnvDetector,
 } from '@opentelemetry/resources';
 import { BatchSpanProcessor, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace';
-import { type Environment, type Logger, type Tracer, traceWith } from '@stoa/service';
+import { type Environment, type Logger, type Tracer, traceWith, withTimeout } from '@stoa/service';
 import { batchSettings, samplerOf } from './telemetry-settings.ts';
 
 /** How long the end of the process waits for the last spans to be taken, by how the collector was last seen. */
@@ -46,10 +46,8 @@ export function startTelemetry({ environment, chosen, log }: TelemetryOptions): 
   return {
     async stop() {
       traceWith(undefined);
-      const late = Promise.withResolvers<void>();
-      const timer = setTimeout(late.resolve, FLUSH_LIMIT_MS[exporter.collector()]);
-      await Promise.race([provider.shutdown().catch(() => {}), late.promise]);
-      clearTimeout(timer);
+      const flushed = provider.shutdown().catch(() => {});
+      await withTimeout(flushed, FLUSH_LIMIT_MS[exporter.collector()], () => {});
     },
   };
 }

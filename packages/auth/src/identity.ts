@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Clock, HealthPart, Logger } from '@stoa/service';
+import { abortable, type Clock, type HealthPart, type Logger, type Loop, pause, startLoop, withTimeout } from '@stoa/service';
 import { type AccessClaims, CLOCK_TOLERANCE_SECONDS, importPublicKeys, type KeysById, verifyAccessToken } from './access-tokens.ts';
 import { authErrors } from './errors.ts';
 import type { IdentityAnswer, IdentityQuestion, IdentityState } from './identity-feed.ts';
@@ -73,7 +72,7 @@ export function createIdentity(options: IdentityOptions): Identity {
   let answered = 0;
   let heardAt = Number.NEGATIVE_INFINITY;
   const stopping = new AbortController();
-  let running = Promise.resolve();
+  let asking: Loop | undefined;
 
   const isStale = () => monotonic() - heardAt > staleAfterMs;
 
@@ -100,21 +99,22 @@ export function createIdentity(options: IdentityOptions): Identity {
     }
   }
 
-  async function run(onFirst: () => void): Promise<void> {
+  function keepAsking(onFirst: () => void): Loop {
     let failing = false;
-    while (!stopping.signal.aborted) {
-      try {
+    return startLoop({
+      async step() {
         await askOnce(true);
         if (failing) log.info('users is heard again: sessions are checked as before');
         failing = false;
         onFirst();
-      } catch (error) {
-        if (stopping.signal.aborted) return;
-        if (!failing) log.warn({ err: error }, 'users is not heard: which sessions have ended is not known');
+        return PAUSE_MS;
+      },
+      onFailure(error) {
+        if (!failing && !stopping.signal.aborted) log.warn({ err: error }, 'users is not heard: which sessions have ended is not known');
         failing = true;
-      }
-      await delay(failing ? FAILURE_PAUSE_MS : PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => {});
-    }
+        return FAILURE_PAUSE_MS;
+      },
+    });
   }
 
   let askingForUnknown: Promise<void> | undefined;
@@ -124,7 +124,7 @@ export function createIdentity(options: IdentityOptions): Identity {
   function askForUnknown(): Promise<void> {
     askingForUnknown ??= (async () => {
       const wait = askedForUnknownAt + UNKNOWN_PAUSE_MS - performance.now();
-      if (wait > 0) await delay(wait, undefined, { signal: stopping.signal }).catch(() => {});
+      if (wait > 0) await pause(wait, stopping.signal);
       askedForUnknownAt = performance.now();
       // Who comes from now on may have a key that is younger than this question.
       askingForUnknown = undefined;
@@ -141,7 +141,7 @@ export function createIdentity(options: IdentityOptions): Identity {
     const digest = hash('sha256', apiKey, 'base64url');
     const account = serviceAccounts.get(digest);
     if (account !== undefined) return account;
-    await Promise.race([askForUnknown(), delay(REFRESH_LIMIT_MS, undefined, { ref: false })]);
+    await withTimeout(askForUnknown(), REFRESH_LIMIT_MS, () => {});
     return known?.serviceAccounts.get(digest);
   }
 
@@ -173,14 +173,15 @@ export function createIdentity(options: IdentityOptions): Identity {
 
   return {
     async start() {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      running = run(resolve);
-      await Promise.race([promise, delay(START_LIMIT_MS, undefined, { ref: false, signal: stopping.signal }).catch(() => {})]);
+      const { promise: heard, resolve } = Promise.withResolvers<void>();
+      asking = keepAsking(resolve);
+      const heardOrStopped = abortable(heard, stopping.signal).catch(() => {});
+      await withTimeout(heardOrStopped, START_LIMIT_MS, () => {});
     },
     async stop() {
       stopping.abort();
       // A question that users holds ends with users, or at its time limit: nobody waits for it.
-      await Promise.race([running, delay(PAUSE_MS)]);
+      if (asking !== undefined) await withTimeout(asking.stop(), PAUSE_MS, () => {});
     },
     health() {
       const name = 'identity';
@@ -188,8 +189,8 @@ export function createIdentity(options: IdentityOptions): Identity {
       return { name, ok: true, background: true };
     },
     async refresh() {
-      const late = delay(REFRESH_LIMIT_MS, undefined, { ref: false });
-      await Promise.race([askOnce(false).catch(() => {}), late]);
+      const asked = askOnce(false).catch(() => {});
+      await withTimeout(asked, REFRESH_LIMIT_MS, () => {});
     },
     async authenticate(token) {
       if (known === undefined || isStale()) throw authErrors.identity_stale({ retryAfterSeconds: 2 });

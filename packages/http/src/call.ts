@@ -1,4 +1,4 @@
-import { AppError, contextHeaders, currentContext } from '@stoa/service';
+import { AppError, contextHeaders, currentContext, withTimeout } from '@stoa/service';
 import type { FastifyInstance, HTTPMethods } from 'fastify';
 import { inCallSpan } from './call-spans.ts';
 import { httpErrors } from './http-errors.ts';
@@ -44,7 +44,7 @@ export function createCaller({ locate, credential, timeoutMs = 5_000 }: CallerOp
     const answer = await inCallSpan(service, call.method, () => {
       const headers = { authorization: credential, ...contextHeaders(currentContext()) };
       if ('upstream' in place) return askUpstream(place.upstream, call, headers, timeoutMs);
-      return withinTime(inject(place, call, headers), timeoutMs, service);
+      return inTime(inject(place, call, headers), timeoutMs, service);
     });
     if (answer.status >= 500) throw unavailable(service, `answered ${answer.status}`);
     return { status: answer.status, body: answer.body === '' ? undefined : readJson(answer.body, service) };
@@ -92,15 +92,14 @@ function readJson(body: string, service: string): unknown {
   }
 }
 
-async function withinTime<T>(work: Promise<T>, timeoutMs: number, service: string): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(unavailable(service, `did not answer within ${timeoutMs} ms`)), timeoutMs);
+async function inTime<T>(work: Promise<T>, timeoutMs: number, service: string): Promise<T> {
+  const late = () => {
+    throw unavailable(service, `did not answer within ${timeoutMs} ms`);
+  };
   try {
-    return await Promise.race([work, promise]);
+    return await withTimeout(work, timeoutMs, late);
   } catch (error) {
     throw error instanceof AppError ? error : unavailable(service, 'could not be called', error);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -1,5 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import { type Clock, createSealing, type DeriveKey, type Logger, uuidv7 } from '@stoa/service';
+import { type Clock, createSealing, type DeriveKey, type Logger, uuidv7, withTimeout } from '@stoa/service';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { addressKey } from './address.ts';
 import { canonicalJson } from './canonical-json.ts';
@@ -135,21 +135,15 @@ export function installIdempotency(
       const mine = running.get(request);
       const work = Promise.resolve(handler.call(this, request, reply));
       if (mine === undefined) return await work;
-      const { promise: late, reject } = Promise.withResolvers<never>();
-      const timer = setTimeout(() => {
+      return await withTimeout(work, deadlineMs, () => {
         mine.isLate = true;
         log.warn({ route: request.routeOptions.url }, 'a request with an Idempotency-Key outlasts its deadline');
         work
           .catch((err: unknown) => log.warn({ err }, 'work that was answered without failed'))
           .then(() => giveUp(mine))
           .catch((err: unknown) => log.warn({ err }, NOT_KEPT));
-        reject(httpErrors.service_unavailable({ retryAfterSeconds: 5 }));
-      }, deadlineMs);
-      try {
-        return await Promise.race([work, late]);
-      } finally {
-        clearTimeout(timer);
-      }
+        throw httpErrors.service_unavailable({ retryAfterSeconds: 5 });
+      });
     };
   }
 

@@ -1,4 +1,4 @@
-import { type HealthPart, type Metrics, named } from '@stoa/service';
+import { type HealthPart, type Metrics, named, withTimeout } from '@stoa/service';
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { Answer, Media, withPage } from './open-api/answer.ts';
@@ -58,7 +58,7 @@ export function installOperations(http: FastifyInstance, { health, metrics, read
       },
     },
     async (request, reply) => {
-      const asked = await withinTime(health());
+      const asked = await withTimeout(health(), HEALTH_LIMIT_MS, () => [LATE]).catch(() => [NOT_ASKED]);
       const parts = http.isDraining ? [DRAINING, ...asked] : asked;
       const isReady = parts.every(({ ok, background }) => ok || background);
       if (!isReady) void reply.code(503).header('retry-after', '1');
@@ -88,15 +88,5 @@ const DRAINING: HealthPart = { name: 'process', ok: false, detail: 'draining: it
 
 /** A part that hangs must not hang who asks: an orchestrator gives up after seconds, and would learn nothing. */
 const HEALTH_LIMIT_MS = 5_000;
-
-async function withinTime(asked: Promise<readonly HealthPart[]>): Promise<readonly HealthPart[]> {
-  const late = Promise.withResolvers<readonly HealthPart[]>();
-  const timer = setTimeout(() => late.resolve([{ name: 'health', ok: false, detail: 'no answer within 5 s' }]), HEALTH_LIMIT_MS);
-  try {
-    return await Promise.race([asked, late.promise]);
-  } catch {
-    return [{ name: 'health', ok: false, detail: 'could not be asked' }];
-  } finally {
-    clearTimeout(timer);
-  }
-}
+const LATE: HealthPart = { name: 'health', ok: false, detail: 'no answer within 5 s' };
+const NOT_ASKED: HealthPart = { name: 'health', ok: false, detail: 'could not be asked' };

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { pause } from '@stoa/service';
 
 /** One request that holds a place of a limit, or tries for one. */
 export interface Reservation {
@@ -41,8 +41,8 @@ export function createUndecided() {
         async otherDecided(signal) {
           signal.throwIfAborted();
           if (line.inside === 1) {
-            await delay(LOOK_EVERY_MS * (0.5 + Math.random()), undefined, { signal }).catch(() => signal.throwIfAborted());
-            return;
+            await pause(LOOK_EVERY_MS * (0.5 + Math.random()), signal);
+            return signal.throwIfAborted();
           }
           const { promise, resolve, reject } = Promise.withResolvers<void>();
           // Back inside in the instant of its call, so that nobody takes the line for empty meanwhile.

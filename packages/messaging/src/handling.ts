@@ -1,3 +1,4 @@
+import { withTimeout } from '@stoa/service';
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { InboxRow } from './inbox-rows.ts';
 import type { Taken } from './live-copies.ts';
@@ -25,13 +26,10 @@ export async function runHandler<Schema>(
   row: InboxRow,
   timeoutMs: number,
 ): Promise<void> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`the handler ran longer than ${timeoutMs} ms`)), timeoutMs);
-  try {
-    await inHandlingSpan(handler.name, row, () => Promise.race([handler.handle(tx, row.message), late]));
-  } finally {
-    clearTimeout(timer);
-  }
+  const late = () => {
+    throw new Error(`the handler ran longer than ${timeoutMs} ms`);
+  };
+  await inHandlingSpan(handler.name, row, () => withTimeout(handler.handle(tx, row.message), timeoutMs, late));
 }
 
 /** Lets the server end a statement that outlives the handler's time, and the transaction of a process that stands still. */

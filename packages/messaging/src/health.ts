@@ -1,4 +1,4 @@
-import type { HealthPart } from '@stoa/service';
+import { type HealthPart, withTimeout } from '@stoa/service';
 import { type Kysely, sql } from 'kysely';
 import type { Marks } from './inbox-marks.ts';
 import type { Unclaimed } from './live-copies.ts';
@@ -22,15 +22,11 @@ interface Checked<Schema> {
 
 /** `relay`: nothing waits to leave for more than a minute. `inbox`: nothing that is due waits for one of `consumers` for more than a minute. */
 export async function checkHealth<Schema>(checked: Checked<Schema>): Promise<HealthPart[]> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_WITHIN_MS} ms`)), ANSWER_WITHIN_MS);
   try {
-    return await Promise.race([inspect(checked), late]);
+    return await withTimeout(inspect(checked), ANSWER_WITHIN_MS);
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     return ['relay', 'inbox'].map((name) => ({ name, ok: false, detail, background: true }));
-  } finally {
-    clearTimeout(timer);
   }
 }
 

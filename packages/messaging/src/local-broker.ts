@@ -1,4 +1,4 @@
-import type { Logger } from '@stoa/service';
+import { type Logger, withTimeout } from '@stoa/service';
 import type { Accept, Broker, BrokerSubscription, Outgoing, Rejection } from './broker.ts';
 import { createObservers } from './observers.ts';
 
@@ -24,16 +24,12 @@ export function createLocalBroker({ log }: { readonly log: Logger }): Broker {
     const delivery = binding.accept(messages);
     const settled = delivery.catch(() => {}).finally(() => binding.inHand.delete(settled));
     binding.inHand.add(settled);
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_WITHIN_MS} ms`)), ANSWER_WITHIN_MS);
     try {
-      await Promise.race([delivery, late]);
+      await withTimeout(delivery, ANSWER_WITHIN_MS);
       return undefined;
     } catch (error) {
       log.debug({ err: error, subscriber }, 'inbox did not accept');
       return `the inbox of ${subscriber} cannot be reached: ${error instanceof Error ? error.message : String(error)}`;
-    } finally {
-      clearTimeout(timer);
     }
   }
 

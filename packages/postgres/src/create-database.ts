@@ -1,4 +1,4 @@
-import type { HealthPart, Logger, Metrics } from '@stoa/service';
+import { type HealthPart, type Logger, type Metrics, withTimeout } from '@stoa/service';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { connectionOptions, REQUEST_LIMIT_MS, STATEMENT_LIMIT_MS } from './connection-options.ts';
@@ -99,16 +99,12 @@ export function createDatabase<Schema>({
 }
 
 async function checkHealth(pool: pg.Pool): Promise<HealthPart> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${HEALTH_TIMEOUT_MS} ms`)), HEALTH_TIMEOUT_MS);
   try {
     // With a limit of its own: a connection that hangs is dropped by it.
     const statement = { text: 'select 1', query_timeout: HEALTH_TIMEOUT_MS };
-    await Promise.race([pool.query(statement), late]);
+    await withTimeout(pool.query(statement), HEALTH_TIMEOUT_MS);
     return { name: 'database', ok: true };
   } catch (error) {
     return { name: 'database', ok: false, detail: error instanceof Error ? error.message : String(error) };
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,13 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from '@stoa/service';
+import { abortable, type Logger, type Loop, startLoop } from '@stoa/service';
 import type { Database } from './database.ts';
 import type { Link } from './session-connection.ts';
 import { isUnavailable } from './unavailable.ts';
 
-/** A process that does not lead asks again after this long, plus up to as much again so that waiters do not ask in step. */
+/** A process that does not lead asks again after this long, plus up to as much again. */
 const RETRY_MS = 500;
 /** Who gave the lead up by itself stays out for several times as long as the others wait between their tries. */
 const STAND_BACK_MS = 5_000;
+/** Waiters do not ask in step. */
+const spread = (milliseconds: number): number => milliseconds * (1 + Math.random());
 /** Keeps the lock's key apart from advisory locks taken for other purposes. */
 const lockKey = (name: string): string => `stoa lead ${name}`;
 
@@ -23,7 +24,7 @@ export function createLeading({ link, log, name: database }: LeadingOptions): { 
 
   /** One try: leads until the end of the connection, the work or the stop. @returns how long to wait before the next one, in milliseconds. */
   async function attempt(name: string, work: (signal: AbortSignal) => Promise<void>, stopped: AbortSignal): Promise<number> {
-    const held = await unlessAborted(link(), stopped);
+    const held = await abortable(link(), stopped);
     const [row] = await held.query<{ locked: boolean }>('select pg_try_advisory_lock(hashtextextended($1, 0)) as locked', [lockKey(name)]);
     if (row?.locked !== true) return RETRY_MS;
     const signal = AbortSignal.any([stopped, held.lost]);
@@ -36,28 +37,23 @@ export function createLeading({ link, log, name: database }: LeadingOptions): { 
     }
   }
 
-  async function keepTrying(name: string, work: (signal: AbortSignal) => Promise<void>, stopped: AbortSignal): Promise<void> {
-    while (!stopped.aborted) {
-      let wait = RETRY_MS;
-      try {
-        wait = await attempt(name, work, stopped);
-      } catch (error) {
+  const keepTrying = (name: string, work: (signal: AbortSignal) => Promise<void>): Loop =>
+    startLoop({
+      step: async (stopped) => spread(await attempt(name, work, stopped)),
+      onFailure(error, _failures, stopped) {
         // A lost connection is told by the session, once for all that it carries.
         if (!stopped.aborted && !isUnavailable(error)) log.error({ err: error, database, lead: name }, 'leading failed, will try again');
-      }
-      await delay(wait * (1 + Math.random()), undefined, { signal: stopped }).catch(() => {});
-    }
-  }
+        return spread(RETRY_MS);
+      },
+    });
 
   return {
     async lead(name, work) {
       // The lock belongs to the session, which would grant it to itself a second time.
       if (stops.has(name)) throw new Error(`lead("${name}") is already running on this database object`);
-      const stopping = new AbortController();
-      const ended = keepTrying(name, work, stopping.signal);
+      const loop = keepTrying(name, work);
       const stop = async (): Promise<void> => {
-        stopping.abort();
-        await ended;
+        await loop.stop();
         if (stops.get(name) === stop) stops.delete(name);
       };
       stops.set(name, stop);
@@ -67,17 +63,4 @@ export function createLeading({ link, log, name: database }: LeadingOptions): { 
       await Promise.all([...stops.values()].map((stop) => stop()));
     },
   };
-}
-
-/** Waits for `promise` no longer than until `signal` is aborted. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    signal.throwIfAborted();
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }

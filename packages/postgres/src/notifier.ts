@@ -1,5 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from '@stoa/service';
+import { type Logger, pause, withTimeout } from '@stoa/service';
 import type { Link } from './session-connection.ts';
 
 /** Between two statements: NOTIFY takes a lock that all databases of a server share, so it is not to be taken for every commit. */
@@ -40,7 +39,7 @@ export function createNotifier({ link, log, name }: NotifierOptions): Notifier {
         waiting.clear();
         log.debug({ err: error, database: name }, 'notification lost');
       });
-      await delay(PACE_MS, undefined, { signal: closing.signal }).catch(() => {});
+      await pause(PACE_MS, closing.signal);
     }
     sending = undefined;
   }
@@ -54,7 +53,7 @@ export function createNotifier({ link, log, name }: NotifierOptions): Notifier {
     },
     async close() {
       closing.abort();
-      await Promise.race([sending, delay(GOOD_BYE_MS, undefined, { ref: false })]);
+      if (sending !== undefined) await withTimeout(sending, GOOD_BYE_MS, () => {});
     },
   };
 }

@@ -38,3 +38,4 @@ export {
   type Tracer,
   traceWith,
 } from './tracing.ts';
+export { abortable, pause, withTimeout } from './waiting.ts';

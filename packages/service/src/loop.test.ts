@@ -74,3 +74,19 @@ test('a stop waits for the step in hand and begins no other', async () => {
   await stop;
   expect(steps).toBe(1);
 });
+
+test('a failure of the step in hand knows that the loop stops', async () => {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const told: boolean[] = [];
+  const loop = startLoop({
+    step: () => promise,
+    onFailure(_error, _failures, stopping) {
+      told.push(stopping.aborted);
+      return HOURS;
+    },
+  });
+  const stopped = loop.stop();
+  reject(new Error('away'));
+  await stopped;
+  expect(told).toEqual([true]);
+});

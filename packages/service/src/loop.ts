@@ -1,8 +1,8 @@
 export interface LoopOptions {
   /** Does one round of work. @returns how long to wait before the next one, in milliseconds; 0 = there may be more right now. */
   readonly step: (stopping: AbortSignal) => Promise<number>;
-  /** Is told of the `failures`-th failure in a row. @returns how long to wait; a wake-up does not shorten it. */
-  readonly onFailure: (error: unknown, failures: number) => number;
+  /** Is told of the `failures`-th failure in a row, also while the loop stops. @returns how long to wait; a wake-up does not shorten it. */
+  readonly onFailure: (error: unknown, failures: number, stopping: AbortSignal) => number;
 }
 
 export interface Loop {
@@ -36,7 +36,7 @@ export function startLoop({ step, onFailure }: LoopOptions): Loop {
       return woken ? 0 : pause;
     } catch (error) {
       failures += 1;
-      return onFailure(error, failures);
+      return onFailure(error, failures, stopping.signal);
     }
   }
 

@@ -1,5 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from '@stoa/service';
+import { type Logger, pause, withTimeout } from '@stoa/service';
 import type { AsyncMessage } from 'rabbitmq-client';
 import { backoffMs } from '../backoff.ts';
 import type { Accept } from '../broker.ts';
@@ -38,7 +37,7 @@ export function createBatches({ accept, acknowledge, giveUp, giveUpMs, log }: Ba
   let inHand: { readonly since: number; problem?: string } | undefined;
 
   async function run(): Promise<void> {
-    await pause(GATHER_MS);
+    await pause(GATHER_MS, ending.signal);
     while (waiting.length > 0 && !ending.signal.aborted) {
       const batch = takeBatch(waiting);
       if (!(await acceptAll(batch.map(read)))) return;
@@ -52,7 +51,7 @@ export function createBatches({ accept, acknowledge, giveUp, giveUpMs, log }: Ba
     inHand = batch;
     for (let failures = 1; !ending.signal.aborted; failures += 1) {
       try {
-        await withinTime(Math.max(giveUpMs - elapsed(batch), SHORTEST_TRY_MS), accept(received));
+        await withTimeout(accept(received), Math.max(giveUpMs - elapsed(batch), SHORTEST_TRY_MS), noAnswer);
         inHand = undefined;
         return true;
       } catch (error) {
@@ -60,7 +59,7 @@ export function createBatches({ accept, acknowledge, giveUp, giveUpMs, log }: Ba
         batch.problem = error instanceof Error ? error.message : String(error);
       }
       const pauseMs = backoffMs(BACKOFF, failures);
-      if (elapsed(batch) + pauseMs < giveUpMs) await pause(pauseMs);
+      if (elapsed(batch) + pauseMs < giveUpMs) await pause(pauseMs, ending.signal);
       else if (!ending.signal.aborted) {
         ending.abort();
         giveUp();
@@ -68,8 +67,6 @@ export function createBatches({ accept, acknowledge, giveUp, giveUpMs, log }: Ba
     }
     return false;
   }
-
-  const pause = (milliseconds: number): Promise<void> => delay(milliseconds, undefined, { signal: ending.signal }).catch(() => {});
 
   return {
     add(delivery: AsyncMessage): void {
@@ -95,18 +92,11 @@ export function createBatches({ accept, acknowledge, giveUp, giveUpMs, log }: Ba
   };
 }
 
-const elapsed = ({ since }: { readonly since: number }): number => performance.now() - since;
+const noAnswer = () => {
+  throw new Error('it does not answer');
+};
 
-/** @throws when `work` has not settled in time. */
-async function withinTime(milliseconds: number, work: Promise<void>): Promise<void> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error('it does not answer')), milliseconds);
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+const elapsed = ({ since }: { readonly since: number }): number => performance.now() - since;
 
 /** The next ones, as many as one statement is to take: one at least. */
 function takeBatch(waiting: AsyncMessage[]): AsyncMessage[] {

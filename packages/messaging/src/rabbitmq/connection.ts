@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from '@stoa/service';
+import { type Logger, withTimeout } from '@stoa/service';
 import { type Channel, Connection } from 'rabbitmq-client';
 
 /** What the server takes at most by default; a large message then takes few frames. */
@@ -128,16 +127,17 @@ const socketOf = (client: Connection): Socket | undefined => (client as unknown 
 export async function withChannel<T>(connection: RabbitConnection, work: (channel: Channel) => Promise<T>): Promise<T> {
   const { promise: failed, reject } = Promise.withResolvers<never>();
   const forget = connection.onTrouble(reject);
-  const timer = setTimeout(() => reject(new Error(`RabbitMQ did not answer within ${ANSWER_TIMEOUT_MS} ms`)), ANSWER_TIMEOUT_MS);
+  const late = () => {
+    throw new Error(`RabbitMQ did not answer within ${ANSWER_TIMEOUT_MS} ms`);
+  };
   const opening = connection.channel();
   try {
     const done = opening.then((channel) => {
       channel.on('error', reject);
       return work(channel);
     });
-    return await Promise.race([done, failed]);
+    return await withTimeout(Promise.race([done, failed]), ANSWER_TIMEOUT_MS, late);
   } finally {
-    clearTimeout(timer);
     forget();
     opening.then(discard).catch(() => {});
   }
@@ -150,7 +150,9 @@ export function discard(channel: Channel): void {
 
 /** A server that does not answer must not hold up our end. */
 export async function withinFarewell(work: Promise<unknown>): Promise<void> {
-  const late = new AbortController();
-  await Promise.race([work.catch(() => {}), delay(CLOSE_TIMEOUT_MS, undefined, { signal: late.signal }).catch(() => {})]);
-  late.abort();
+  await withTimeout(
+    work.catch(() => {}),
+    CLOSE_TIMEOUT_MS,
+    () => {},
+  );
 }

@@ -4,6 +4,7 @@ import { open, readFile, rename, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { withTimeout } from '@stoa/service';
 import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
 import type { RunAs } from './run-as.ts';
 import { CLEAN_ENVIRONMENT, explainFailure } from './run-program.ts';
@@ -100,9 +101,7 @@ async function stopChild(child: ChildProcess): Promise<void> {
   for (const [signal, patience] of SHUTDOWN) {
     if (ended()) return;
     child.kill(signal);
-    const patient = new AbortController();
-    await Promise.race([exit, delay(patience, undefined, { signal: patient.signal }).catch(() => {})]);
-    patient.abort();
+    if (exit !== undefined) await withTimeout(exit, patience, () => {});
   }
   if (ended()) return;
   child.kill('SIGKILL');

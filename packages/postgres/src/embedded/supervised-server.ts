@@ -1,5 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from '@stoa/service';
+import { type Logger, pause } from '@stoa/service';
 import { clearLeftovers } from './leftovers.ts';
 import { type ServerProcess, type ServerProcessOptions, startServer } from './server-process.ts';
 
@@ -20,7 +19,7 @@ export async function startSupervisedServer(options: ServerProcessOptions, log: 
       const output = await server.exited;
       if (stopping.signal.aborted) return;
       log.error({ output: output.slice(-2_000) }, 'the embedded Postgres ended by itself and is started again');
-      await delay(RESTART_PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => {});
+      await pause(RESTART_PAUSE_MS, stopping.signal);
       if (stopping.signal.aborted) return;
       await clearLeftovers(options.directory, (message) => log.info(message));
       server = await startServer({ ...options, choosePort: async () => port });

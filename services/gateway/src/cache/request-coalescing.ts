@@ -1,3 +1,4 @@
+import { withTimeout } from '@stoa/service';
 import type { CacheKey, StoredAnswer } from './store.ts';
 
 /** An answer for others too, of the variant under this key. */
@@ -31,13 +32,7 @@ export function createRequestCoalescing() {
           if (fetches.get(key)?.pending === pending) fetches.delete(key);
           resolve(outcome);
         },
-        async wait(milliseconds) {
-          const late = Promise.withResolvers<'late'>();
-          const timer = setTimeout(() => late.resolve('late'), milliseconds);
-          const outcome = await Promise.race([promise, late.promise]);
-          clearTimeout(timer);
-          return outcome;
-        },
+        wait: (milliseconds) => withTimeout(promise, milliseconds, () => 'late' as const),
       };
       fetches.set(key, { tags, pending });
       return pending;

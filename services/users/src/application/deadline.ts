@@ -21,16 +21,3 @@ export async function withDeadline<T>(signal: AbortSignal, work: (signal: AbortS
     signal.removeEventListener('abort', onAbort);
   }
 }
-
-/** Waits for `promise`. @throws the reason of the signal, when that is aborted first. */
-export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
-}

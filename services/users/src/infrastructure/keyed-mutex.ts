@@ -1,4 +1,4 @@
-import { unlessAborted } from '../application/deadline.ts';
+import { abortable } from '@stoa/service';
 import type { KeyedMutex } from '../application/ports.ts';
 
 /**
@@ -17,7 +17,7 @@ export function createKeyedMutex(): KeyedMutex {
       for (const key of keys) if (last.get(key) === done) last.delete(key);
     };
     try {
-      await unlessAborted(before, signal);
+      await abortable(before, signal);
     } catch (error) {
       // Who leaves early still keeps those behind from overtaking those before.
       void before.then(release);

@@ -1,6 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { addressKey, createFailureLimit, limitByAddress, type RateLimiter, type RatePolicy } from '@stoa/http';
-import { AppError } from '@stoa/service';
+import { AppError, pause } from '@stoa/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { withDeadline } from '../application/deadline.ts';
 import type { UsersConfig } from '../config.ts';
@@ -62,7 +61,10 @@ export function createAddressLimits(limiter: RateLimiter, config: UsersConfig): 
   /** Counts the failures of the account from everywhere; beyond its measure each attempt has to wait. */
   async function slowly<T>(accountKey: string, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const state = await limiter.consume(OF_ACCOUNT, accountKey);
-    if (!state.allowed) await delay(DELAY_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+    if (!state.allowed) {
+      await pause(DELAY_MS, signal);
+      signal.throwIfAborted();
+    }
     try {
       const result = await work();
       if (state.allowed) await limiter.refund(OF_ACCOUNT, accountKey, state);
