@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { defineEvent } from './event.ts';
 
-/** An account is gone for good; whoever keeps something of it lets go of it. */
+/** An account is gone for good; a service that keeps something of it removes it. */
 export const userDeleted = defineEvent({
   name: 'user-deleted',
   version: 1,

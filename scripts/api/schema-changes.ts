@@ -24,7 +24,7 @@ export function schemaBreaks(before: Schema, after: Schema, direction: Direction
 
   function compare(one: Schema, other: Schema, path: string): string[] {
     const [was, is] = [alternatives(one, direction.before), alternatives(other, direction.after)];
-    // Whoever reads must know each alternative of who writes.
+    // A reader must know each alternative of the writer.
     const [written, read] = direction.isAnswer ? [is, was] : [was, is];
     const verb = direction.isAnswer ? 'may now be' : 'may no longer be';
     return written.flatMap((alternative) => {

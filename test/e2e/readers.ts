@@ -54,7 +54,7 @@ export function startReaders(url: string, count: number): Readers {
   }
 
   const reading = Promise.all(Array.from({ length: count }, (_, reader) => read(reader)));
-  // Whoever stops them is told.
+  // The caller that stops them gets it.
   reading.catch(() => {});
   const none = () => Array<number>(count).fill(0);
   return {

@@ -85,7 +85,7 @@ export function warningsOf(environment: Environment, host: string, services: rea
     warnings.push('RATE_LIMITS=off: nothing is limited per address. For benchmarks, never for users.');
   const hasMailer = services.includes('mailer');
   if (isOpen && hasMailer && environment['MAIL_URL'] === 'mailbox:') {
-    warnings.push(`HOST=${host} with MAIL_URL=mailbox: whoever reaches this machine reads every mail at /mailbox.`);
+    warnings.push(`HOST=${host} with MAIL_URL=mailbox: anyone who reaches this machine reads every mail at /mailbox.`);
   }
   if (hasMailer && environment['DATABASE_URL'] !== undefined && environment['PUBLIC_URL'] === undefined) {
     warnings.push('PUBLIC_URL is not set: links in mails lead to localhost, and so nowhere for those who get them.');

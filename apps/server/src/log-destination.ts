@@ -14,7 +14,7 @@ export async function logDestination(): Promise<DestinationStream> {
 
 /**
  * Writes lines many at a time, by another thread: a write per line would cost more than the line. They wait as bytes, which cost the
- * collector nothing. What a kill can take with it is a tenth of a second; whoever exits, or throws, leaves with all of them written.
+ * collector nothing. What a kill can take with it is a tenth of a second; anyone who exits, or throws, leaves with all of them written.
  */
 export function inBatches(to: number | string): DestinationStream & { flushSync(): void } {
   const batch = Buffer.allocUnsafeSlow(BATCH_BYTES);

@@ -61,7 +61,7 @@ export function installAccess(http: Http, { identity, derive }: { identity: Iden
       request.principal = await admit(request, access);
     };
     route.onRequest = [guard, ...[route.onRequest ?? []].flat()];
-    // A body may trickle in for long: whoever sent it must still be let in when it is there, before anything is done with it.
+    // A body may trickle in for long: anyone who sent it must still be let in when it is there, before anything is done with it.
     if (access !== 'service' && mayHaveBody(route.method)) route.preHandler = [guard, ...[route.preHandler ?? []].flat()];
     // A HEAD route shares the schema of the GET that it is made from.
     if (route.schema === undefined || described.has(route.schema)) return;

@@ -39,7 +39,7 @@ interface Row {
 const columns = sql`stream, version, type, event_version, data, sealed, metadata, recorded_at, position`;
 
 /**
- * Stores `events` behind version `after` of the stream. The first of them decides: it waits for whoever is about to store one of the same
+ * Stores `events` behind version `after` of the stream. The first of them decides: it waits for anyone who is about to store one of the same
  * version, and where that one stays, nothing is stored, and the transaction goes on.
  * @returns the positions in the order of `events`; none when the stream is not at `after`.
  */

@@ -23,7 +23,7 @@ export async function takeTurn<Tables>(tx: Kysely<Tables>, stream: string): Prom
 
 /**
  * Up to which position all events are there that ever will be. Positions are given before the commit, so that an event may come after one
- * with a higher position: whoever holds one up to the last has the lock by then, and is waited for; who comes later gets a higher one.
+ * with a higher position: a transaction that holds one up to the last has the lock by then, and is waited for; a later one gets a higher one.
  */
 export async function settledPosition<Tables>(db: Kysely<Tables>): Promise<number> {
   const { rows } = await sql<{ last: number }>`

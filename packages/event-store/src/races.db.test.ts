@@ -32,7 +32,7 @@ test('50 that begin the same stream: one has begun it, and the others hear of a 
   expect(await accounts.store.open(accounts.database.query, events)).toEqual([{ owner: `owner ${winner}` }]);
 });
 
-test('events of one append stay together, whoever else appends', async () => {
+test('events of one append stay together, no matter who else appends', async () => {
   await using accounts = await openAccounts({ maxConnections: 30 });
   const deposit = (n: number, reference: string) => ({ type: 'money-deposited' as const, data: { amount: n, reference } });
   await Promise.all(

@@ -55,7 +55,7 @@ export async function rebuildProjection<E extends DomainEvent, Tables>(
 ): Promise<void> {
   const { name, version, tables } = projection;
 
-  /** Whoever has the row has the turn. */
+  /** The process that has the row has the turn. */
   async function takeRow(tx: Transaction<Tables>): Promise<Rebuild | undefined> {
     const found = await sql<Rebuild>`
       select version, shape, position, events from projection_rebuilds where projection = ${name} for update`.execute(tx);

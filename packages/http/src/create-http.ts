@@ -66,7 +66,7 @@ declare module 'fastify' {
   }
 }
 
-/** How long a close may take; whoever stops a process counts on it. */
+/** How long a close may take; anyone who stops a process counts on it. */
 export const CLOSE_MS = 10_000;
 
 /** Bytes of a body, where its route does not say `bodyLimit`: small, so that a new route is safe without a word. */
@@ -94,7 +94,7 @@ const LIMITS = {
 
 /**
  * What the entry to the system allows other than a service, which stands behind it. A service that refused what the entry lets through
- * would do so unread, by hanging up: whoever sent such requests would make it look broken to the gateway.
+ * would do so unread, by hanging up: anyone who sent such requests would make it look broken to the gateway.
  */
 export const ENTRY_LIMITS = { headerBytes: 16_384, headers: 1_000 };
 

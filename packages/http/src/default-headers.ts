@@ -8,7 +8,7 @@ const kDefaults = Symbol('stoa.defaultHeaders');
 type Response = ServerResponse & { [kDefaults]?: Defaults };
 
 /**
- * Gives the response headers that it carries unless the answer says something else under the same name, whoever writes it: a service, the
+ * Gives the response headers that it carries unless the answer says something else under the same name, no matter who writes it: a service, the
  * proxy, the cache. They join the answer's own when its head is written, all at once: to set each of them first would cost more than the route.
  */
 export function setDefaultHeaders(response: ServerResponse, headers: Defaults): void {

@@ -46,7 +46,7 @@ export function installEnding(http: FastifyInstance, { closeHalfMs, closeMs }: E
   });
   http.addHook('onRequest', (request, reply, done) => {
     if ((!isDraining && !ending.signal.aborted) || edgeOf(request.raw).owner !== http) return done();
-    // Set on the response itself: it is said on this hop, whoever answers and whatever else is left to the gateway.
+    // Set on the response itself: it is said on this hop, no matter who answers and whatever else is left to the gateway.
     reply.raw.setHeader('connection', 'close');
     if (ending.signal.aborted) done(httpErrors.service_unavailable());
     else done();

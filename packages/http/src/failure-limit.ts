@@ -26,7 +26,7 @@ interface RunOptions extends Pick<LimitOptions, 'reply'> {
 /** Longer than a request is let wait and work: a process that died with a place in hand keeps others waiting no longer. */
 const UNDECIDED_MS = 15_000;
 
-/** A limit on what goes wrong, log-ins for example: whoever makes no mistakes never meets it. */
+/** A limit on what goes wrong, log-ins for example: anyone who makes no mistakes never meets it. */
 export function createFailureLimit({ limiter, policy, isFailure, refusal }: FailureLimitOptions): FailureLimit {
   const undecided = createUndecided();
 

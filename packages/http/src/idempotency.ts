@@ -147,7 +147,7 @@ export function installIdempotency(
     };
   }
 
-  /** Before the answer leaves, so that whoever has it can rely on its being kept. A store that fails now costs nobody the answer. */
+  /** Before the answer leaves, so that anyone who has it can rely on its being kept. A store that fails now costs nobody the answer. */
   async function keep(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
     const mine = running.get(request);
     if (mine === undefined) return payload;

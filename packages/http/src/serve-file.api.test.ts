@@ -35,7 +35,7 @@ test('a file is what it was at the start', async () => {
   ]);
 });
 
-test('whoever has it already is told that it is the same, and of another file is not', async () => {
+test('anyone who has it already is told that it is the same, and of another file is not', async () => {
   const tag = (await http.inject('/style.css')).headers['etag'] as string;
   const again = await http.inject({ url: '/style.css', headers: { 'if-none-match': tag } });
   expect([again.statusCode, again.body, again.headers['etag']]).toEqual([304, '', tag]);

@@ -11,7 +11,7 @@ interface Look {
 
 /**
  * Up to which id the outbox has all rows that it will ever have. Ids are given before the commit, so that a row may come after one with a
- * higher id. Whoever has an id up to the last one of a look had a transaction number by the next look, and once all numbers of that look
+ * higher id. Anyone who has an id up to the last one of a look had a transaction number by the next look, and once all numbers of that look
  * have ended, these rows are visible or never will be. A transaction that wrote something and stays open keeps the horizon where it is.
  */
 export function createHorizon<Schema>(db: Kysely<Schema>, clock: () => number = () => performance.now()) {

@@ -25,7 +25,7 @@ const FULL_LOOK_SHARE = 1_000;
 
 /** What one consumer has to do. */
 export interface Look {
-  /** A row is due, whoever holds it. */
+  /** A row is due, no matter who holds it. */
   readonly isDue: boolean;
   /** Until the next row is due that is not due yet. */
   readonly nextMs: number | undefined;

@@ -166,7 +166,7 @@ export async function giveBack<Schema>(db: Kysely<Schema>, ids: readonly number[
 }
 
 /**
- * Waits until no worker has rows of an ordered consumer, and lets none take any until the transaction ends. Whoever has one wait for its next
+ * Waits until no worker has rows of an ordered consumer, and lets none take any until the transaction ends. Anyone who has one wait for its next
  * try does it under this: else a worker could wait for that very row and go on, with those behind it, as if it had none before it.
  */
 export async function lockOrder<Schema>(tx: Kysely<Schema>, consumer: string): Promise<void> {

@@ -16,7 +16,7 @@ interface ReaderOptions {
 }
 
 /**
- * Reads the outbox of whoever leads from a mark on, so that a look costs the same whatever has gone through. It goes in passes: a pass looks
+ * Reads the outbox for the relay that leads, from a mark on, so that a look costs the same whatever has gone through. It goes in passes: a pass looks
  * at everything behind the mark, and when it has, the mark rises to what was the horizon at its beginning. Of a key with many rows a few
  * are brought at a time; the key is then remembered as crowded, and its rows are read by the key, behind the mark or not.
  */

@@ -217,12 +217,12 @@ test('many messages for somebody who is not there do not keep the others from le
   });
 });
 
-/** Rejects what is for somebody who is gone. */
+/** Rejects what is for a subscriber that is absent. */
 const rejectGone = (outgoing: readonly Outgoing[]): Rejection[] =>
   reject(outgoing, 'unroutable', 'gone is not there', (subscriber) => subscriber === 'gone');
 
-test('a row for somebody who is gone keeps no other of its type from leaving at once', async () => {
-  await using pipeline = await openPipeline('the row for who is gone');
+test('a row for an absent subscriber keeps no other of its type from leaving at once', async () => {
+  await using pipeline = await openPipeline('the row for the absent one');
   const { broker, taken } = recorder(rejectGone);
   const sender = await pipeline.startSender(broker);
   await pipeline.sender.database.transaction((tx) =>

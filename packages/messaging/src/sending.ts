@@ -40,7 +40,7 @@ export function createSender({ broker, log, settings, waiting, routes, published
 
   /** @returns the rows that all of their subscribers have. */
   async function sendOne(wave: readonly Row[], stuckBefore: ReadonlySet<string>, stuck: Set<string>): Promise<OutboxRow[]> {
-    // Who observes is to hear of a row at once, whoever of its subscribers has to wait for it.
+    // Observers hear of a row at once, no matter which of its subscribers has to wait for it.
     const held = stuckBefore.union(stuck);
     const sending = wave
       .map((row): Sending => ({ row, message: row.message, subscribers: open(row, held), ...(isFresh(row) ? {} : { isRepeat: true }) }))

@@ -11,7 +11,7 @@ import { happened, silent } from './testing/copies.ts';
 import { openPipeline } from './testing/pipeline.ts';
 import { PermanentError } from './types.ts';
 
-/** Whoever is not woken sleeps until long after the test. */
+/** Anyone who is not woken sleeps until long after the test. */
 const settings = { pollMs: 3_600_000 };
 
 test('what is appended, accepted and replayed wakes those who carry and handle it, in this process and in another, without polling', async () => {

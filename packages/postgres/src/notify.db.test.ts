@@ -103,7 +103,7 @@ describe('what is told', () => {
 
 /**
  * The lock of NOTIFY is taken at the commit and held until its WAL is safe, here as long as a standby that never comes does not
- * confirm it: whoever needs that lock waits too, in any database of the server.
+ * confirm it: anyone who needs that lock waits too, in any database of the server.
  */
 test('a commit that takes its time holds up no commit of another database, and what was told after it is heard there', async () => {
   const server = await startTestServer({ max_wal_senders: '2', synchronous_standby_names: 'nobody', synchronous_commit: 'local' });

@@ -35,7 +35,7 @@ export function connectRedis({ url, log }: ConnectRedisOptions): RedisConnection
   let tries = 0;
   const client = new BoundedRedis(url, {
     connectTimeout: CONNECT_WITHIN_MS,
-    // A connection that is given up is not waited for: whoever hangs does not say good-bye either.
+    // A connection that is given up is not waited for: a server that hangs does not say good-bye either.
     disconnectTimeout: 0,
     enableOfflineQueue: false,
     // What was under way when the connection broke may have been done: it is rejected, not repeated.

@@ -34,7 +34,7 @@ test('a wake-up while a step runs is not lost', async () => {
   await loop.stop();
 });
 
-test('a failure is waited out, whoever wakes, and counted until a step succeeds', async () => {
+test('a failure is waited out, no matter who wakes, and counted until a step succeeds', async () => {
   const failures: number[] = [];
   let steps = 0;
   const loop = startLoop({

@@ -17,7 +17,7 @@ export interface Tried {
   readonly unknowns: number;
   readonly deferrals: number;
   readonly ageSeconds: number;
-  /** Older, it is wanted no more. */
+  /** A task that is older is given up. */
   readonly patienceSeconds: number;
 }
 

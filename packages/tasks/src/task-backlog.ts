@@ -18,7 +18,7 @@ export interface Pause {
   readonly reason: string;
 }
 
-/** All kinds that have tasks, whoever runs them. */
+/** All kinds that have tasks, in whichever process they run. */
 export async function readTaskBacklog<Schema>(db: Kysely<Schema>): Promise<readonly Backlog[]> {
   const { rows } = await sql<Backlog>`
     with recursive queues as (

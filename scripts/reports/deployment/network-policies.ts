@@ -41,7 +41,7 @@ spec:
           podSelector: { matchLabels: { k8s-app: kube-dns } }
       ports: [{ port: 53, protocol: UDP }, { port: 53, protocol: TCP }]
 `,
-  `# Whoever brings requests from outside: an ingress controller has its own namespace, which the overlay names.
+  `# Anyone who brings requests from outside: an ingress controller has its own namespace, which the overlay names.
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: { name: to-gateway }

@@ -23,7 +23,7 @@ export const PostAnswer = named(
   Type.Object({
     id: PostId,
     title: Title,
-    text: Type.String({ description: 'As it was written: not HTML. Whoever shows it escapes it.', examples: [EXAMPLE] }),
+    text: Type.String({ description: 'As it was written: not HTML. Escape it when you show it.', examples: [EXAMPLE] }),
     author: Nullable(Author, { description: 'Null when the account is gone.' }),
     createdAt: Timestamp(),
     updatedAt: Timestamp({ description: 'When its text was last changed.' }),

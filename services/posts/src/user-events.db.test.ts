@@ -103,12 +103,12 @@ describe('whatever order events come in, and however often', () => {
     );
   });
 
-  test('of who is gone neither posts nor a name are left', async () => {
+  test('of a deleted user neither posts nor a name are left', async () => {
     const end = { name: null, isGone: true, posts: ['another 1'], events: ['post-deleted 0', 'post-deleted 1'] };
     await expectAlways('delete', ALL, end);
   });
 
-  test('of who is gone the posts stay without a name, where they are to stay', async () => {
+  test('of a deleted user the posts stay without a name, where they are to stay', async () => {
     const end = {
       name: null,
       isGone: true,
@@ -175,7 +175,7 @@ test('nor when they come many to a transaction, each by itself, in opposite orde
   expect(rows).toEqual([{ name: 'Name 8' }]);
 });
 
-test('news that come when the mark of who is gone is forgotten bring no name back', async () => {
+test('events that come when the tombstone of a deleted user is forgotten bring no name back', async () => {
   const handle = handlerFor('delete');
   const userId = randomUUID();
   const daysAgo = (days: number) => new Date(clock.now().getTime() - days * 86_400_000).toISOString();

@@ -11,7 +11,7 @@ import type { PostsTables } from './tables.ts';
 import { wordsOf } from './words.ts';
 
 type Tx = Transaction<PostsTables>;
-/** Throws when the post is not as whoever asks saw it. */
+/** Throws when the post is not as the caller saw it. */
 type RequireState = (post: FoundPost) => void;
 
 type Ports = Pick<ServiceContext<unknown, PostsTables>, 'database' | 'clock' | 'outbox'>;

@@ -54,7 +54,7 @@ async function create({ administration, publicUrl }: UsersVisit, typed: string, 
           )
         : new StartProblem(
             `The account ${email} is not activated: somebody has registered the address, and it may be somebody else.`,
-            'Whoever reads the mails of this address resets its password at /account/forgot-password, which activates it; then repeat. Or use another address.',
+            'Anyone who reads the mails of this address resets its password at /account/forgot-password, which activates it; then repeat. Or use another address.',
             65,
           );
   }

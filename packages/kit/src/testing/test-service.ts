@@ -170,7 +170,7 @@ export async function openTestService<Config, Tables, C extends Clock = FakeCloc
       const [rejection] = await broker.publish([{ message, subscribers: [name] }]);
       if (rejection !== undefined) throw new Error(`${name} takes no ${message.type}: ${rejection.detail}`);
     },
-    /** The same, and resolves when the service has handled it. */
+    /** Publishes an event as another service would, and resolves when this one has handled it. */
     async hears<S extends TSchema>(event: EventContract<S>, data: Static<S>, id = uuidv7(), occurredAt = clock.now()) {
       const message = await opened.publish(event, data, id, occurredAt);
       await eventually(async () => {
@@ -203,9 +203,13 @@ export async function startTestService<Config, Tables, C extends Clock = FakeClo
   definition: ServiceDefinition<ServiceDeps<Config, Tables>>,
   options: TestServiceOptions<Config, Tables, C> = {},
 ) {
-  const opened = await openTestService(definition, options);
+  await using undo = new AsyncDisposableStack();
+  const opened = undo.use(await openTestService(definition, options));
   const copy = await opened.start(options.copy);
-  return { ...opened, ...copy, ...(await createRequests(copy.http, opened.who, opened.derive, options.as)) };
+  const requests = await createRequests(copy.http, opened.who, opened.derive, options.as);
+  // From here on its owner ends it.
+  undo.move();
+  return { ...opened, ...copy, ...requests };
 }
 
 export type TestService<Config, Tables, C extends Clock = FakeClock> = Awaited<ReturnType<typeof startTestService<Config, Tables, C>>>;

@@ -92,7 +92,7 @@ describe('a server that closes the channel', () => {
     await bus.close?.();
   });
 
-  test('to whoever publishes to the exchange: no message is at fault, and the whole call fails with its words', async () => {
+  test('to anyone who publishes to the exchange: no message is at fault, and the whole call fails with its words', async () => {
     const bus = openRabbitBus(server.url);
     const broker = await bus.connect();
     await broker.subscribe('receiver', ['happened'], async () => {});

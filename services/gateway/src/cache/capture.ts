@@ -22,7 +22,7 @@ const METHODS = ['writeHead', 'flushHeaders', 'write', 'end'] as const;
 type Callback = (error?: Error | null) => void;
 
 /**
- * Holds back what is written on a response, whoever writes it: a service's own instance in this process, or the proxy. Both write it whole
+ * Holds back what is written on a response, no matter who writes it: a service's own instance in this process, or the proxy. Both write it whole
  * in most cases; a larger one goes on from where it was.
  */
 export function capture(response: ServerResponse, { maxBytes, isWanted, onComplete, onMissed }: CaptureOptions): void {

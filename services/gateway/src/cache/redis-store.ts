@@ -96,7 +96,7 @@ export function createRedisStore({ client }: RedisConnection, clock: Clock): Cac
   };
 }
 
-/** Whoever kept it may have a clock that is ahead of ours; Redis has one for all. */
+/** Anyone who kept it may have a clock that is ahead of ours; Redis has one for all. */
 function notLongerThan(until: number, stored: Stored): Stored {
   const ahead = Math.max(0, stored.expiresAt - until);
   const expiresAt = stored.expiresAt - ahead;

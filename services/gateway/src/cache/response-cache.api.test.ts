@@ -134,7 +134,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
         reply.header('cache-control', 'max-age=60, No-Store').send({ number: system.asked() }),
       'that differs by who asks': (_request, reply) => reply.header('vary', 'accept, user-agent').send({ number: system.asked() }),
       'that differs by anything': (_request, reply) => reply.header('vary', '*').send({ number: system.asked() }),
-      'that is compressed for whoever asks': (_request, reply) =>
+      'that is compressed for anyone who asks': (_request, reply) =>
         reply.header('content-encoding', 'br').send(Buffer.from([1, system.asked()])),
       'that is large': (_request, reply) => reply.type('text/plain').send('x'.repeat(300_000)),
       'that is large, and streamed': (_request, reply) =>

@@ -17,7 +17,7 @@ export function readBody(request: IncomingMessage, onRead: (body: Buffer) => voi
   request.once('end', () => onRead(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
 }
 
-/** The body as it comes. Whoever does not want all of it leaves the rest to Node, and the connection as it is. */
+/** The body as it comes. Anyone who does not want all of it leaves the rest to Node, and the connection as it is. */
 export async function* streamBody(request: IncomingMessage, onClientGone: () => void): AsyncGenerator<Buffer> {
   try {
     yield* request.iterator({ destroyOnReturn: false });

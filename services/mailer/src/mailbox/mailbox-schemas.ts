@@ -29,7 +29,7 @@ export const MessageWithExtracts = named(
   }),
 );
 
-/** Its cursor is the id of the last message: whoever reaches the mailbox reads all of them anyway. */
+/** Its cursor is the id of the last message: anyone who reaches the mailbox reads all of them anyway. */
 export const MessageList = named('MailboxMessagePage', Type.Object({ items: Type.Array(Message), nextCursor: Nullable(Id) }));
 
 export const ListQuery = StrictObject({

@@ -27,7 +27,7 @@ export interface MailboxRoutesOptions {
   readonly arrivals: Arrivals;
 }
 
-/** The local mailbox over HTTP. For development: whoever reaches it reads every mail. */
+/** The local mailbox over HTTP. For development: anyone who reaches it reads every mail. */
 export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRoutesOptions): void {
   http.get(
     '/mailbox/messages',

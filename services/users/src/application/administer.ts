@@ -8,7 +8,7 @@ import type { UsersTx } from './ports.ts';
 export type RequireState = (user: User) => void;
 
 /**
- * The account that is to be administered, its row locked, after whoever makes or ends an administrator at the moment. Nobody
+ * The account that is to be administered, its row locked, after anyone who makes or ends an administrator at the moment. Nobody
  * administers one with permissions that they do not have themselves: they could take them by it. Who was let in a moment ago and is blocked
  * or has lost a permission by now is refused: of two that demote each other at the same time one succeeds.
  * @throws 404 `user_not_found`; 403 `permission_denied`.

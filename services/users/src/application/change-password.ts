@@ -24,7 +24,7 @@ export interface InSession {
 export type ChangePassword = (by: InSession, currentPassword: string, newPassword: string, signal: AbortSignal) => Promise<void>;
 
 /**
- * Sets another password for who knows the current one. The other sessions end, and the account's links are void: whoever got
+ * Sets another password for who knows the current one. The other sessions end, and the account's links are void: anyone who got
  * hold of either may be why it is changed. The session in hand goes on; one that was ended meanwhile changes nothing.
  * @throws 401 `invalid_credentials`; 400 `validation_failed`; 401 `token_invalid`; 503 `hashing_busy`.
  */

@@ -22,7 +22,7 @@ export type ConfirmPasswordReset = (token: string, password: string, signal: Abo
 
 /**
  * Sets the password of the account that the link was mailed to, and ends all that was begun with the one before: sessions, access
- * tokens, other links. Who has the link has the address, so a pending account becomes active by it, and whoever registered it
+ * tokens, other links. Who has the link has the address, so a pending account becomes active by it, and anyone who registered it
  * knows no password of it any more. Parallel ones with one token wait for each other here, so that a used link costs no hash.
  * @throws 400 `link_invalid`; 410 `link_expired`; 400 `validation_failed`, which leaves the link as it was; 503 `hashing_busy`.
  */

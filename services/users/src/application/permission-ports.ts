@@ -58,7 +58,7 @@ export interface ServiceAccountReader {
 /** Who administers Stoa: exists only within a transaction. */
 export interface Administrators {
   /**
-   * Waits for whoever makes or ends an administrator at this moment, so that one sees what the other has done. To be called
+   * Waits for anyone who makes or ends an administrator at this moment, so that one sees what the other has done. To be called
    * first, before the row of an account is locked.
    */
   lock(): Promise<void>;

@@ -5,7 +5,7 @@ export const USER = 'user';
 
 export const isBuiltIn = (name: string): boolean => name === ADMIN || name === USER;
 
-/** What its name allows to whoever has it. */
+/** What its name allows to anyone who has it. */
 export interface Role {
   readonly name: string;
   readonly permissions: readonly string[];

@@ -200,7 +200,7 @@ describe('a link to a new password', () => {
 });
 
 describe('an account that was never activated', () => {
-  test('is activated by the link, and whoever registered it knows no password of it', async () => {
+  test('is activated by the link, and anyone who registered it knows no password of it', async () => {
     const stranger = somebody();
     const registered = await users.registered(stranger);
     expect((await links.confirm(await links.reset(stranger.email), 'of the true owner')).statusCode).toBe(204);

@@ -240,7 +240,7 @@ describe('a change', () => {
     await copy.stop();
   });
 
-  test('does not touch whoever has another role', async () => {
+  test('does not touch anyone who has another role', async () => {
     const person = await permitted.personWith(admin, ['roles:read']);
     const name = await permitted.roleWith(admin, ['roles:read']);
     await change(name, { permissions: [] });
