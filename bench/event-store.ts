@@ -15,7 +15,7 @@ const LARGE = 1_000_000;
 const APPENDS = 2_000;
 const AT_ONCE = 8;
 
-/** Streams: appends beside the same rows without a store; a rebuild of a million events beside copying them, in what memory, and who waits. Minutes. */
+/** Streams: appends beside the same rows without a store; a rebuild of a million events beside a copy, its memory and waits. Minutes. */
 export const eventStore: Workload = async () => {
   await using folder = await databaseFolder(tmpdir());
   const postgres = await startEmbeddedPostgres({ directory: join(folder.path, 'postgres'), log: createLog({ level: 'silent' }) });
@@ -58,7 +58,7 @@ async function appendsPerSecond(url: string): Promise<number> {
   return await perSecond(url, (database) => database.transaction((tx) => store.on(tx, order).handle(uuidv7(), () => placed('customer'))));
 }
 
-/** The rows of an append and its projection, in as many statements as it takes to have looked before. */
+/** The rows of an append and its projection, in as many statements, the read before them included. */
 async function insertsPerSecond(url: string): Promise<number> {
   const { data } = placed('customer');
   const sealed = Buffer.alloc(130);
@@ -88,7 +88,7 @@ async function perSecond(url: string, append: (database: ReturnType<typeof openO
   return APPENDS / seconds;
 }
 
-/** Of who appends, and of who reads the projection, all the while that a rebuild takes. */
+/** The longest wait of a writer that appends, and of a reader of the projection, during a rebuild. */
 async function longestWait(url: string): Promise<Result[]> {
   const [store, database] = [openOrderStore(), openOrderDatabase(url)];
   const longest = { append: 0, read: 0 };

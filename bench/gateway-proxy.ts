@@ -4,14 +4,14 @@ import { requestsPerSecond, startServer } from './load.ts';
 import { type Latency, latencyAt } from './steady-load.ts';
 import { median, type Result, type Workload } from './workload.ts';
 
-/** Many and short: what stalls the machine for a moment spoils a round, and the median leaves it out. */
+/** Many short rounds: a short stall of the machine spoils one round, and the median ignores it. */
 const ROUNDS = 9;
 const SECONDS = 2;
 
 /**
- * A service in another process, through the gateway, through a bare proxy, and asked directly: by a page of twenty rows from PostgreSQL, and by a
- * route that does nothing, which shows the hop alone. The bare proxy is what a hop costs on this machine, where all of them share the cores
- * with the load.
+ * A service in another process, called through the gateway, through a bare proxy, and directly: for a page of twenty rows from PostgreSQL,
+ * and for a route that does nothing, which shows the hop alone. The bare proxy shows what a hop costs on this machine, where all of them
+ * share the cores with the load.
  */
 export const gatewayProxy: Workload = async () => {
   await using stack = new AsyncDisposableStack();
@@ -32,7 +32,7 @@ async function compare(what: string, path: string, server: string, ...args: read
   const rounds = await inTurns(ROUNDS, urls, (url) => requestsPerSecond({ url, duration: SECONDS }));
   const direct = median(rounds.direct);
   const ours = median(rounds.ours);
-  // The load that is half of what the gateway can do, on all.
+  // All sides get half of the load that the gateway can serve.
   const rate = Math.round(ours / 2);
   const latencies = await inTurns(ROUNDS, urls, (url) => latencyAt(rate, url, SECONDS));
   const added = (side: keyof Sides<unknown>, quantile: keyof Latency) =>
@@ -53,7 +53,7 @@ interface Sides<T> {
   readonly ours: T;
 }
 
-/** All sides in turns, so that a slow minute of the machine hits all. */
+/** Measures all sides in turn, so that a slow minute of the machine hits all. */
 async function inTurns<T>(rounds: number, urls: Sides<string>, measure: (url: string) => Promise<T>): Promise<Sides<T[]>> {
   const measured: Sides<T[]> = { direct: [], bare: [], ours: [] };
   for (let round = 0; round < rounds; round += 1) {

@@ -8,24 +8,24 @@ import type { Result, Workload } from './workload.ts';
 
 const STEPS = [10_000, 100_000, 1_000_000] as const;
 const PER_TRANSACTION = 200;
-/** Events that may be under way: the stream is as fast as it is handled. */
+/** No more events than this are under way: the stream is as fast as it is handled. */
 const MOST_UNDER_WAY = 5_000;
 /** The marks follow within seconds. */
 const SETTLE_MS = 12_000;
-/** Of each kind of look so many are measured, at some two hundred events a second. */
+/** How many polls of each kind are measured, at some two hundred events a second. */
 const ROUNDS = 8;
 const PAUSE_MS = 1_000;
 
 /**
- * What the dearest look of relay and worker costs after a million handled messages, beside what it costs after ten thousand: first under
- * a snapshot that somebody holds all the while, as a dump does, then without it. Some ten minutes.
+ * What the most expensive poll of relay and worker costs after a million handled messages, beside what it costs after ten thousand:
+ * first under a snapshot that another session holds all the while, as a dump does, then without it. Takes some ten minutes.
  */
 export const lookCost: Workload = () => {
   const looks = { outbox: listenToLooks('outbox'), inbox: listenToLooks('inbox') };
   return withSides(async (sides) => {
     const holders = await Promise.all([sides.urls.sender, sides.urls.receiver].map(holdSnapshot));
     const stream = await startStream(sides);
-    // While the stream is at its fastest, a look walks over what has come since the last mark: twenty thousand in a second or two.
+    // While the stream is at its fastest, a poll walks over what has come since the last mark: twenty thousand in a second or two.
     const measure = async () => {
       await stream.append(1);
       await delay(SETTLE_MS);

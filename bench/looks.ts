@@ -6,18 +6,18 @@ interface Sent {
   readonly values: readonly unknown[];
 }
 
-/** What a look costs by the plan of a statement that was really sent. */
+/** What a poll costs, by the plan of a statement that was really sent. */
 export interface Cost {
   readonly pages: number;
   readonly microseconds: number;
 }
 
-/** So many of each text: one look in many begins at the beginning, as a net, and is not what a look costs. */
+/** How many of each text are kept: one poll in many reads from the beginning, as a safety net, and is not what a poll costs. */
 const KEPT = 5;
 
 /**
- * Keeps the last statements of each text that reads `table`, of all that this process sends. Relay and worker look by such statements, and
- * these are explained as they were sent, so that nothing is copied that could come to differ.
+ * Keeps the last statements of each text that reads `table`, of all that this process sends. Relay and worker poll by such statements,
+ * which are explained as they were sent: no copy of them here can become different.
  */
 export function listenToLooks(table: 'inbox' | 'outbox') {
   const looks = new Map<string, Sent[]>();
@@ -32,9 +32,9 @@ export function listenToLooks(table: 'inbox' | 'outbox') {
   } as typeof pg.Client.prototype.query;
 
   return {
-    /** Of what comes from now on is the next measure. */
+    /** The next measurement covers what is sent from now on. */
     forget: () => looks.clear(),
-    /** The dearest kind of look by now, by the median of its last ones; rows that it would take stay where they are. */
+    /** The most expensive kind of poll so far, by the median of its last ones; rows that it would take stay where they are. */
     async measure(url: string): Promise<Cost> {
       const client = new pg.Client({ connectionString: url });
       await client.connect();

@@ -33,7 +33,7 @@ const workloads: Record<string, Workload> = {
   'start-up': startUp,
 };
 
-/** Too long for every run, or in need of another service: by name alone. */
+/** Too long for every run, or in need of another service: by name only. */
 const long: Record<string, Workload> = {
   scale,
   posts,

@@ -151,7 +151,7 @@ async function insertsPerSecond(database: Database<unknown>, shape: Shape): Prom
   return EVENTS / ((performance.now() - begun) / 1000);
 }
 
-/** Runs `work` for each number below `EVENTS`, so many numbers to a transaction. */
+/** Runs `work` for each number below `EVENTS`, with several numbers in each transaction. */
 async function inTransactions(
   database: Database<unknown>,
   { perTransaction, atOnce }: Shape,

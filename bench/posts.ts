@@ -9,10 +9,10 @@ const SMALL = 1_000;
 const LARGE = 1_000_000;
 const ROUNDS = 5;
 const REQUESTS = 300;
-/** As much as the gateway keeps if nobody says otherwise. */
+/** As much as the gateway keeps by default. */
 const KEPT = '33554432';
 
-/** Posts through the gateway with a million of them, everything on. Takes many minutes, most of them for the seed: by name alone. */
+/** Posts through the gateway with a million of them, everything on. Takes many minutes, most of them for the seed: by name only. */
 export const posts: Workload = async () => {
   await using stack = new AsyncDisposableStack();
   const postgres = stack.adopt(await startTestServer(), ({ stop }) => stop());
@@ -21,7 +21,7 @@ export const posts: Workload = async () => {
   return [...(await throughput(large)), ...(await latencies(small, large))];
 };
 
-/** What is read anew each time beside a bare Fastify with pg on the same database, and what is kept beside a trivial route. */
+/** Uncached reads beside a bare Fastify with pg on the same database, and cached reads beside a trivial route. */
 async function throughput({ url }: SeededPosts): Promise<readonly Result[]> {
   await using uncached = await startServer('posts-server.ts', [url, '0']);
   await using cached = await startServer('posts-server.ts', [url, KEPT]);
@@ -69,7 +69,7 @@ async function questionsOf(url: string, { count, wordOf }: SeededPosts) {
   const get = async (query: string) => JSON.parse(await bodyOf(`${url}/v1/posts?${query}`)) as Page;
   const { items } = await get('limit=100');
   const authors = [...new Set(items.map(({ author }) => author.id))];
-  // Of a thousand the last page: as many rows, behind fewer.
+  // For a thousand posts, the last page: as many rows, with fewer before them.
   const cursor = await cursorBehind(get, Math.min(20 * 999, count - 20));
   const numbers = Array.from({ length: 50 }, (_, n) => wordOf(Math.floor((count * (n + 0.5)) / 50)));
   const goal = '≤ 2';

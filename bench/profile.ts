@@ -2,7 +2,7 @@ import { activePerson, stoaForLoad, tokensOf, usersDatabaseUrl } from './account
 import { requestsPerSecond, startServer } from './load.ts';
 import { inTurns, type Workload } from './workload.ts';
 
-/** `GET /v1/users/me` through the gateway, everything on, beside a bare Fastify with pg that reads the same row for anybody. */
+/** `GET /v1/users/me` through the gateway, everything on, beside a bare Fastify with pg that reads the same row for any caller. */
 export const profile: Workload = async () => {
   await using system = await stoaForLoad();
   const { accessToken, user } = await tokensOf(system.url, await activePerson(system.url));

@@ -118,7 +118,7 @@ async function carriedPerSecond({ sender, receiver }: Sides, broker: () => Retur
   return EVENTS / seconds;
 }
 
-/** The first drain warms up; what the second one leaves in memory would be left by every other. */
+/** The first drain warms up; memory that the second one leaves behind would be left behind by every later one. */
 async function drainBacklogs(sides: Sides, broker: () => ReturnType<typeof createRabbitBroker>): Promise<Result[]> {
   await drainBacklog(sides, broker);
   const before = heapAfterCollection();
@@ -132,7 +132,7 @@ async function drainBacklogs(sides: Sides, broker: () => ReturnType<typeof creat
 }
 
 async function drainBacklog({ sender, receiver }: Sides, broker: () => ReturnType<typeof createRabbitBroker>) {
-  // Once there, so that the queue is.
+  // Started once, so that the queue exists.
   const once = createReceiver(receiver, broker());
   await once.start();
   await once.stop();

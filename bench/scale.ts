@@ -22,7 +22,7 @@ const questions = {
 
 type Timings = Record<string, number | undefined>;
 
-/** Milliseconds that 95 of 100 answers stay below with a million accounts, beside those with a thousand. Takes minutes: by name alone. */
+/** Milliseconds that 95 of 100 answers stay below with a million accounts, beside those with a thousand. Takes minutes: by name only. */
 export const scale: Workload = async () => {
   const [small, large] = [await timingsWith(SMALL), await timingsWith(LARGE)];
   return Object.keys(large).map((what) => besideAThousand(what, large[what] as number, small[what] as number, '≤ 2'));

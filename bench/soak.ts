@@ -12,7 +12,7 @@ import { median } from './workload.ts';
 
 /**
  * `node bench/soak.ts [minutes] [events per second]`, 60 and 200 by default: a steady stream through outbox, RabbitMQ and inbox, under
- * a snapshot that somebody else holds all the while. A line a minute, and the first ten minutes beside the last ten. Needs RabbitMQ.
+ * a snapshot that another session holds all the while. A line a minute, and the first ten minutes beside the last ten. Needs RabbitMQ.
  */
 const [minutes = 60, perSecond = 200] = process.argv.slice(2).map(Number);
 const RABBITMQ = process.env['RABBITMQ_URL'] ?? 'amqp://guest:guest@127.0.0.1:5672';

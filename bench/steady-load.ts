@@ -1,7 +1,7 @@
 import { createHistogram } from 'node:perf_hooks';
 import { Pool } from 'undici';
 
-/** As many as are never all in use below saturation: a request does not wait for the answer of another. */
+/** Enough that below saturation they are never all in use: a request does not wait for the answer of another. */
 const CONNECTIONS = 64;
 const WARM_UP_SECONDS = 0.5;
 
@@ -12,9 +12,9 @@ export interface Latency {
 }
 
 /**
- * Requests at a steady rate, whatever becomes of those before, each timed in microseconds from when it was due: what a stall keeps from being
- * sent counts as well. (autocannon's `overallRate` sends each second's requests at once, as fast as its connections can, and tells whole
- * milliseconds.) A timer knows milliseconds, too, so that each is sent up to one late.
+ * Requests at a steady rate, whatever happens to earlier ones, each timed in microseconds from when it was due: the time that a request
+ * waits to be sent during a stall counts as well. (autocannon's `overallRate` sends each second's requests at once, as fast as its
+ * connections can, and reports whole milliseconds.) Timers also count in milliseconds, so each request is sent up to one millisecond late.
  */
 export async function latencyAt(rate: number, url: string, seconds: number): Promise<Latency> {
   const { origin, pathname } = new URL(url);

@@ -3,7 +3,7 @@ import { activePerson, stoaForLoad } from './accounts.ts';
 import { median, type Workload } from './workload.ts';
 
 const SAMPLES = 200;
-/** Fewer than an account may fail from one address. */
+/** Fewer than an account may fail from one client IP. */
 const PER_ACCOUNT = 8;
 
 /** Milliseconds until a wrong password is refused, beside those until an unknown account is: in turns, medians. */

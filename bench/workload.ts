@@ -16,7 +16,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? (sorted[middle] as number) : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }
 
-/** Both sides in turns, so that a slow minute of the machine hits both; the median of each. */
+/** Measures both sides in turn, so that a slow minute of the machine hits both; the median of each. */
 export async function inTurns(
   rounds: number,
   ours: () => Promise<number>,

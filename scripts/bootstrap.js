@@ -17,7 +17,7 @@ const nodePackage = join(root, 'node_modules/node');
 const nodeBinary = join(nodePackage, 'bin/node');
 /** What the scripts run; a link to the binary. */
 const node = join(root, 'node_modules/.bin/node');
-/** There while somebody installs, and touched every 5 s; one that was not for `STALE_MS` belongs to a process that was killed. */
+/** Exists during an installation, and is touched every 5 s; one not touched for `STALE_MS` belongs to a process that was killed. */
 const installing = join(root, '.installing');
 const STALE_MS = 20_000;
 let isInside = false;
@@ -66,7 +66,7 @@ function isInstalled() {
   return true;
 }
 
-/** Whether all that is wanted is there; what is optional may be missing, as it is for another platform. */
+/** Whether all required packages are there; optional ones may be missing, as they are for other platforms. */
 function holds(installed, wanted) {
   return Object.entries(wanted).every(([path, { version, integrity, optional }]) => {
     if (!path.startsWith('node_modules/')) return true;

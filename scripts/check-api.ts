@@ -6,9 +6,9 @@ import { release, releaseFaults } from './api/released.ts';
 import { publicDocument } from './reports/documents.ts';
 
 /**
- * `node scripts/check-api.ts`: that others can work with the OpenAPI documents. Each passes Redocly's recommended rules, and openapi-typescript
- * makes types of it that compile; so does the one of all services, as the gateway serves it. Nothing breaks who was written for the documents of
- * the last release. `--release` makes the committed documents those of the last release.
+ * `node scripts/check-api.ts`: others can work with the OpenAPI documents. Each passes Redocly's recommended rules, and openapi-typescript
+ * makes types of it that compile; so does the one of all services, as the gateway serves it. Nothing breaks clients written for the
+ * documents of the last release. `--release` makes the committed documents those of the last release.
  */
 if (process.argv.includes('--release')) release();
 
@@ -26,7 +26,7 @@ const faults = [...linted.flat(), ...compile(Object.fromEntries(types)), ...rele
 for (const fault of faults) console.error(fault);
 if (faults.length > 0) {
   console.error(
-    'api: who is served already must go on working. A break that is meant stands with its reason in docs/released/meant-breaks.json.',
+    'api: existing clients must go on working. An intended break is listed with its reason in docs/released/meant-breaks.json.',
   );
   process.exitCode = 1;
 } else console.log(`api: ${documents.length} documents without an error, and nothing that was released is broken`);

@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** So much of a step's output says why it failed where no test did: a file that does not load, a clean-up that throws, a crash. */
+/** So much of a step's output is shown when it failed without a failed test: a file that does not load, a clean-up that throws, a crash. */
 const LAST_LINES = 25;
 
 const folder = process.argv[2];

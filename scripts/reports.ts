@@ -11,7 +11,7 @@ import { permissionsModule } from './reports/permissions.ts';
 import { schemaReports } from './reports/schemas.ts';
 
 /**
- * `npm run reports` writes what the code says of itself: APIs, events, tables and their rows, settings, and how it is deployed. They are
+ * `npm run reports` writes what is generated from the code: APIs, events, tables and their rows, settings, and how it is deployed. They are
  * committed, so that the diff of a change shows what it does to others. `--check` writes nothing, shows the difference and fails on one.
  */
 const root = join(import.meta.dirname, '..');

@@ -17,7 +17,7 @@ interface CopyConnection {
   sync(): void;
 }
 
-/** `copy … from stdin`, which pg leaves to others. */
+/** `copy … from stdin`, which pg itself does not offer. */
 function startCopy(client: pg.Client, text: string) {
   const [opened, ended] = [Promise.withResolvers<CopyConnection>(), Promise.withResolvers<void>()];
   client.query({

@@ -3,7 +3,7 @@ import pg from 'pg';
 
 /**
  * Fastify and pg as their own documentation shows them: `bare-posts-server.ts DATABASE_URL CURSOR` answers the first page of posts and one
- * post, by the statements that the service sends. The cursor is one for all, as there is none that everybody makes alike.
+ * post, by the statements that the service sends. It gives the same cursor to all, as there is no standard form of one.
  */
 const [connectionString, nextCursor] = process.argv.slice(2) as [string, string];
 const pool = new pg.Pool({ connectionString, max: 10 });

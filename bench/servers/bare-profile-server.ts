@@ -1,7 +1,7 @@
 import { fastify } from 'fastify';
 import pg from 'pg';
 
-/** Fastify and pg as their own documentation shows them: `bare-profile-server.ts DATABASE_URL ID` answers one row, without asking who asks. */
+/** Fastify and pg as in their own documentation: `bare-profile-server.ts DATABASE_URL ID` answers one row, without authentication. */
 const [connectionString, id] = process.argv.slice(2) as [string, string];
 const pool = new pg.Pool({ connectionString, max: 10 });
 const text = { type: 'string' } as const;

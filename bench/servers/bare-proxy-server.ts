@@ -2,8 +2,8 @@ import { createServer } from 'node:http';
 import { type Dispatcher, Pool } from 'undici';
 
 /**
- * A proxy that does nothing but pass on what comes, by the parts that the gateway is made of: `bare-proxy-server.ts URL`. What is left of a
- * service behind it is what the hop leaves, of this machine, Node and undici.
+ * A proxy that only passes requests on, with the libraries of which the gateway is made: `bare-proxy-server.ts URL`. The throughput of a
+ * service behind it is what the hop leaves, with this machine, Node and undici.
  */
 const [url] = process.argv.slice(2) as [string];
 const pool = new Pool(url, { pipelining: 1 });

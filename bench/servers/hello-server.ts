@@ -5,7 +5,7 @@ import { createKeys, createLog, createMetrics } from '@stoa/service';
 import { Type } from 'typebox';
 import { inBatches } from '../../apps/server/src/log-destination.ts';
 
-/** A service with one trivial route, listening itself, everything on: access, headers, correlation id, metrics, request log: `hello-server.ts KEY`. */
+/** A service with one trivial route and its own port: access, headers, correlation id, metrics, request log: `hello-server.ts KEY`. */
 const [key] = process.argv.slice(2) as [string];
 const log = createLog({ destination: inBatches('/dev/null') });
 const health = async () => [];

@@ -24,7 +24,7 @@ export async function createNotes({ url, log, metrics }: { readonly url: string;
   return {
     http,
     health,
-    /** To be called when what is to hold for them has been installed. */
+    /** Adds the routes; call it after the hooks that apply to them are installed. */
     declareRoutes(): void {
       http.get('/v1/notes', { config: { access: 'anyone', cache: { maxAgeSeconds: 60, invalidatedBy: {} } }, schema }, read);
       http.get('/v1/unkept-notes', { config: { access: 'anyone' }, schema }, read);

@@ -8,7 +8,7 @@ import { posts } from '@stoa/posts';
 import { createKeys, createLog, createMetrics, loadConfig, systemClock } from '@stoa/service';
 import { inBatches } from '../../apps/server/src/log-destination.ts';
 
-/** The gateway in front of posts, in one process, everything on, and keeping so much of its answers: `posts-server.ts DATABASE_URL BYTES`. */
+/** The gateway in front of posts, in one process, everything on, with this limit of cached bytes: `posts-server.ts DATABASE_URL BYTES`. */
 const [url, RESPONSE_CACHE_BYTES] = process.argv.slice(2) as [string, string];
 const log = createLog({ destination: inBatches('/dev/null') });
 const metrics = createMetrics();

@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox';
 import { defineEvent } from './event.ts';
 
 /**
- * A person is to get a mail with a link. It carries no token: that is asked for when the mail leaves, with `requestId`.
+ * A person is to get a mail with a link. It carries no token: that is requested when the mail leaves, with `requestId`.
  */
 export const accountLinkRequested = defineEvent({
   name: 'account-link-requested',

@@ -3,12 +3,12 @@ import { defineEvent } from './event.ts';
 
 const Nullable = Type.Union([Type.String(), Type.Null()]);
 
-/** A person is to be told of something that happened to the account; there is nothing to click. */
+/** A person is to get a notice of something that happened to the account; it has no link. */
 export const accountNoticeRequested = defineEvent({
   name: 'account-notice-requested',
   version: 1,
   source: 'users',
-  description: 'Something happened to an account that its person should know: another address is wished or set, a new device logged in.',
+  description: 'Something happened to an account that its person should know: a new address was requested or set, a new device logged in.',
   schema: Type.Object(
     {
       userId: Type.String({ format: 'uuid' }),

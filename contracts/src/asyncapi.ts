@@ -64,7 +64,7 @@ const exampleOf = ({ name, version, source, example, key }: DescribedEvent) => (
   data: example,
 });
 
-/** The AsyncAPI 3.0.0 document of the events: one channel each, who sends and who receives. */
+/** The AsyncAPI 3.0.0 document of the events: one channel each, with its sender and its receivers. */
 export function asyncApi(described: readonly DescribedEvent[] = events): object {
   const each = <T>(entries: (event: DescribedEvent) => readonly (readonly [string, T])[]): Record<string, T> =>
     Object.fromEntries(described.flatMap(entries));
@@ -81,7 +81,7 @@ export function asyncApi(described: readonly DescribedEvent[] = events): object 
       title: 'Stoa events',
       version: '1.0.0',
       description:
-        'What the services of Stoa tell each other. Delivery is at least once; each subscriber recognises a repeat by the id of the message. Readers pass over properties that they do not know.',
+        'The events that the services of Stoa exchange. Delivery is at least once; each subscriber recognises a repeat by the id of the message. Readers ignore properties that they do not know.',
     },
     defaultContentType: 'application/json',
     channels: each((event) => [

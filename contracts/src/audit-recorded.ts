@@ -17,7 +17,7 @@ const AuditRecorded = Type.Object(
       description: 'Where the request came from; an IPv6 address by its /64. Null for work in the background.',
     }),
     details: Type.Record(Type.String({ maxLength: 64 }), Value, {
-      description: 'What else there is to know: ids and names of the own things of the system, never personal data or secrets.',
+      description: 'Further details: ids and names of the system’s own objects, never personal data or secrets.',
     }),
     at: Type.String({ format: 'date-time' }),
   },
@@ -27,14 +27,14 @@ const AuditRecorded = Type.Object(
 export type AuditRecorded = Static<typeof AuditRecorded>;
 
 /**
- * Something for the audit log, which users keeps for the whole system; whichever service does it publishes it. The correlation id is
+ * An entry for the audit log, which users keeps for the whole system; the service that acted publishes it. The correlation id is
  * that of the message.
  */
 export const auditRecorded = defineEvent({
   name: 'audit-recorded',
   version: 1,
   source: ANY_SERVICE,
-  description: 'Somebody did what the audit log of the system is to have.',
+  description: 'Somebody did something that the audit log of the system must record.',
   schema: AuditRecorded,
   example: {
     action: 'post-hidden',

@@ -11,7 +11,7 @@ export const postCreated = defineEvent({
   name: 'post-created',
   version: 1,
   source: 'posts',
-  description: 'A post is there for everybody to read.',
+  description: 'A post was published for everybody to read.',
   schema: Type.Object({ postId: Id, authorId: Id, createdAt: Time }, { additionalProperties: false }),
   example: { postId, authorId, createdAt: at },
   key: (data) => data.postId,
@@ -21,12 +21,12 @@ export const postChanged = defineEvent({
   name: 'post-changed',
   version: 1,
   source: 'posts',
-  description: 'The text of a post is another, it was hidden or is shown again, or it has lost its author.',
+  description: 'The text of a post was changed, it was hidden or shown again, or its author was removed.',
   schema: Type.Object(
     {
       postId: Id,
       version: Type.Integer({ minimum: 2 }),
-      hidden: Type.Boolean({ description: 'Whether readers are told that there is no such post.' }),
+      hidden: Type.Boolean({ description: 'Whether readers get the answer that there is no such post.' }),
       changedAt: Time,
     },
     { additionalProperties: false },
@@ -39,13 +39,13 @@ export const postDeleted = defineEvent({
   name: 'post-deleted',
   version: 1,
   source: 'posts',
-  description: 'A post is gone for good.',
+  description: 'A post was deleted.',
   schema: Type.Object({ postId: Id, deletedAt: Time }, { additionalProperties: false }),
   example: { postId, deletedAt: at },
   key: (data) => data.postId,
 });
 
-/** The former form of `audit-recorded`: published no more, and handled as long as one may be under way, which is 30 days. */
+/** The former form of `audit-recorded`: no longer published, and handled as long as one may be in transit, which is 30 days. */
 export const postModerated = defineEvent({
   name: 'post-moderated',
   version: 1,
@@ -55,7 +55,7 @@ export const postModerated = defineEvent({
     {
       postId: Id,
       action: Type.Enum(['post-hidden', 'post-shown', 'post-deleted']),
-      actor: Type.String({ description: 'As the audit log names who did something.' }),
+      actor: Type.String({ description: 'Who did it, in the form of the audit log.' }),
       address: Type.Union([Type.String(), Type.Null()], { description: 'Where from, as the audit log keeps it.' }),
       authorId: Type.Union([Id, Type.Null()]),
       at: Time,

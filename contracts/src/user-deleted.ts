@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { defineEvent } from './event.ts';
 
-/** An account is gone for good; a service that keeps something of it removes it. */
+/** An account was deleted; a service that keeps something of it removes it. */
 export const userDeleted = defineEvent({
   name: 'user-deleted',
   version: 1,

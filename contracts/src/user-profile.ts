@@ -8,7 +8,7 @@ export const UserProfile = Type.Object(
     name: Type.Union([Type.String(), Type.Null()], { description: 'What the person is called in public: the full name, else the login.' }),
     version: Type.Integer({
       minimum: 1,
-      description: 'Of two profiles of a person the one with the higher version counts, in whichever order they come.',
+      description: 'When two profiles of a person arrive, the one with the higher version counts, in whichever order they come.',
     }),
   },
   { additionalProperties: false },
@@ -18,7 +18,7 @@ export type UserProfile = Static<typeof UserProfile>;
 
 const example: UserProfile = { userId: '0199d3a0-0000-7000-8000-000000000002', name: 'Ada Lovelace', version: 3 };
 
-/** A person may be named from now on, or has another name. Not of accounts that were never activated. */
+/** A person has a public name from now on, or another one. Not of accounts that were never activated. */
 export const userProfileChanged = defineEvent({
   name: 'user-profile-changed',
   version: 1,
@@ -31,7 +31,7 @@ export const userProfileChanged = defineEvent({
 
 const Snapshot = Type.Object({ profiles: Type.Array(UserProfile, { minItems: 1, maxItems: 1_000 }) }, { additionalProperties: false });
 
-/** Some of the profiles that a service asked for. They cross with changes and deletions: the version tells what is newer. */
+/** Some of the profiles that a service asked for. They may overlap with changes and deletions: the version shows what is newer. */
 export const userProfilesSnapshot = defineEvent({
   name: 'user-profiles-snapshot',
   version: 1,
@@ -42,7 +42,7 @@ export const userProfilesSnapshot = defineEvent({
   key: (data) => data.profiles[0]?.userId ?? '',
 });
 
-/** The same under the name that it had before: published no more, and handled as long as one may be under way, which is 30 days. */
+/** The same under the name that it had before: no longer published, and handled as long as one may be in transit, which is 30 days. */
 export const userProfilesTold = defineEvent({
   name: 'user-profiles-told',
   version: 1,

@@ -1,6 +1,6 @@
-// Makes this copy of the repository that of one service: the other services' folders go, and what the apps depend on of them, so
-// that `npm ci` brings nothing that only they need. Versions are still those of the lock file. Run in the image's build alone, as it
-// deletes: node deploy/image/only-service.js users
+// Reduces this copy of the repository to one service: removes the folders of the other services and the dependencies of the apps on
+// them, so that `npm ci` installs nothing that only they need. Versions are still those of the lock file. Run it only in the build of
+// the image, as it deletes files: node deploy/image/only-service.js users
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
 const chosen = process.argv[2];

@@ -130,7 +130,7 @@ describe('a break is', () => {
       ({ list }) => Object.assign(list, { requestBody: { required: true, content: {} } }),
       'GET /notes: needs a body now',
     ],
-    ['credentials that are needed', ({ list }) => list.security.shift(), 'GET /notes: does not let in anyone any more'],
+    ['credentials that are needed', ({ list }) => list.security.shift(), 'GET /notes: no longer accepts requests without credentials'],
   ];
 
   test('a path that is gone, with each of its operations', () => {
@@ -172,7 +172,7 @@ describe('of events', () => {
   });
   const before = events({ id: { type: 'string' }, to: { type: 'string' } });
 
-  test('both who reads and who has written is looked at', () => {
+  test('are checked for readers and for writers', () => {
     const breaks = (after: object) => breakingEvents(before, after);
     expect(breaks(before)).toEqual([]);
     expect(breaks(events({ id: { type: 'string' }, to: { type: 'string' }, more: { type: 'string' } }))).toEqual([]);

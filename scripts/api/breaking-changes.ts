@@ -28,8 +28,8 @@ export interface ApiDocument {
 }
 
 /**
- * What breaks who was written for the OpenAPI document before: a line for each, with its operation and place. What is added breaks nobody: paths,
- * statuses, fields of answers and fixed values of theirs, fields of requests that may be left out.
+ * What breaks clients written for the previous OpenAPI document: a line for each, with its operation and place. Additions break nobody:
+ * paths, statuses, fields of answers and fixed values of theirs, fields of requests that may be left out.
  */
 export function breakingChanges(before: ApiDocument, after: ApiDocument): string[] {
   const [resolveBefore, resolveAfter] = [resolverOf(before), resolverOf(after)];
@@ -63,7 +63,7 @@ export function breakingChanges(before: ApiDocument, after: ApiDocument): string
     return [
       ...was.flatMap((one) => {
         const now = is.find(same(one));
-        // Unknown headers are read over; an unknown parameter of the query is refused.
+        // Unknown headers are ignored; an unknown parameter of the query is refused.
         if (now === undefined) return one.in === 'query' ? [`query ${one.name} is gone`] : [];
         const narrower = schemaBreaks(one.schema ?? {}, now.schema ?? {}, request);
         return [...(now.required && !one.required ? ['is now required'] : []), ...narrower].map((each) => `${one.in} ${one.name}: ${each}`);
@@ -92,13 +92,13 @@ export function breakingChanges(before: ApiDocument, after: ApiDocument): string
   }
 }
 
-/** Every way in that there was must still be one. None at all is written as no alternative, or as an empty one. */
+/** Every way to authenticate must still be accepted. No authentication is written as no alternative, or as an empty one. */
 function securityBreaks(was: readonly object[], is: readonly object[]): string[] {
   const ways = (list: readonly object[]) => (list.length === 0 ? [''] : list.map((way) => Object.keys(way).sort().join(' and ')));
   const left = ways(is);
   return ways(was)
     .filter((way) => !left.includes(way) && !left.includes(''))
-    .map((way) => `does not let in ${way || 'anyone'} any more`);
+    .map((way) => `no longer accepts ${way || 'requests without credentials'}`);
 }
 
 /** Finds what a `$ref` of the document names. */
@@ -120,8 +120,8 @@ interface EventDocument {
 }
 
 /**
- * The same for the events of an AsyncAPI document. An event is read by services of the version before, and those that it has published are read by
- * this one: both directions count.
+ * The same for the events of an AsyncAPI document. Services of the previous version read the events of this one, and their events are read
+ * by this one: both directions count.
  */
 export function breakingEvents(before: EventDocument, after: EventDocument): string[] {
   const directions = [true, false].map((isAnswer) => ({ isAnswer, before: resolverOf(before), after: resolverOf(after) }));

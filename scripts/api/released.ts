@@ -11,8 +11,8 @@ const meantFile = join(released, 'meant-breaks.json');
 const read = (file: string) => JSON.parse(readFileSync(file, 'utf8')) as object;
 
 /**
- * What of the committed documents breaks who was written for those of the last release. Breaks that are meant stand with their reason in
- * `docs/released/meant-breaks.json` until the next release; one that is no break is a fault as well.
+ * What in the committed documents breaks clients written for those of the last release. Intended breaks are listed with their reason in
+ * `docs/released/meant-breaks.json` until the next release; an entry that is no break is an error as well.
  */
 export function releaseFaults(): string[] {
   const breaks = globSync('openapi/*.json', { cwd: released }).flatMap((file) => {
@@ -33,7 +33,7 @@ export function releaseFaults(): string[] {
   ];
 }
 
-/** Makes the documents as they are those of the last release. */
+/** Makes the current documents those of the last release. */
 export function release(): void {
   for (const part of ['openapi', 'asyncapi.json']) {
     rmSync(join(released, part), { recursive: true, force: true });

@@ -5,7 +5,7 @@ export type Schema = Readonly<Record<string, unknown>>;
 export type Resolve = (schema: Schema) => Schema;
 
 export interface Direction {
-  /** Of an answer a client reads what comes; of a request the server reads what an older client sends. */
+  /** In an answer a client reads what the server sends; in a request the server reads what an older client sends. */
   readonly isAnswer: boolean;
   readonly before: Resolve;
   readonly after: Resolve;
@@ -131,7 +131,7 @@ function mergeAll(schemas: readonly Schema[]): Schema {
   return Object.assign({}, ...schemas, { properties, required: schemas.flatMap(requiredOf) }) as Schema;
 }
 
-/** Whether who reads `reader` may read `written` at all: the types fit. */
+/** Whether a reader of `reader` can read `written` at all: the types fit. */
 const takes = (reader: Schema, written: Schema): boolean => {
   const [wanted, given] = [typeOf(reader), typeOf(written)];
   return wanted === 'anything' || wanted === given || (wanted === 'number' && given === 'integer');

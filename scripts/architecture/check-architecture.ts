@@ -34,7 +34,7 @@ function applyRules(module: Module): Violation[] {
   });
 }
 
-/** Depth first; each cycle is told once, at the import that closes it. Types count: a cycle of types is a muddle as well. */
+/** Depth first; each cycle is reported once, at the import that closes it. Types count: a cycle of types is a design error as well. */
 function findCycles(modules: readonly Module[]): Violation[] {
   const byPath = new Map(modules.map((module) => [module.path, module]));
   const finished = new Set<string>();
@@ -48,7 +48,7 @@ function findCycles(modules: readonly Module[]): Violation[] {
       else
         violations.push({
           rule: 'no-cycles',
-          says: 'imports do not go round in a circle',
+          says: 'imports have no cycles',
           path: module.path,
           line,
           what: [...trail.slice(begin), target].join(' → '),

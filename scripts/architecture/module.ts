@@ -85,7 +85,7 @@ export function readModule(root: string, path: string, parts: ReadonlyMap<string
 
 /**
  * What in this call gives each of any number of values a parameter of its own: rows for `values`, a list for `in`, `sql.join` by commas.
- * A list that is written out has as many as one sees; a subquery has none.
+ * A literal list has a fixed number of them; a subquery has none.
  */
 function parameterPerValue({ callee, arguments: given }: CallExpression): string | undefined {
   const isWrittenOut = (node?: Node) => node?.type === 'ArrayExpression' && node.elements.every((each) => each?.type !== 'SpreadElement');
@@ -100,7 +100,7 @@ function parameterPerValue({ callee, arguments: given }: CallExpression): string
   return isRows ? 'values' : undefined;
 }
 
-/** Whether a call waits for several things at once of which one has to do with a transaction. */
+/** Whether a call waits for several promises at once, one of which uses a transaction. */
 function isAtOnce({ callee, arguments: [first] }: CallExpression, source: string): boolean {
   if (callee.type !== 'MemberExpression' || callee.object.type !== 'Identifier' || callee.object.name !== 'Promise') return false;
   return ['all', 'allSettled', 'any'].includes(memberName(callee)) && /\b(tx|trx)\b/.test(source.slice(first?.start, first?.end));

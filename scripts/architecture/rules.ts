@@ -74,7 +74,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: 'application-knows-ports-only',
-    says: 'application imports domain, application, contracts, @stoa/service, and of the other packages but types',
+    says: 'application imports domain, application, contracts, @stoa/service, and only types of the other packages',
     forbidsImport: (module, { target, typeOnly }) => {
       if (layerOf(module, module.path) !== 'application') return false;
       if (isUnder(target, module.part))
@@ -122,12 +122,12 @@ export const rules: readonly Rule[] = [
   },
   {
     name: 'one-statement-at-a-time',
-    says: 'the statements of a transaction are awaited one by one: beside one that fails another goes on',
+    says: 'the statements of a transaction are awaited one by one: when one of several fails, the others go on',
     forbidsUse: (_, what) => what === 'Promise.all on tx',
   },
   {
     name: 'no-notify-in-statements',
-    says: 'others are told by database.notify after the commit: NOTIFY in a transaction makes the commits of all databases wait',
+    says: 'others are notified by database.notify after the commit: NOTIFY in a transaction makes the commits of all databases wait',
     forbidsUse: ({ part }, what) => what === 'pg_notify' && part !== 'packages/postgres',
   },
   {

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { serviceNames } from '../../apps/server/src/services.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-/** Whom the command line administers, and whose banner it shows. */
+/** The services that the command line administers and whose banner it shows. */
 const KNOWN = ['users', 'mailer'];
 
 /** What runs services, and what deploys and starts them for tests. */

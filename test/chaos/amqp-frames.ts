@@ -7,8 +7,8 @@ const METHOD = 1;
 const BASIC_ACK = (60 << 16) | 80;
 
 /**
- * Cuts a connection where it hurts most: the broker has taken a message and says so, and the publisher never hears it.
- * `basic.ack` comes from a broker in no other case than as a confirm. @param cuts is asked at each.
+ * Cuts a connection where it hurts most: the broker has accepted a message and confirms it, and the publisher never receives the confirm.
+ * A broker sends `basic.ack` only as a confirm. @param cuts is called at each.
  */
 export function cutAtConfirm(cuts: () => boolean): () => Inspect {
   return () =>

@@ -9,7 +9,7 @@ export interface Answer {
   readonly body: unknown;
 }
 
-/** `unreached`: no gateway took the connection, so nothing was asked. `broken`: it was asked, and no answer came. */
+/** `unreached`: no gateway took the connection, so no request was sent. `broken`: a request was sent, and no answer came. */
 export type Outcome = Answer | { readonly status: 'unreached' | 'broken'; readonly reason: string };
 
 export interface Balancer {
@@ -23,8 +23,8 @@ const IDLE_MS = 1_000;
 const ANSWER_LIMIT_MS = 45_000;
 
 /**
- * A load balancer of the usual kind before the gateways: it keeps connections alive, asks each for its readiness, takes turns over
- * those that are ready, and goes to the next one where a connection is refused. What was sent is never sent again.
+ * A load balancer of the usual kind in front of the gateways: it keeps connections alive, polls the readiness of each, takes turns over
+ * those that are ready, and goes to the next one when a connection is refused. A request that was sent is never sent again.
  */
 export function startBalancer(gateways: readonly Pod[]): Balancer {
   const agents = new Map(gateways.map((gateway) => [gateway, new Agent({ keepAlive: true, timeout: IDLE_MS })]));
@@ -39,7 +39,7 @@ export function startBalancer(gateways: readonly Pod[]): Balancer {
   });
   let turn = 0;
 
-  /** Those that are ready in turn; nobody ready: all of them, as somebody may be by now. */
+  /** The ready ones in turn; when none is ready, all of them, as one may be ready by now. */
   function order(): Pod[] {
     const candidates = ready.size > 0 ? gateways.filter((gateway) => ready.has(gateway)) : [...gateways];
     const first = turn++ % candidates.length;

@@ -7,7 +7,7 @@ import type { System } from './system.ts';
 import { writingBy } from './writing.ts';
 
 const system = useSystem();
-/** Who loses an answer of the database does not know what became of their request, and says so. */
+/** A process that loses an answer of the database does not know what became of the request, and says so. */
 const expected = { answersMayBreak: true, refusalsMayBe: true } as const;
 
 const works: readonly [string, (system: System) => Promise<Work>][] = [

@@ -7,14 +7,14 @@ import { useSystem } from './scenario.ts';
 import type { System } from './system.ts';
 
 const system = useSystem();
-/** What a day of a good hundred thousand messages leaves behind where no vacuum comes by. */
+/** A day of more than a hundred thousand messages, in which no vacuum runs. */
 const MESSAGES = 120_000;
 const PART = 10_000;
 /** How long the processes are watched while there is nothing to do. */
 const WATCHED_MS = 20_000;
 const SERVICES = ['users', 'mailer'] as const;
 
-/** Deletions of accounts that nobody has, for the mailer alone: one row of its own for each, and many in a transaction. */
+/** Deletions of accounts that do not exist, for the mailer alone: a row of its own for each, and many in one transaction. */
 const append = (ask: System['ask']) =>
   ask(
     'users',
@@ -32,14 +32,14 @@ const pagesOf = async (ask: System['ask']): Promise<number> => {
   return row?.pages as number;
 };
 
-/** Pages that all processes touch in a second in which nothing happens: what their looks cost. */
+/** Pages that all processes touch in a second in which nothing happens: what their polls cost. */
 async function pagesAtRest(ask: System['ask']): Promise<number> {
   const before = await pagesOf(ask);
   await lasting(WATCHED_MS);
   return ((await pagesOf(ask)) - before) / (WATCHED_MS / 1_000);
 }
 
-/** Switches autovacuum off everywhere, and holds a snapshot as a backup does, so that nothing that is dead is removed. */
+/** Switches autovacuum off everywhere, and holds a snapshot as a backup does, so that no dead row is removed. */
 async function withoutVacuum({ postgres, ask }: System): Promise<AsyncDisposable> {
   const stack = new AsyncDisposableStack();
   for (const service of SERVICES) {
@@ -60,10 +60,10 @@ async function withoutVacuum({ postgres, ask }: System): Promise<AsyncDisposable
   return stack;
 }
 
-test('a day without vacuum, and under a foreign snapshot: neither a message nor a look costs more in the end', async () => {
+test('a day without vacuum, and under the snapshot of another session: neither a message nor a poll costs more in the end', async () => {
   const { ask } = system();
   await using _ = await withoutVacuum(system());
-  /** Appends a part, and waits until the mailer has heard of it, which costs as little late in the day as early. */
+  /** Appends a part, and waits until the mailer has received it, which costs as little late in the day as early. */
   const pass = async () => {
     const [{ begun } = { begun: '' }] = await ask<{ begun: string }>('mailer', 'select now()::text as begun');
     await append(ask);

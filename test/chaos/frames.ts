@@ -1,15 +1,15 @@
 import type { Inspect } from '@stoa/service/testing';
 
 interface Protocol {
-  /** As many bytes tell how long a frame is. */
+  /** So many bytes are needed to know the length of a frame. */
   readonly headerBytes: number;
   /** The size of the frame that begins at `at`, in bytes. */
   sizeOf(bytes: Buffer, at: number): number;
-  /** What becomes of the connection, after the frames before this one have passed or not. */
+  /** What happens to the connection at this frame; frames before it may or may not have passed. */
   look(frame: Buffer): 'cut' | 'hang' | undefined;
 }
 
-/** Looks at each frame of a protocol as soon as all of it is there; a part of one is held back until then. */
+/** Inspects each frame of a protocol as soon as it is complete; an incomplete frame is held back until then. */
 export function inspectFrames({ headerBytes, sizeOf, look }: Protocol): Inspect {
   let rest: Buffer = Buffer.alloc(0);
   return (chunk) => {

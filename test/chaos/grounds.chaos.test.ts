@@ -45,13 +45,13 @@ test('the connection to RabbitMQ is cut between publish and confirm, again and a
   });
 });
 
-test('the connections to RabbitMQ are half-open: nothing comes any more, and nobody is told', async () => {
+test('the connections to RabbitMQ are half-open: no data arrives any more, and neither side is notified', async () => {
   const { rabbitNetwork, ask } = system();
   await underLoad('half-open to RabbitMQ', system(), {}, async (load) => {
     rabbitNetwork.hang();
     const before = load.wishes.length;
     await load.passed(before + 50);
-    // The new ones go through while the old connections still hang: the system has noticed by itself.
+    // New registrations go through while the old connections still hang: the system has noticed by itself.
     const recipient = emailOf(`${load.batch}-${before + 49}`);
     await eventually(
       async () => expect(await ask('mailer', `select from mails where recipient = $1 and status = 'sent'`, [recipient])).toHaveLength(1),
@@ -61,7 +61,7 @@ test('the connections to RabbitMQ are half-open: nothing comes any more, and nob
   });
 });
 
-test('the network to RabbitMQ swallows everything for 20 s', async () => {
+test('the network to RabbitMQ drops everything for 20 s', async () => {
   const { rabbitNetwork } = system();
   await underLoad('no network to RabbitMQ 20 s', system(), {}, async () => {
     rabbitNetwork.freeze();

@@ -16,23 +16,23 @@ export interface Ledger {
   readonly broken: number;
   /** Connections that no gateway took. */
   readonly unreached: number;
-  /** Accounts whose 201 nobody saw: the answer broke off, or was a 503 that did not know better. */
+  /** Accounts whose 201 no client received: the answer broke off, or was a 503 because the process did not know the outcome. */
   readonly answersLost: number;
   /** Promised and not kept. */
   readonly lost: readonly string[];
   /** Done twice. */
   readonly twice: readonly string[];
-  /** Neither promised nor lost on the way; answers that are none; dead letters. */
+  /** What was neither promised nor has a lost answer; answers that no client should get; dead letters. */
   readonly wrong: readonly string[];
-  /** The longest time in which nobody got a 201, as long as new ones came. */
+  /** The longest time in which no client got a 201, as long as new clients came. */
   readonly gapMs: number;
-  /** From the last answer to the last of what it set going. */
+  /** From the last answer until all work that it started is done. */
   readonly drainedMs: number;
 }
 
 const DRAIN_LIMIT_MS = 400_000;
 
-/** Holds what the clients were told against what the databases say. */
+/** Compares the answers to the clients with the content of the databases. */
 export type Examine = (load: Load, ask: Ask) => Promise<Pick<Ledger, 'lost' | 'twice' | 'wrong'>>;
 
 /** Waits until the system has nothing left to do, then has everything examined. */
@@ -81,7 +81,7 @@ async function deadLetters(ask: Ask): Promise<string[]> {
   return dead;
 }
 
-/** As long as new ones came: at the end those are left who wait for what a dead process holds for them. */
+/** Only while new clients came: at the end, only clients are left that wait for what a dead process holds. */
 function longestGap(wishes: readonly Wish[]): number {
   const end = wishes.at(-1)?.begunAt ?? 0;
   const times = wishes.flatMap(({ accepted }) => (accepted && accepted.at <= end ? [accepted.at] : [])).sort((one, other) => one - other);

@@ -5,32 +5,32 @@ import { eventually } from '@stoa/service/testing';
 import { expect } from 'vitest';
 import type { Answer, Balancer, Outcome } from './balancer.ts';
 
-/** What a client asks for, under a name that nobody else has. */
+/** What a client asks for, under a name that no other client has. */
 export type RequestOf = (name: string, number: number) => ClientRequest;
 
 export interface ClientRequest {
   readonly path: string;
   readonly body: object;
-  /** With an `Idempotency-Key` the gateway may repeat for the client, and their own repeat gets the first answer. */
+  /** With an `Idempotency-Key` the gateway may repeat for the client, and the client's own repeat gets the first answer. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** What one client wants, and all that it was told. */
+/** What one client wants, and all answers that it got. */
 export interface Wish {
   readonly name: string;
   readonly isKeyed: boolean;
   readonly begunAt: number;
   /** The answer 201. */
   accepted?: { readonly id: string; readonly at: number };
-  /** 409 `email_taken`, told after an answer that never came: the account is there all the same. */
+  /** 409 `email_taken` after an answer that never came: the account exists all the same. */
   found?: boolean;
   /** 503 with Retry-After and a problem. */
   refusals: number;
-  /** Asked, and no answer came. */
+  /** Requests that were sent and got no answer. */
   broken: string[];
   /** No gateway took the connection. */
   unreached: number;
-  /** Answers that nobody should get. */
+  /** Answers that no client should get. */
   wrong: string[];
   /** Codes of the refusals, for the report. */
   readonly codes: Set<string>;
@@ -42,7 +42,7 @@ export interface LoadOptions {
   readonly atLeast: number;
   /** Most requests at a time. */
   readonly concurrency: number;
-  /** New wishes in a second, so that the machine has breath for what is to be tested. */
+  /** New wishes in a second, so that the machine has capacity left for what is tested. */
   readonly perSecond: number;
   readonly requestOf: RequestOf;
 }
@@ -60,10 +60,10 @@ export interface Load {
   abandon(): Promise<void>;
 }
 
-/** A client repeats what was refused or not answered for so long; then it counts as it is. */
+/** For so long a client repeats a request that was refused or not answered; then the wish counts as it is. */
 const PATIENCE_MS = 400_000;
 const MOST_WAIT_MS = 1_000;
-/** Clients that have begun and are not through: more do not come. */
+/** The most clients that have begun and are not settled; no more come. */
 const MOST_OPEN = 100;
 
 /**
@@ -97,7 +97,7 @@ export function startLoad({ balancer, atLeast, concurrency, perSecond, requestOf
     settled += 1;
   }
 
-  /** At a steady pace whatever became of those before, as people do; many may wait to repeat, few ask at a time. */
+  /** Clients come at a steady pace whatever happened to earlier ones, as people do; many may wait to repeat, few send at a time. */
   async function fulfilAll(): Promise<void> {
     const open = new Set<Promise<void>>();
     for (let number = 0; !signal.aborted && (number < atLeast || !stopping.signal.aborted); number += 1) {
@@ -141,7 +141,7 @@ async function settle(wish: Wish, ask: () => Promise<Outcome>, abandoned: AbortS
   }
 }
 
-/** @returns how long to wait before the repeat; nothing when all is said. */
+/** @returns how long to wait before the repeat; nothing when the wish is settled. */
 function note(wish: Wish, outcome: Outcome): number | undefined {
   switch (outcome.status) {
     case 'unreached':

@@ -10,13 +10,13 @@ const system = useSystem();
 const LIMIT_MS = 1_000;
 const ROUNDS = 3;
 
-/** A way to find out whether a process still lets a token in. */
+/** A way to find out whether a process still accepts a token. */
 interface Guard {
   readonly pod: Pod;
   readonly path: string;
 }
 
-/** Every process that takes tokens; the mailer knows this one, and that it may read no mails: 403, and 401 once it has ended. */
+/** Every process that accepts tokens; for the mailer this one is valid but may read no mails: 403, and 401 once it has ended. */
 const guardsOf = ({ gateways, podsOf }: System): readonly Guard[] => [
   ...[...gateways, ...podsOf('users', 'api')].map((pod) => ({ pod, path: '/v1/sessions' })),
   ...podsOf('mailer', 'all').map((pod) => ({ pod, path: '/v1/mails' })),
@@ -39,9 +39,9 @@ async function loggedIn({ gateways }: System): Promise<string> {
   return ((await answer.json()) as { accessToken: string }).accessToken;
 }
 
-/** Logs out at one process and asks all of them until they refuse. @returns how long the last one took from the answer on. */
+/** Logs out at one process and asks all of them until they refuse. @returns how long the last one took, from the answer. */
 async function logOutAndMeasure(token: string, at: Guard, guards: readonly Guard[]): Promise<number> {
-  // A process that has just come back asks for news first.
+  // A process that has just come back asks the identity feed first.
   await eventually(async () => expect(await Promise.all(guards.map((guard) => ask(guard, token)))).not.toContain(503));
   for (const guard of guards) expect(await ask(guard, token), guard.pod.name).toBe(guard.path === '/v1/mails' ? 403 : 200);
   expect(await ask({ pod: at.pod, path: '/v1/sessions/current' }, token, 'DELETE')).toBe(204);
@@ -107,7 +107,7 @@ test('also while Redis is away, and when it was restarted', async () => {
   });
 });
 
-test('who logged out while a process could not hear of it is refused there as soon as it hears again', async () => {
+test('a token that was logged out while a process was frozen is refused there as soon as the process runs again', async () => {
   const guards = guardsOf(system());
   const [first] = system().podsOf('users', 'api');
   const token = await loggedIn(system());

@@ -1,8 +1,8 @@
 import { registerHooks } from 'node:module';
 
 /**
- * Preloaded into a process it makes the version after this one of it: the same sources, but for the changes that `NEXT_VERSION` names. What
- * it does to types nobody checks, as they are taken away when it runs.
+ * Preloaded into a process, it turns the process into the next version: the same sources, except for the changes that `NEXT_VERSION` names.
+ * Types are not checked, as they are removed when it runs.
  */
 type Change = readonly [file: string, from: string, to: string];
 
@@ -16,7 +16,7 @@ const publisher: Change = [
 const VERSIONS: Readonly<Record<string, readonly Change[]>> = {
   /** An event has one more optional field, which its publisher fills. */
   'a field more': [publisher, [event, 'requestId: Type', 'locale: Type.Optional(Type.String()), requestId: Type']],
-  /** An event has a field that it must have, and so another version; its reader takes both. */
+  /** An event has one more required field, and so another version; its reader accepts both. */
   'another version of an event': [
     publisher,
     [event, 'version: 1', 'version: 2'],

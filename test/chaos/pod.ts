@@ -8,20 +8,20 @@ import { eventually } from '@stoa/service/testing';
 
 const root = resolve(import.meta.dirname, '../..');
 const READY_LIMIT_MS = 180_000;
-/** Longer than the product's own limit of a clean stop. */
+/** Longer than the product's own limit for a clean stop. */
 const STOP_LIMIT_MS = 60_000;
 
 export interface PodOptions {
   readonly name: string;
   readonly port: number;
-  /** Words behind `stoa`. */
+  /** Arguments of `stoa`. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Where all that it prints is kept, over all of its lives. */
+  /** Where all that it prints is kept, over all of its starts. */
   readonly logs: string;
   /** Where it listens. */
   readonly host?: string;
-  /** Words in front of the command, of a network of its own say. */
+  /** Words in front of the command, for example to run it in a network of its own. */
   readonly enter?: readonly string[];
 }
 
@@ -29,7 +29,7 @@ export interface PodOptions {
 export interface Pod {
   readonly name: string;
   readonly url: string;
-  /** Resolves when it is ready; with `wait: false` as soon as the process runs. @param env for this life of it alone. */
+  /** Resolves when it is ready; with `wait: false` as soon as the process runs. @param env for this start alone. */
   start(options?: { readonly wait?: boolean; readonly env?: Readonly<Record<string, string>> }): Promise<void>;
   /** kill -9. */
   kill(): Promise<void>;
@@ -40,7 +40,7 @@ export interface Pod {
   /** SIGSTOP, and SIGCONT. */
   freeze(): void;
   thaw(): void;
-  /** What `/health/ready` answers; 0 when nobody does. */
+  /** What `/health/ready` answers; 0 when there is no answer. */
   readiness(): Promise<number>;
   untilReady(): Promise<void>;
   /** The end of what it printed. */

@@ -4,7 +4,7 @@ import { startEmbeddedPostgres } from '@stoa/postgres';
 import { createLog } from '@stoa/service';
 import pg from 'pg';
 
-/** Asks the database of a service, past every proxy. */
+/** Queries the database of a service directly, without a proxy. */
 export type Ask = <Row extends object>(service: string, text: string, values?: readonly string[]) => Promise<Row[]>;
 
 export interface PostgresGround {

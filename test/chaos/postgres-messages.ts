@@ -5,11 +5,11 @@ import { inspectFrames } from './frames.ts';
 const HEADER_BYTES = 5;
 const [COMMAND_COMPLETE, READY_FOR_QUERY, IN_TRANSACTION] = [...Buffer.from('CZT')] as [number, number, number];
 
-/** Answers of the server that a client is to lose. Each is asked at every answer of its kind. */
+/** Answers of the server that a client is to lose. Each function is called at every answer of its kind. */
 export interface Losses {
-  /** Breaks the connection when a transaction has committed, and its client has not heard of it. */
+  /** Breaks the connection when a transaction has committed, and its client has not received the answer. */
   commit(): boolean;
-  /** Has the connection hang when a statement of an open transaction is done, and its client has not heard of it. */
+  /** Has the connection hang when a statement of an open transaction is done, and its client has not received the answer. */
   statement(): boolean;
 }
 

@@ -29,7 +29,7 @@ async function prolific({ gateways, balancer }: System): Promise<LoggedIn> {
 const countOf = async (ask: Ask, { id }: LoggedIn) =>
   (await ask<{ posts: number }>('posts', 'select count(*)::int as posts from posts where author_id = $1', [id]))[0]?.posts;
 
-/** Posts without a pause, and the account of one who wrote many is deleted: then the blow falls. */
+/** People write posts without a pause, and an account with many posts is deleted: then comes `blow`. */
 async function whileOneLeaves(title: string, expected: Parameters<typeof underLoad>[2], blow: (load: Load) => Promise<void>) {
   const { gateways, ask } = system();
   const url = gateways[0]?.url as string;
@@ -51,12 +51,12 @@ async function whileOneLeaves(title: string, expected: Parameters<typeof underLo
   expect(author).toEqual({ name: null, gone: true });
 }
 
-test('posts: kill -9 of what answers', async () => {
+test('posts: kill -9 of the api processes', async () => {
   const expected = { answersMayBreak: true, refusalsMayBe: true } as const;
   await whileOneLeaves('posts: kill -9 api', expected, (load) => killInTurn(system().podsOf('posts', 'api'), load));
 });
 
-test('posts: kill -9 of what works', async () => {
+test('posts: kill -9 of the workers', async () => {
   await whileOneLeaves('posts: kill -9 worker', {}, (load) => killInTurn(system().podsOf('posts', 'worker'), load));
 });
 

@@ -6,7 +6,7 @@ const SCRIPT = `
   for child in $children; do kill -KILL "-$child" || kill -KILL "$child"; done
   rm -rf "$1"`;
 
-/** Nothing stays behind even when this process is killed, as a run that is interrupted does with its workers. */
+/** Nothing stays behind even when this process is killed, as an interrupted run does with its workers. */
 export function startReaper(folder: string): void {
   spawn('sh', ['-c', SCRIPT, String(process.pid), folder], { detached: true, stdio: 'ignore' }).unref();
 }

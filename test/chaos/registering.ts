@@ -69,7 +69,7 @@ function compare({ name, accepted, found }: Wish, { accounts, mails }: Found, lo
   const account = accounts.get(email);
   const own = mails.get(email) ?? [];
   if (accepted === undefined && !found && account === undefined) {
-    // Nothing was promised, nothing was done: a client that lost its patience. The caller decides whether that may be.
+    // Nothing was promised, nothing was done: a client that gave up. The caller decides whether that is allowed.
     if (own.length > 0) twice.push(`${email}: ${own.length} mails without an account`);
     return;
   }
@@ -85,7 +85,7 @@ function compare({ name, accepted, found }: Wish, { accounts, mails }: Found, lo
   if (mail.received > mail.copies) twice.push(`${email}: ${mail.received - mail.copies} copies under another Message-ID`);
 }
 
-/** Accounts that nobody was told of and nobody can know of. */
+/** Accounts that exist although no client got an answer from which it can know that. */
 function strangers(load: Load, accounts: Found['accounts']): string[] {
   const known = new Set(load.wishes.filter(({ accepted, found }) => accepted || found).map(({ name }) => emailOf(name)));
   return [...accounts.keys()].filter((email) => !known.has(email)).map((email) => `${email}: an account without a 201`);

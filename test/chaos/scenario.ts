@@ -6,29 +6,29 @@ import { registering } from './registering.ts';
 import { type System, startSystem } from './system.ts';
 
 export interface Expected {
-  /** Processes or servers die with a request in hand: its client cannot know what became of it. */
+  /** Processes or servers die while they serve a request: its client cannot know what became of it. */
   readonly answersMayBreak?: true;
   /** Something that is needed to serve is away for a while. */
   readonly refusalsMayBe?: true;
 }
 
-/** What the clients do, and what has to be there of it in the end. */
+/** What the clients do, and what must exist of it in the end. */
 export interface Work {
   readonly requestOf: RequestOf;
   readonly examine: Examine;
 }
 
-/** While a scenario is written, fewer do: `STOA_CHAOS_REGISTRATIONS=200`. */
+/** While a scenario is written, fewer are enough: `STOA_CHAOS_REGISTRATIONS=200`. */
 const LOAD = { atLeast: Number(process.env['STOA_CHAOS_REGISTRATIONS'] ?? 1_000), concurrency: 6, perSecond: 25 };
-/** So many are through before the blow falls. */
+/** So many are settled before `blow` begins. */
 const BEFORE = 50;
 
-/** Each copy of a kind is killed so often. */
+/** How often each copy of a kind is killed. */
 const ROUNDS = 2;
 
 /**
- * Work without a pause, registrations if nobody says so, `blow` in the middle of it, and the proof afterwards: nothing lost, nothing twice, whatever
- * the blow was. @param blow resolves when what it broke is mended.
+ * Work without a pause, registrations by default, with `blow` in the middle of it, and the proof afterwards: nothing is lost and nothing
+ * is done twice, whatever `blow` did. @param blow resolves when what it broke is repaired.
  */
 export async function underLoad(
   title: string,
@@ -66,13 +66,13 @@ export async function killInTurn(pods: readonly Pod[], load: Load): Promise<void
     for (const pod of pods) {
       await pod.kill();
       await pod.start();
-      // Something has to happen between two blows.
+      // Some work has to succeed between two kills.
       await load.moreAccepted(20);
     }
   }
 }
 
-/** One system for the scenarios of a file, as a system has to stand them one after the other; a new one after a failure. */
+/** One system for the scenarios of a file, as a system has to survive them one after the other; a new one after a failure. */
 export function useSystem(): () => System {
   let system: System | undefined;
   const end = async (keepLogs: boolean) => {

@@ -25,20 +25,20 @@ export interface System {
   /** The network between the first api of users and Postgres. */
   readonly postgresNetwork: TcpProxy;
   /**
-   * The network between Postgres and the second copy of each process that has a database. Of the next answers it can lose so many, but
-   * lets some through: to a COMMIT, breaking the connection; to other statements of a transaction, and then the connection hangs.
+   * The network between Postgres and the second copy of each process that has a database. It can lose so many of the next answers, but
+   * lets some through. When it loses one to a COMMIT, it breaks the connection; when one to another statement, the connection hangs.
    */
   readonly lossyNetwork: TcpProxy & { commitsDue: number; statementsDue: number };
   readonly ask: Ask;
   readonly gateways: readonly Pod[];
-  /** The two processes of a service that have this role: `api` and `worker`, or `all` where nothing runs apart. */
+  /** The two processes of a service that have this role: `api` and `worker`, or `all` when they do not run apart. */
   podsOf(service: string, role: Role): readonly Pod[];
   /** All of them, the gateways too. */
   readonly pods: readonly Pod[];
   /** One more process, not yet started. It is no part of `pods`, and ends with the system at the latest. */
   another(name: string, args: readonly string[], options?: Another): Promise<Pod>;
   readonly balancer: Balancer;
-  /** Ends all of it. @param keepLogs where a test failed: the folder with what every process printed stays, and is told. */
+  /** Ends all of it. @param keepLogs where a test failed: the folder with the output of every process stays, and its path is printed. */
   stop(options: { readonly keepLogs: boolean }): Promise<void>;
 }
 
@@ -51,18 +51,18 @@ interface Kind {
 
 export interface Another {
   readonly env?: Readonly<Record<string, string>>;
-  /** Where it runs, if not here. */
+  /** The network in which it runs, if it has one of its own. */
   readonly network?: VanishingNetwork;
 }
 
 const SETTINGS = { MAIL_URL: 'mailbox:', MAIL_RATE_PER_SECOND: '200', BCRYPT_COST: '10', RATE_LIMITS: 'off' };
 
-/** Of so many confirms or answers one is lost: something must also come through. */
+/** One of so many confirms or answers is lost: some must also get through. */
 const PASSING = 3;
 
 export async function startSystem(): Promise<System> {
   const folder = await mkdtemp('/tmp/stoa-chaos-');
-  // As root, Postgres is another user, who must be able to pass through.
+  // When started as root, Postgres runs as another user, who must be able to enter the folder.
   await chmod(folder, 0o711);
   const logs = join(folder, 'logs');
   await mkdir(logs);

@@ -5,20 +5,20 @@ import { promisify } from 'node:util';
 export interface VanishingNetwork extends AsyncDisposable {
   /** What is `127.0.0.1` here, seen from there. */
   readonly outside: string;
-  /** Where what listens there is reached from here. */
+  /** The address at which processes there are reached from here. */
   readonly inside: string;
   /** Words in front of a command that is to run there. */
   readonly enter: readonly string[];
-  /** From now on nothing gets through, in either direction, and nobody is told: as when the machine has lost its power. */
+  /** From now on nothing gets through, in either direction, and neither side is notified: as when the machine has lost its power. */
   vanish(): Promise<void>;
 }
 
 const run = promisify(execFile);
-/** Nobody has it: who sends there hears nothing. */
+/** No machine has this address: what is sent there gets no answer. */
 const NOBODY = '02:00:00:00:09:99';
 
 /**
- * By a network namespace of Linux: the kernels of both sides really hold a connection, where a proxy would answer for the side that is
+ * Uses a network namespace of Linux: the kernels of both sides really hold a connection, where a proxy would answer for the side that is
  * gone. Needs root, `ip` and `iptables`.
  */
 export async function openVanishingNetwork(): Promise<VanishingNetwork> {

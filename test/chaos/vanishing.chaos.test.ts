@@ -7,11 +7,11 @@ const system = useSystem();
 /** `tcp_user_timeout` of the server, and what a busy machine takes to notice it. */
 const LOCKS_FREE_WITHIN_MS = 30_000;
 
-test('the machine vanishes whose worker leads: its locks are free within half a minute, and all leaves once', async () => {
+test('the machine of the leading worker vanishes: its locks are free within half a minute, and everything is sent once', async () => {
   const { podsOf, another, ask } = system();
   const usersWorkers = podsOf('users', 'worker');
   await using network = await openVanishingNetwork();
-  // Alone, it leads all there is to lead.
+  // As the only worker, it leads everything.
   for (const worker of usersWorkers) await worker.terminate();
   const leader = await another('users-worker-elsewhere', ['start', '--services', 'users', '--role', 'worker'], { network });
   await leader.start();

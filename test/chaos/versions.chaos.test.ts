@@ -8,7 +8,7 @@ import { underLoad, useSystem } from './scenario.ts';
 const system = useSystem();
 const next = (change: string) => ({ NODE_OPTIONS: `--import ${join(import.meta.dirname, 'next-version.ts')}`, NEXT_VERSION: change });
 
-/** By a copy of this version, or of another one; something has to happen between two. */
+/** Replaces each process by a copy of this version or of another one; some work has to succeed in between. */
 async function replace(pods: readonly Pod[], load: Load, env: Readonly<Record<string, string>> = {}): Promise<void> {
   for (const pod of pods) {
     expect(await pod.terminate(), `exit code of ${pod.name}`).toBe(0);
@@ -17,13 +17,13 @@ async function replace(pods: readonly Pod[], load: Load, env: Readonly<Record<st
   }
 }
 
-test('an event with a field more: two versions of users and of the mailer side by side, there and back in any order', async () => {
+test('an event with an additional field: two versions of users and of the mailer side by side, there and back in any order', async () => {
   const { podsOf } = system();
   const [usersApis, usersWorkers, mailers] = [podsOf('users', 'api'), podsOf('users', 'worker'), podsOf('mailer', 'all')];
   const env = next('a field more');
   await underLoad('two versions, a field more', system(), {}, async (load) => {
     await replace([usersApis[1] as Pod, mailers[1] as Pod], load, env);
-    // One copy at a time takes from the bus: each has its turn.
+    // Only one copy at a time consumes from the bus: each gets its turn.
     await replace([mailers[0] as Pod], load);
     await replace([mailers[1] as Pod], load, env);
     await replace([usersApis[0] as Pod, ...usersWorkers, mailers[0] as Pod], load, env);
@@ -31,13 +31,13 @@ test('an event with a field more: two versions of users and of the mailer side b
   });
 });
 
-test('another version of an event: what no copy takes yet waits and is not dead, and readers go back last', async () => {
+test('another version of an event: messages that no copy can handle yet wait and are not dead, and readers go back last', async () => {
   const { podsOf, ask } = system();
   const [usersApis, mailers] = [podsOf('users', 'api'), podsOf('mailer', 'all')];
   const env = next('another version of an event');
   const waiting = () => ask('mailer', `select from inbox where version = 2 and status = 'pending'`);
   await underLoad('two versions, another version of an event', system(), {}, async (load) => {
-    // Before any reader of it, which is the wrong order.
+    // The publisher before any reader, which is the wrong order.
     await replace([usersApis[1] as Pod], load, env);
     await eventually(async () => expect(await waiting()).not.toEqual([]));
     await replace([mailers[1] as Pod], load, env);

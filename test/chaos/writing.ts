@@ -1,7 +1,7 @@
 import type { LoggedIn } from '../e2e/logged-in.ts';
 import type { Work } from './scenario.ts';
 
-/** They write in turn, each post with an `Idempotency-Key` and a title that no other has. Each is to be there once, as its author was told. */
+/** People write in turn, each post with an `Idempotency-Key` and a unique title. Each must exist once, as its author was answered. */
 export const writingBy = (people: readonly LoggedIn[]): Work => ({
   requestOf: (name, number) => ({
     path: '/v1/posts',

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 
-/** One address in front of several, byte by byte: connections go to each in turn, and past one that refuses them. */
+/** One address in front of several, byte by byte: connections go to each in turn, and skip one that refuses them. */
 export async function startBalancer(port: number, targets: readonly string[]): Promise<{ close(): Promise<void> }> {
   let turn = 0;
   const open = new Set<Socket>();

@@ -30,7 +30,7 @@ describe('the compose file', () => {
     expect(Object.keys(compose.services).sort()).toEqual([...deployed, ...jobs, ...stores].sort());
   });
 
-  test.for(deployed)('%s: is built as itself, started after what it needs, and has settings that it knows and takes', async (name) => {
+  test.for(deployed)('%s: has its own image, starts after what it needs, and has settings that it knows and accepts', async (name) => {
     const service = serviceCalled(name);
     expect(service.build).toEqual({ context: '..', dockerfile: 'deploy/Dockerfile', args: { SERVICE: name } });
     expect(service.image).toBe(`stoa-${name}:latest`);
@@ -52,7 +52,7 @@ describe('the compose file', () => {
     expect((await ownSettingsOf(name)).map(({ variable }) => variable).filter((variable) => !(variable in environment))).toEqual([]);
   });
 
-  test.for(deployed)('%s: can do no more than it must, and is given the time to stop', async (name) => {
+  test.for(deployed)('%s: has no more rights than it needs, and has the time to stop', async (name) => {
     const service = serviceCalled(name);
     expect(service).toMatchObject({
       read_only: true,
@@ -85,14 +85,14 @@ describe('the compose file', () => {
     expect(serviceCalled('gateway').networks).toEqual(['stoa']);
   });
 
-  test('a store is asked for its health and keeps its data', () => {
+  test('a store has a health check and keeps its data', () => {
     for (const name of stores) {
       expect(serviceCalled(name).healthcheck?.test.length, name).toBeGreaterThan(1);
       expect(Object.keys(compose.volumes ?? {}), name).toContain(serviceCalled(name).volumes?.[0]?.split(':')[0]);
     }
   });
 
-  test('does not start on secrets that nobody has filled in', async () => {
+  test('does not start while secrets are not filled in', async () => {
     expect(Object.keys(filledIn).map((name) => example[name])).toEqual(Object.keys(filledIn).map(() => ''));
     for (const name of Object.keys(filledIn)) {
       await expect(readCompose('compose.yaml', { ...variables, [name]: '' })).rejects.toThrow(`${name} is not set`);

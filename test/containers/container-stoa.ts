@@ -67,7 +67,7 @@ export async function closeProject({ project, variables }: Project): Promise<voi
   await runEngine(['network', 'rm', `${project}_stoa`, `${project}_data`]).catch(() => {});
 }
 
-/** Secrets and settings of a system that nobody else has. */
+/** Secrets and settings of a system that no other system has. */
 export function newProject(): Project {
   const password = () => randomBytes(12).toString('hex');
   return {
@@ -86,12 +86,12 @@ export function newProject(): Project {
   };
 }
 
-/** How the system ends. A second stop is the first. */
+/** How the system ends. A second stop waits for the first. */
 function endOf(copies: Copies, balancer: { close(): Promise<void> }, logs: readonly ChildProcess[]): Pick<StoaProcess, 'stop' | 'exited'> {
   const { promise: exited, resolve: exit } = Promise.withResolvers<number | null>();
   const end = async (signal: NodeJS.Signals) => {
     const codes: number[] = [];
-    // The gateway first, as an operator would: what is in front goes before what it stands on.
+    // The gateway first, as an operator would: it stops before the services that it depends on.
     for (const containers of copies.values()) codes.push(...(await stopAll(containers, signal)));
     await balancer.close();
     await Promise.all(logs.map(closed));
@@ -127,13 +127,13 @@ const closed = async (child: ChildProcess) => {
   await once(child, 'close');
 };
 
-/** By the image's own health check, which an engine asks as well. */
+/** By the image's own health check, which an engine runs as well. */
 async function ready(container: string): Promise<void> {
   const probe = JSON.parse(await runEngine(['inspect', '--format', '{{json .Config.Healthcheck.Test}}', container])) as string[];
   await eventually(() => runEngine(['exec', container, ...probe.slice(1)]), { timeoutMs: 120_000, intervalMs: 250 });
 }
 
-/** A gateway is ready without the services behind it, as some of its requests need only one; who asks all of them waits for all. */
+/** A gateway is ready without the services behind it, as some requests need only one; a test that uses all of them waits for all. */
 async function seesAll(gateway: string, services: readonly string[]): Promise<void> {
   const seen = async () => {
     const { parts } = (await (await fetch(`http://${gateway}/health/ready`)).json()) as { parts: { name: string; ok: boolean }[] };
@@ -154,7 +154,7 @@ async function stopAll(containers: readonly string[], signal: NodeJS.Signals): P
   return codes.split('\n').map(Number);
 }
 
-/** Tests ask the database, and commands of a test run in the folder above and find there where the system is. */
+/** Tests query the database; commands of a test run in the folder above, and find the address of the system there. */
 async function leaveForCommands({ dataDirectory }: StartOptions, { project, variables }: Project, url: string): Promise<void> {
   const [postgres] = await containersOf(project, 'postgres');
   const { POSTGRES_PASSWORD, STOA_SECRET } = variables;

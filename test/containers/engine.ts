@@ -16,7 +16,7 @@ function engine(): Promise<string> {
 }
 
 let composer: Promise<string> | undefined;
-/** What has a `compose`: the engine, or the command that `CONTAINERS_ENGINE` names. @throws with what is needed where it has none. */
+/** The command that has a `compose`: the engine, or what `CONTAINERS_ENGINE` names. @throws with what is needed when there is none. */
 function composeEngine(): Promise<string> {
   composer ??= (async () => {
     const name = process.env['CONTAINERS_ENGINE'] ?? (await engine());
@@ -32,7 +32,7 @@ function composeEngine(): Promise<string> {
   return composer;
 }
 
-/** Runs a command of the engine. @returns what it printed. @throws with what it said. */
+/** Runs a command of the engine. @returns what it printed. @throws with its error output. */
 export async function runEngine(words: readonly string[]): Promise<string> {
   return (await execute(await engine(), [...words], { maxBuffer: 64 * 2 ** 20 })).stdout.trim();
 }

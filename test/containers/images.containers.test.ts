@@ -7,7 +7,7 @@ import { deployed } from './settings-of.ts';
 const hardened = ['--rm', '--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'];
 const imageOf = (service: string) => `stoa-${service}:${STOA_VERSION}`;
 
-/** What a program within the container finds out. */
+/** A program that runs within the container and reports what it finds. */
 const lookAround = `
   const { accessSync, constants, existsSync, readdirSync } = require('node:fs');
   const list = (folder) => readdirSync(folder, { recursive: true }).filter((file) => !file.includes('node_modules'));
@@ -24,7 +24,7 @@ const lookAround = `
   }));`;
 
 describe.for(deployed)('the image of %s', (service) => {
-  test('has this service and what it stands on, no tool and no test, and belongs to somebody else than who runs it', async () => {
+  test('has this service and the packages that it uses, no tool and no test, and no file of the user that runs it', async () => {
     const seen = JSON.parse(await runEngine(['run', '--rm', '--entrypoint', 'node', imageOf(service), '-e', lookAround]));
     expect(seen).toEqual({
       user: 1000,
@@ -38,13 +38,13 @@ describe.for(deployed)('the image of %s', (service) => {
     });
   });
 
-  test('says what it needs, on a file system that it cannot write to', async () => {
+  test('reports what it needs, on a file system that it cannot write to', async () => {
     const { code, stderr } = await runEngine(['run', ...hardened, imageOf(service)]).catch((error) => error);
     expect(code).toBe(78);
     expect(stderr).toContain('STOA_SECRET is not set');
   });
 
-  test('is told to stop by SIGTERM and asked for its health', async () => {
+  test('is stopped by SIGTERM and has a health check', async () => {
     const { StopSignal, Entrypoint, Healthcheck } = JSON.parse(
       await runEngine(['image', 'inspect', '--format', '{{json .Config}}', imageOf(service)]),
     );

@@ -53,7 +53,7 @@ interface Rule {
   readonly to?: readonly Peer[];
   readonly ports?: readonly { readonly port: number }[];
 }
-/** The parts of all kinds that are looked at; which of them a kind has is Kubernetes' own matter. */
+/** The parts of all kinds that the tests read; which of them a kind has is defined by Kubernetes. */
 export interface Resource {
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly labels?: Labels };

@@ -70,7 +70,7 @@ describe('the manifests', () => {
     expect(names.toSorted()).toEqual([...new Set(names)].sort());
   });
 
-  test('every service has what answers, what works, a name that finds the former, and a migration', () => {
+  test('every service has an api and a worker, a name that finds the api, and a migration', () => {
     for (const service of databases) {
       for (const role of ['api', 'worker']) {
         expect(environmentOf(containerOf(named('Deployment', `${service}-${role}`)))).toMatchObject({ ROLE: role });
@@ -87,7 +87,7 @@ describe('the manifests', () => {
     ).toEqual([...deployed].sort());
   });
 
-  test('each process is told what it knows and takes, and no secret but by a secret', async () => {
+  test('each process gets only settings that it knows and accepts, and secrets only from a Secret', async () => {
     for (const workload of workloads()) {
       const [service, container] = [serviceOf(workload), containerOf(workload)];
       const known = await settingsOf(service);
@@ -120,7 +120,7 @@ describe('the manifests', () => {
     expect((await saidBy('mailer')).secret?.name).toBe('stoa-mail');
   });
 
-  test('each process runs as nobody in particular, on files that it cannot change, with bounds', () => {
+  test('each process runs as an unprivileged user, on files that it cannot change, with resource limits', () => {
     for (const pod of pods()) {
       expect(pod.spec).toMatchObject({
         automountServiceAccountToken: false,
@@ -135,13 +135,13 @@ describe('the manifests', () => {
     }
   });
 
-  test('each process is asked for its health, and given the time to stop', () => {
+  test('each process has health probes, and the time to stop', () => {
     for (const workload of ofKind('Deployment')) {
       const { startupProbe, livenessProbe, readinessProbe, lifecycle, ports } = containerOf(workload);
       expect(ports).toEqual([{ name: 'http', containerPort: PORT }]);
       const live = { httpGet: { path: '/health/live', port: 'http' } };
       expect([startupProbe, livenessProbe]).toMatchObject([live, live]);
-      // A process gives a part of its health 5 s to answer.
+      // Each part of a health check has 5 s to answer.
       expect(readinessProbe).toMatchObject({ httpGet: { path: '/health/ready', port: 'http' }, timeoutSeconds: 6 });
       const [program, seconds] = lifecycle?.preStop.exec.command ?? [];
       expect(program).toBe('sleep');
@@ -167,7 +167,7 @@ describe('the manifests', () => {
     }
     for (const { metadata, spec } of ofKind('HorizontalPodAutoscaler')) {
       const { kind, name } = spec.scaleTargetRef ?? { kind: '', name: '' };
-      // Who is scaled by another must not be set back by each apply.
+      // A deployment that an autoscaler scales must not be reset by each apply.
       expect(named(kind, name).spec.replicas, metadata.name).toBeUndefined();
     }
     for (const { spec } of ofKind('Ingress')) {
@@ -177,7 +177,7 @@ describe('the manifests', () => {
     }
   });
 
-  test('nobody reaches anybody but for what the system needs', async () => {
+  test('only the connections that the system needs are allowed', async () => {
     const policies = ofKind('NetworkPolicy');
     expect(named('NetworkPolicy', 'default-deny').spec).toEqual({ podSelector: {}, policyTypes: ['Ingress', 'Egress'] });
     const pod = (name: string) => ({ [NAME]: name, 'app.kubernetes.io/part-of': 'stoa' });
@@ -192,7 +192,7 @@ describe('the manifests', () => {
             ports?.some((each) => each.port === port)
           );
         });
-    /** Ports by which it reaches anybody at all. */
+    /** Ports on which it reaches any address. */
     const portsOutside = (name: string) =>
       policies
         .filter(({ spec }) => selects(spec.podSelector ?? {}, pod(name)))

@@ -97,7 +97,7 @@ describe('set-up', () => {
 });
 
 describe('a forgotten password', () => {
-  test('asked for, mailed, chosen anew: the old one is over, and so is the link', async () => {
+  test('is replaced by a mailed link: the old password and the link no longer work afterwards', async () => {
     const person = await activePerson();
     await using asked = await open('/account/forgot-password');
     await asked.page.getByLabel('E-mail address').fill(person.email);
@@ -106,7 +106,7 @@ describe('a forgotten password', () => {
     await asked.page.getByText(person.email).waitFor();
 
     const link = await linkTo(person.email, '/account/reset-password');
-    // As a scanner of mails does.
+    // As a mail scanner does.
     for (const method of ['GET', 'HEAD']) expect((await fetch(link, { method })).status).toBe(200);
     await using visited = await open(link);
     await says(visited.page, 'Choose a new password');
@@ -123,7 +123,7 @@ describe('a forgotten password', () => {
     for (const { complaints, strangers } of [asked, visited, again]) expect([...complaints, ...strangers]).toEqual([]);
   });
 
-  test('a link that has expired says so, and where the next one comes from', async () => {
+  test('an expired link says so, and says where to get the next one', async () => {
     const { email } = await activePerson();
     await post(`${stoa.url}/v1/password-resets`, { email });
     const link = await linkTo(email, '/account/reset-password');
@@ -178,7 +178,7 @@ describe('another address', () => {
     expect([...visited.complaints, ...visited.strangers]).toEqual([]);
   });
 
-  test('that somebody else has by now is not taken from them', async () => {
+  test('that another account has by now stays with that account', async () => {
     const person = await activePerson();
     const other = somebody();
     await change(await tokenOf(person), other.email);
@@ -199,7 +199,7 @@ describe('every page', () => {
     expect(await page.evaluate('history.length')).toBe(2);
     expect(await page.content()).not.toContain('first');
     expect(await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie]')).toEqual([0, 0, '']);
-    // Another link in the same tab counts anew; a page that is loaded again has none.
+    // Another link in the same tab is used; a page that is loaded again has none.
     await page.evaluate(`location.hash = '#token=second'`);
     const sent = page.waitForRequest((request) => request.method() === 'POST');
     await choosePassword(page, 'another pass phrase');
@@ -208,7 +208,7 @@ describe('every page', () => {
     await says(page, 'This link is not complete');
   });
 
-  test('is led by the keyboard alone', async () => {
+  test('can be used by the keyboard alone', async () => {
     await using visited = await open(`/account/set-password#token=${NO_TOKEN}`);
     const { page } = visited;
     const focused = () => page.evaluate('document.activeElement.id || document.activeElement.textContent');
@@ -250,7 +250,7 @@ describe('every page', () => {
     await says(page, 'Look into your mail');
   });
 
-  test('says how long to wait when there were too many', async () => {
+  test('says how long to wait after too many requests', async () => {
     await using other = await dataFolder();
     const strict = await startStoa({ dataDirectory: other.path, env: { PASSWORD_RESETS_PER_HOUR: '1' } });
     await post(`${strict.url}/v1/password-resets`, { email: 'nobody@example.com' });
@@ -262,7 +262,7 @@ describe('every page', () => {
   });
 
   test.each(['/account/forgot-password', '/account/reset-password', '/account/set-password', '/account/confirm-email', '/setup'])(
-    '%s without JavaScript says that it needs it; its answer is kept by nobody',
+    '%s without JavaScript says that it needs it; its answer is not cached',
     async (path) => {
       await using visited = await open(`${path}#token=secret`, { javaScript: false });
       expect(await visited.page.locator('noscript p').innerText()).toContain('This page needs JavaScript.');
@@ -278,7 +278,7 @@ describe('every page', () => {
     ['desktop-dark', { dark: true }],
     ['phone-light', { width: 390 }],
     ['phone-dark', { width: 390, dark: true }],
-  ] satisfies [string, VisitOptions][])('fits %s in every state, and complains of nothing', async (variant, options) => {
+  ] satisfies [string, VisitOptions][])('fits %s in every state, without browser errors', async (variant, options) => {
     const confirm = (page: Page) => page.getByRole('button', { name: 'Confirm' }).click();
     const states: [string, string, string, (page: Page) => Promise<void>][] = [
       ['forgot', '/account/forgot-password', 'Forgot your password?', async () => {}],

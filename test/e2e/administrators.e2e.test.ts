@@ -38,7 +38,7 @@ describe('administrators by command line', () => {
     }
   });
 
-  test('without one gets a link on the address of what runs', async () => {
+  test('without a password gets a link to the address of the running system', async () => {
     const { email, password } = somebody();
     const { stdout } = await stoa(['admin', 'create', '--email', email]);
     const link = new URL(stdout.trim().split('\n').at(-1) as string);
@@ -49,7 +49,7 @@ describe('administrators by command line', () => {
     expect((await logIn(running.url, { email, password })).status).toBe(201);
   });
 
-  test('what is refused says why and what to do, in two lines', async () => {
+  test('a refusal says why and what to do, in two lines', async () => {
     const pending = somebody();
     await register(running.url, pending);
     for (const words of [
@@ -66,10 +66,10 @@ describe('administrators by command line', () => {
     }
   });
 
-  test('unprotecting and rotating keys are said in a line', async () => {
+  test('unprotecting and rotating keys are reported in one line', async () => {
     const { email, password } = somebody();
     await stoa(['admin', 'create', '--email', email], { env: { STOA_ADMIN_PASSWORD: password } });
-    expect((await stoa(['admin', 'unprotect', '--email', email])).stdout).toContain('is protected no more');
+    expect((await stoa(['admin', 'unprotect', '--email', email])).stdout).toContain('is no longer protected');
     const before = await (await logIn(running.url, { email, password })).json();
     expect((await stoa(['keys', 'rotate'])).stdout).toMatch(/^The key [A-Za-z0-9_-]+ signs from /);
     const headers = { authorization: `Bearer ${(before as { accessToken: string }).accessToken}` };

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 
-/** Asks the database of a service of the Stoa that runs on the folder. */
+/** Queries the database of a service of the Stoa that runs on the folder. */
 export async function ask<Row extends object>(
   dataDirectory: string,
   service: string,

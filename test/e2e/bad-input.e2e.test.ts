@@ -7,9 +7,9 @@ import { basic, logIn, post, register, somebody } from './client.ts';
 import { allowedBy, bodyOf, fieldsOf, type OpenApi } from './described-bodies.ts';
 import { dataFolder, type StoaProcess, startStoa } from './stoa-process.ts';
 
-/** A word that is in bodies, credentials and queries, and so must be in no line of the log. */
+/** A word that is in bodies, credentials and queries, and must not be in any line of the log. */
 const canary = `canary${randomBytes(8).toString('hex')}`;
-/** A body that each route would accept, were it not spoilt, where it is not by the examples of the description. */
+/** Bodies that the routes would accept before they are spoilt, for routes without a body from the examples of the description. */
 const bodies: Readonly<Record<string, Record<string, unknown>>> = {
   'POST /v1/users': { email: `${canary}@example.com`, password: canary, login: 'ada', phone: '+14155552671', fullName: 'Ada' },
   'POST /v1/users/activation': { code: '1234' },
@@ -29,14 +29,14 @@ const bodies: Readonly<Record<string, Record<string, unknown>>> = {
   'POST /v1/dead-letters/replay': { service: 'users' },
   'POST /v1/setup': { code: canary, email: `${canary}@example.com`, password: canary, fullName: 'Ada' },
 };
-/** What is bad elsewhere and well-formed here, besides lines and lengths that the description allows: it is not sent. */
+/** Not sent: what is bad elsewhere and well-formed here, besides the lines and lengths that the description allows. */
 const welcome: Readonly<Record<string, readonly string[]>> = {
   'PATCH /v1/users/me': ['nothing in it', 'null as login', 'null as phone', 'null as fullName'],
   'POST /v1/service-accounts': ['null as expiresAt'],
   'POST /v1/dead-letters/replay': ['nothing in it'],
   'POST /v1/dead-letters/x/replay': ['an empty body'],
 };
-/** How a route refuses what is well-formed and no credential, or comes too late. */
+/** How a route refuses a request that is well-formed but has no valid credential, or comes too late. */
 const refusals: Readonly<Record<string, readonly number[]>> = {
   'POST /v1/sessions': [401],
   'POST /v1/sessions/refresh': [401],
@@ -91,7 +91,7 @@ describe('bad input', () => {
     for (const code of described) expect((await fetch(`${stoa.url}/problems/${code}`)).status, code).toBe(200);
   });
 
-  test('leaves nothing secret in the log, where every request is', async () => {
+  test('leaves no secret in the log, which has every request', async () => {
     await fetch(`${stoa.url}/v1/nothing?token=${canary}`, { headers: { authorization: `Bearer ${canary}`, cookie: canary } });
     await fetch(`${stoa.url}/v1/users/activation`, {
       method: 'POST',
@@ -146,7 +146,7 @@ async function targetsOf(url: string): Promise<DescribedTarget[]> {
       const body = requestBody && (bodies[`${method} ${pattern}`] ?? bodyOf(fields, canary));
       if (requestBody !== undefined && body === undefined)
         throw new Error(`no body for ${method} ${pattern}: give its fields examples, or add one above`);
-      // Of an id that nobody has, everything is refused.
+      // For an id that does not exist, everything is refused.
       const allows = pattern.includes('{') ? [] : allowedBy(fields);
       const target = { method, path: pattern.replace(/\{\w+\}/g, 'x'), allows, ...(body && { body }) };
       const takes = (name: string) => security?.some((scheme) => name in scheme) ?? false;
@@ -156,7 +156,7 @@ async function targetsOf(url: string): Promise<DescribedTarget[]> {
   );
 }
 
-/** How many rows of what a request could make there are. */
+/** Counts the rows of the kinds that a request could make. */
 async function storedRows(): Promise<unknown> {
   return [
     await ask(

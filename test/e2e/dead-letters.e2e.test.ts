@@ -31,7 +31,7 @@ describe('dead letters by command line', () => {
   };
 
   /** A message that was given up, and would go well if it were tried again. */
-  const bury = async () => {
+  const addDeadLetter = async () => {
     const message = randomUUID();
     const requested = {
       requestId: randomUUID(),
@@ -53,44 +53,44 @@ describe('dead letters by command line', () => {
   const statusOf = async (message: string) =>
     (await ask<{ status: string }>(folder.path, 'mailer', 'select status from inbox where message_id = $1', [message]))[0]?.status;
 
-  test('none is said as none', async () => {
+  test('without any, the list says none', async () => {
     expect(await stoa('list')).toEqual(ofEach('none'));
   });
 
-  test('one is listed with its reason and handed in again by its id; what runs takes it up', async () => {
-    const message = await bury();
+  test('one is listed with its reason and replayed by its id; the running system handles it', async () => {
+    const message = await addDeadLetter();
     const [line = ''] = await stoa('list', '--service', 'mailer');
     expect(line).toMatch(/^mailer\.inbox-\d+ .* activation-requested → on-activation-requested +after 10 tries: it was a bad day$/);
     const id = line.split(' ')[0] as string;
-    expect(await stoa('replay', id)).toEqual([`${id}: handed in again`]);
+    expect(await stoa('replay', id)).toEqual([`${id}: replayed`]);
     await eventually(async () => expect(await statusOf(message)).toBeUndefined());
     await expect(stoa('replay', id)).rejects.toMatchObject({ code: 66, stderr: expect.stringContaining('Fix: ') });
   });
 
-  test('all are handed in again at once', async () => {
-    const messages = [await bury(), await bury()];
+  test('all are replayed at once', async () => {
+    const messages = [await addDeadLetter(), await addDeadLetter()];
     expect(await stoa('replay')).toEqual(
-      serviceNames.map((service) => `${service}: ${service === 'mailer' ? messages.length : 0} handed in again`),
+      serviceNames.map((service) => `${service}: ${service === 'mailer' ? messages.length : 0} replayed`),
     );
     for (const message of messages) await eventually(async () => expect(await statusOf(message)).toBeUndefined());
   });
 
-  test('one is shown with its payload; those of a type are handed in again, so many a second', async () => {
-    const message = await bury();
+  test('one is shown with its payload; those of a consumer are replayed at a rate', async () => {
+    const message = await addDeadLetter();
     const id = ((await stoa('list', '--service', 'mailer', '--type', 'activation-requested'))[0] ?? '').split(' ')[0] as string;
     expect(await stoa('list', '--type', 'nothing-of-this')).toEqual(ofEach('none'));
     const shown = JSON.parse((await stoa('show', id)).join('\n'));
     expect(shown).toMatchObject({ id, messageId: message, reason: 'it was a bad day', data: { email: `${message}@example.com` } });
     for (const wrong of [['show'], ['show', 'mailer.inbox-999999'], ['replay', '--rate', '0'], ['replay', '--rate', 'fast']])
       await expect(stoa(...wrong)).rejects.toMatchObject({ stderr: expect.stringContaining('Fix: ') });
-    expect(await stoa('replay', '--consumer', 'on-nothing')).toEqual(ofEach('0 handed in again'));
+    expect(await stoa('replay', '--consumer', 'on-nothing')).toEqual(ofEach('0 replayed'));
     expect(await stoa('replay', '--service', 'mailer', '--consumer', 'on-activation-requested', '--rate', '5')).toEqual([
-      'mailer: 1 handed in again',
+      'mailer: 1 replayed',
     ]);
     await eventually(async () => expect(await statusOf(message)).toBeUndefined());
   });
 
-  test('works on the folder while nothing runs on it', async () => {
+  test('works on the folder while no Stoa runs on it', async () => {
     await running?.stop();
     running = undefined;
     expect(await stoa('list')).toEqual(ofEach('none'));

@@ -5,7 +5,7 @@ import { spawnStoa } from './stoa-process.ts';
 
 const main = resolve(import.meta.dirname, '../../apps/server/src/main.ts');
 
-/** Where a system is many processes, its settings lie beside the folder. */
+/** When a system is many processes, its settings lie beside the folder. */
 async function examine() {
   const { dataDirectory } = await sharedStoa();
   const doctor = spawnStoa({ dataDirectory, cwd: join(dataDirectory, '..'), command: [process.execPath, main, 'doctor'] });
@@ -13,7 +13,7 @@ async function examine() {
   return { code, output: doctor.output() };
 }
 
-test('the doctor finds everything of a system that runs, and says so', async () => {
+test('the doctor finds every part of a running system, and reports it', async () => {
   const { code, output } = await examine();
   expect(output).toMatch(/✓ database of users: up to date, no dead letters/);
   expect(output).toMatch(/✓ broker: /);

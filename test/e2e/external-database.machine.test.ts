@@ -26,8 +26,9 @@ describe('with a database of its own', () => {
   const elsewhere = () => `${folder.path}-unused`;
   const migrate = () => spawnStoa({ dataDirectory: elsewhere(), env, command: [process.execPath, main, 'migrate'] });
 
-  test('a start before the migration is refused and says what to do', async () => {
-    const stoa = spawnStoa({ dataDirectory: elsewhere(), env: { ...env, MAIL_URL: 'mailbox:' } });
+  test.each(['start', 'dead-letters list', 'jobs list'])('%s before the migration is refused and says what to do', async (words) => {
+    const command = words === 'start' ? {} : { command: [process.execPath, main, ...words.split(' ')] };
+    const stoa = spawnStoa({ dataDirectory: elsewhere(), env: { ...env, MAIL_URL: 'mailbox:' }, ...command });
     expect(await stoa.exited).toBe(69);
     expect(stoa.output()).toContain('npx stoa migrate');
     expect(stoa.output()).not.toMatch(/^\s+at /m);
@@ -41,7 +42,7 @@ describe('with a database of its own', () => {
     expect(again.output()).toContain('users: up to date');
   });
 
-  test('it serves, and stops cleanly even when the database has gone before it', async () => {
+  test('it serves, and stops cleanly even when the database stops before it', async () => {
     const stoa = await startStoa({ dataDirectory: elsewhere(), env: { ...env, MAIL_URL: 'mailbox:' } });
     const person = somebody();
     expect((await register(stoa.url, person)).status).toBe(201);
@@ -53,7 +54,7 @@ describe('with a database of its own', () => {
     expect(performance.now() - begun).toBeLessThan(10_000);
   });
 
-  test('a server that is away is said in one line by every command', async () => {
+  test('every command reports a server that is away in one line', async () => {
     const gone = migrate();
     expect(await gone.exited).toBe(69);
     expect(gone.output()).toMatch(/^Fix: check DATABASE_URL/m);

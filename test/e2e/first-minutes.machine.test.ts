@@ -28,7 +28,7 @@ describe('the first minutes of a new user', () => {
     expect(addresses.size).toBeGreaterThanOrEqual(5);
     for (const address of addresses) {
       const answer = await fetch(address);
-      // That of the example's POST lists accounts, for those who may.
+      // The address of the example's POST also lists accounts, which needs a permission.
       expect([200, 401], `${address}: ${answer.status}`).toContain(answer.status);
     }
     expect(stoa.output()).toMatch(/ready in \d+\.\d s/);

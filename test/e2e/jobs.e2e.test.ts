@@ -27,7 +27,7 @@ describe('jobs by command line', () => {
   const nameOf = async (id: string) =>
     (await ask<{ name: string | null }>(running.dataDirectory, 'posts', 'select name from authors where id = $1', [id]))[0]?.name;
 
-  test('each service lists what runs by itself, and when next', async () => {
+  test('each service lists its scheduled jobs, and when they run next', async () => {
     const lines = await stoa('list');
     const jobs = lines.map((line) => line.split(' ')[0] as string);
     expect(jobs).toEqual(expect.arrayContaining(serviceNames.map((service) => `${service}.prune-idempotency-keys`)));
@@ -43,7 +43,7 @@ describe('jobs by command line', () => {
     for (const line of lines) expect(line).toMatch(/ {2}every \d+ s, next at \d{4}-\d\d-\d\dT\S+Z$/);
   });
 
-  test('one is run as often as somebody wants: posts that lost their names get them again, twice', async () => {
+  test('one is run as often as an operator wants: posts that lost their names get them again, twice', async () => {
     await eventually(async () => expect(await nameOf(ada.id)).toBe('Ada Lovelace'));
     for (const _ of [1, 2]) {
       await ask(running.dataDirectory, 'posts', 'update authors set name = null, version = 0 where id = $1', [ada.id]);

@@ -13,7 +13,7 @@ test('registrations go on while the mailer is away, and each mail arrives once w
 
   const whole = await startStoa({ dataDirectory: folder.path, env: { MAIL_RATE_PER_SECOND: '50' } });
   for (const { email } of people) await latestMail(whole.url, email, '15s');
-  // One more registration behind them: when its mail is there, a second copy of the others would be too.
+  // One more registration after them: when its mail has arrived, a second copy of the others would have arrived too.
   const last = somebody();
   await register(whole.url, last);
   await eventually(() => latestMail(whole.url, last.email, '1s'));

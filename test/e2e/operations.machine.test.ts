@@ -5,7 +5,7 @@ import { ask } from './ask.ts';
 import { activate, latestMail, logIn, mailsTo, type Person, post, register, somebody } from './client.ts';
 import { dataFolder, type StoaProcess, spawnStoa } from './stoa-process.ts';
 
-/** What an administrator does while Stoa runs: looks at mails, has one sent again, and brings dead letters back to life. */
+/** What an administrator does while Stoa runs: reads mails, has one sent again, and replays dead letters. */
 let folder: Awaited<ReturnType<typeof dataFolder>>;
 let stoa: StoaProcess;
 /** As the start printed it: the port was chosen by the machine. */

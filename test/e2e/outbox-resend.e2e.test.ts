@@ -37,7 +37,7 @@ describe('a resend by command line', () => {
     return rows.map(({ at }) => at);
   }
 
-  test('while Stoa runs sends what was sent since then once more, and who has it does nothing again', async () => {
+  test('while Stoa runs, sends once more what was sent since then, and subscribers that have it do nothing again', async () => {
     const person = somebody();
     await register(running.url, person);
     await latestMail(running.url, person.email);
@@ -56,7 +56,7 @@ describe('a resend by command line', () => {
     expect(stdout).toMatch(/^users: [1-9]/m);
     expect(stdout.replaceAll(/\d+/g, 'n')).toBe(serviceNames.map((service) => `${service}: n to be sent again\n`).join(''));
     await eventually(async () => expect(await timesSent(person.email)).toHaveLength(2));
-    // When the mail of a later one is there, a second one to the first would be too.
+    // When the mail to a later person has arrived, a second one to the first would have arrived too.
     const later = somebody();
     await register(running.url, later);
     await latestMail(running.url, later.email);
@@ -65,10 +65,10 @@ describe('a resend by command line', () => {
 
   test('refuses a time without a zone, one that is too long ago, and a rate that is no number, and says what to do', async () => {
     for (const [options, cause] of [
-      [[], 'Since when is what was sent to be sent again?'],
-      [['--since', '2026-01-31T09:30:00'], 'Since when is what was sent to be sent again?'],
+      [[], 'The action must be resend, --since a time with a zone.'],
+      [['--since', '2026-01-31T09:30:00'], 'The action must be resend, --since a time with a zone.'],
       [['--since', '2001-01-31T09:30:00Z'], '2001-01-31T09:30:00Z is too long ago. What was sent is kept for 168 hours.'],
-      [['--since', new Date().toISOString(), '--rate', 'fast'], '--rate fast is not so many a second.'],
+      [['--since', new Date().toISOString(), '--rate', 'fast'], '--rate fast is not a rate per second.'],
     ] as const) {
       const refused = await resend(...options);
       expect(refused).toMatchObject({ code: 64, stdout: '', stderr: expect.stringMatching(/^stoa: .*\nFix: /) });

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { Connection } from 'rabbitmq-client';
 import { serviceNames } from '../../apps/server/src/services.ts';
 
-/** Takes away what the system of this prefix has left at the broker: its exchange and queues, with all that waits in them. */
+/** Removes what the system with this prefix has left at the broker: its exchange and queues, with all that waits in them. */
 export async function emptyBroker(url: string, prefix: string): Promise<void> {
   const connection = new Connection({ url, connectionTimeout: 5_000 });
   const { promise: failed, reject } = Promise.withResolvers<never>();
@@ -20,10 +20,10 @@ export async function emptyBroker(url: string, prefix: string): Promise<void> {
   }
 }
 
-/** Takes all keys of one of Redis' databases away. */
+/** Removes all keys of one Redis database. */
 export async function emptyRedis(url: string): Promise<void> {
   const redis = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null });
-  // It is thrown below.
+  // The error is thrown below.
   redis.on('error', () => {});
   try {
     await redis.connect();

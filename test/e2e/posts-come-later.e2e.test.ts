@@ -7,11 +7,11 @@ import { dataFolder, startStoa } from './stoa-process.ts';
 
 const env = { MAIL_RATE_PER_SECOND: '50' };
 
-test('who had an account before there were posts is named in them, although no event told of it', async () => {
+test('posts show the names of people whose accounts are older than the posts service, without an event about them', async () => {
   await using folder = await dataFolder();
   const before = await startStoa({ dataDirectory: folder.path, env, args: ['--services', 'gateway,users,mailer'] });
   const person = await activePerson(before.url, { fullName: 'Joan Clarke' });
-  // As if the account were older than the event: with it, it would be told as soon as there is somebody to hear it.
+  // As if the account were older than this event: with the event, posts would receive the name as soon as it subscribes.
   const told = await ask(folder.path, 'users', "delete from outbox where type = 'user-profile-changed' returning id");
   expect(told).toHaveLength(1);
   expect(await before.stop()).toBe(0);
@@ -21,7 +21,7 @@ test('who had an account before there were posts is named in them, although no e
   const { id } = (await (
     await post(`${whole.url}/v1/posts`, { title: 'Banburismus', text: 'Sheets of paper.' }, { authorization })
   ).json()) as { id: string };
-  // A process is ready before it has reached RabbitMQ. Where the first try to connect gets no answer, the next come ten seconds apart.
+  // A process is ready before it has reached RabbitMQ. When the first try to connect gets no answer, the next ones come ten seconds apart.
   await eventually(
     async () => expect(await (await fetch(`${whole.url}/v1/posts/${id}`)).json()).toMatchObject({ author: { name: 'Joan Clarke' } }),
     { timeoutMs: 60_000 },

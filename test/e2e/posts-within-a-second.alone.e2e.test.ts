@@ -5,7 +5,7 @@ import { administrator, type LoggedIn, loggedIn } from './logged-in.ts';
 import { type Readers, startReaders } from './readers.ts';
 import { type DataFolder, dataFolder, type StoaProcess, startStoa } from './stoa-process.ts';
 
-/** The promise of the product: nobody is shown for longer what is gone. */
+/** The promise of the product: no reader sees for longer what is gone. */
 const LIMIT_MS = 1_000;
 const ROUNDS = 15;
 /** Rounds that are under way together. */
@@ -18,7 +18,7 @@ let ada: LoggedIn;
 let admin: LoggedIn;
 beforeAll(async () => {
   folder = await dataFolder();
-  // Readers that ask without a pause are no people.
+  // No limits, as these readers ask without a pause, unlike people.
   stoa = await startStoa({ dataDirectory: folder.path, env: { RATE_LIMITS: 'off', MAIL_RATE_PER_SECOND: '50' } });
   ada = await loggedIn(stoa.url, { fullName: 'Ada Lovelace' });
   admin = await administrator(stoa);
@@ -44,7 +44,7 @@ const ways: [string, number, Take][] = [
   ['hidden by a moderator', 200, (id) => send('POST', `posts/${id}/hide`, admin)],
 ];
 
-test.for(ways)('a post that was %s is shown to nobody a second after the answer, by itself or in the list', async ([, status, take]) => {
+test.for(ways)('no reader sees a post that was %s a second after the answer, by itself or in the list', async ([, status, take]) => {
   await using readers = startReaders(stoa.url, READERS);
   let begun = 0;
   const rounds = async () => {
@@ -60,7 +60,7 @@ test('the posts of a person who is blocked stay, and they write no more', async 
   await eventually(async () => expect(await read()).toMatchObject({ author: { name: 'Tess Troll' } }));
   expect((await send('POST', `users/${troll.id}/block`, admin)).status).toBe(200);
   await eventually(async () => expect((await write(troll)).status).toBe(401), { timeoutMs: LIMIT_MS });
-  // Each process hears of it by itself, within a second.
+  // Each process learns of it by itself, within a second.
   await eventually(async () => expect((await change(id, troll)).status).toBe(401));
   expect(await read()).toMatchObject({ id, author: { name: 'Tess Troll' } });
 });
@@ -71,7 +71,7 @@ async function round(readers: Readers, status: number, take: Take, number: numbe
   await eventually(() => expect(seen.isSeenEverywhere()).toBe(true));
   expect((await take(id)).status).toBe(status);
   const answeredAt = performance.now();
-  // Each of them has looked once more, at both places, when the time was over.
+  // Each reader asked once more, at both places, after the time was over.
   await eventually(() => expect(seen.askedUpTo()).toBeGreaterThan(answeredAt + LIMIT_MS));
   seen.end();
   expect(seen.lastSeenAt() - answeredAt, `round ${number}`).toBeLessThan(LIMIT_MS);

@@ -32,7 +32,7 @@ describe('posts', () => {
       headers: { authorization, ...(body && { 'content-type': 'application/json' }), ...headers },
       ...(body && { body: JSON.stringify(body) }),
     });
-  /** Also once the name is there: a tag is of the post and the name. */
+  /** Waits for the name, as the tag covers both the post and the name. @returns the tag */
   const named = (id: string, name: string) =>
     eventually(async () => {
       const answer = await read(id);
@@ -40,7 +40,7 @@ describe('posts', () => {
       return answer.headers.get('etag') as string;
     });
 
-  test('who has no account reads what was written, with its author beside it; a new name of theirs is there soon', async () => {
+  test('a reader without an account sees posts with their authors; a new name of an author is shown soon', async () => {
     const grace = await loggedIn(stoa.url, { fullName: 'Grace Hopper' });
     const { id } = await write(grace, 'On compilers');
     await named(id, 'Grace Hopper');
@@ -66,7 +66,7 @@ describe('posts', () => {
     expect((await change(ada, 'second', changed.headers.get('etag') as string)).status).toBe(200);
   });
 
-  test('what a moderator hid is theirs alone to see and to show again, and stands in the audit log with their name', async () => {
+  test('only moderators see a hidden post and show it again, and the audit log names the moderator', async () => {
     const { id } = await write(ada, 'Advertisement');
     expect((await send('POST', `/v1/posts/${id}/hide`, ada)).status).toBe(403);
     expect((await send('POST', `/v1/posts/${id}/hide`, admin)).status).toBe(200);
@@ -85,7 +85,7 @@ describe('posts', () => {
     });
   });
 
-  test('with an account go its posts and its name', async () => {
+  test('the posts and the name of an account are deleted with it', async () => {
     const hedy = await loggedIn(stoa.url, { fullName: 'Hedy Lamarr' });
     const posts = [await write(hedy), await write(hedy), await write(hedy)];
     for (const { id } of posts) await named(id, 'Hedy Lamarr');

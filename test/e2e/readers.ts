@@ -6,13 +6,13 @@ export interface Readers extends AsyncDisposable {
 
 /** What readers saw of a post. Times are those at which a question began, by `performance.now()`: an answer may be late. */
 export interface Watch {
-  /** Whether somebody was shown it at both places, by itself and in the list. */
+  /** Whether some reader saw it at both places, by itself and in the list. */
   isSeenEverywhere(): boolean;
   /** The last question whose answer showed it, at either place. */
   lastSeenAt(): number;
   /** The last question of the slowest reader, at either place, that was answered. */
   askedUpTo(): number;
-  /** Nobody asks for it any more. */
+  /** From now on no reader asks for it. */
   end(): void;
 }
 
@@ -25,7 +25,7 @@ interface Seen {
 
 /**
  * @param count so many at a time, each with one question after the other.
- * Disposing sends them home, and throws what one of them was answered that is neither 200 nor 404.
+ * Disposing stops them, and throws when one of them got an answer that is neither 200 nor 404.
  */
 export function startReaders(url: string, count: number): Readers {
   const watched = new Map<string, Seen>();
@@ -54,7 +54,7 @@ export function startReaders(url: string, count: number): Readers {
   }
 
   const reading = Promise.all(Array.from({ length: count }, (_, reader) => read(reader)));
-  // The caller that stops them gets it.
+  // The caller that stops them gets the error.
   reading.catch(() => {});
   const none = () => Array<number>(count).fill(0);
   return {

@@ -33,7 +33,7 @@ const sessionsOf = ({ accessToken }: Tokens, method = 'GET', path = '') =>
   fetch(`${stoa.url}/v1/sessions${path}`, { method, headers: { authorization: `Bearer ${accessToken}` } });
 const refresh = ({ refreshToken }: Tokens) => post(`${stoa.url}/v1/sessions/refresh`, { refreshToken });
 
-test('a person logs in, stays so by refreshing, and logs out: the tokens are dead with the answer', async () => {
+test('a person logs in, stays logged in by refreshing, and logs out: the tokens are dead with the answer', async () => {
   const ada = await loggedIn();
   expect((await sessionsOf(ada)).status).toBe(200);
   const next = (await (await refresh(ada)).json()) as Tokens;
@@ -50,7 +50,7 @@ test('another program verifies a token with the key set alone', async () => {
   expect(payload).toMatchObject({ roles: ['user'], sub: expect.any(String), sid: expect.any(String) });
 });
 
-test('after a kill -9 who was logged in is so still, and who had logged out is not', async () => {
+test('after a kill -9 a person who was logged in still is, and a person who had logged out is not', async () => {
   const stays = await loggedIn();
   const leaves = await loggedIn();
   expect((await sessionsOf(leaves, 'DELETE')).status).toBe(204);
@@ -62,7 +62,7 @@ test('after a kill -9 who was logged in is so still, and who had logged out is n
   expect((await refresh(leaves)).status).toBe(401);
 });
 
-test('no header of a client makes it somebody, and what is internal is not there', async () => {
+test('no header gives a client an identity, and internal routes are not public', async () => {
   const headers = { 'x-user-id': '1', 'x-stoa-principal': 'user:1', 'x-forwarded-user': 'admin', 'x-user-roles': 'admin' };
   expect((await fetch(`${stoa.url}/v1/sessions`, { headers })).status).toBe(401);
   expect((await post(`${stoa.url}/internal/identity`, { used: [], wait: false })).status).toBe(404);

@@ -5,7 +5,7 @@ import { dataFolder, type StoaProcess, startStoa } from './stoa-process.ts';
 
 const addressIn = (output: string) => output.match(/http:\/\/\S+\/setup#code=([A-Za-z0-9_-]{43})(?= )/g) ?? [];
 
-/** Where each service is a process of its own, each prints when it is ready: that of users perhaps after the others. */
+/** When each service is a process of its own, each prints when it is ready: users perhaps after the others. */
 const printedBy = ({ output }: StoaProcess) =>
   eventually(async () => {
     const addresses = addressIn(output());
@@ -13,7 +13,7 @@ const printedBy = ({ output }: StoaProcess) =>
     return addresses;
   });
 
-test('a start prints the address of the set-up until there is an administrator, and the log never', async () => {
+test('a start prints the address of the set-up until there is an administrator, and the log never contains it', async () => {
   await using folder = await dataFolder();
   const first = await startStoa({ dataDirectory: folder.path, env: { LOG_LEVEL: 'trace' } });
   const [address] = await printedBy(first);

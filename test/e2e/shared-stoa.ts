@@ -1,6 +1,6 @@
 import { inject } from 'vitest';
 
-/** A Stoa that other files use at the same time. Its people, addresses and posts are told apart by who made them. */
+/** A Stoa that other files use at the same time. Its people, addresses and posts are distinguished by the file that made them. */
 export interface SharedStoa {
   readonly url: string;
   readonly dataDirectory: string;

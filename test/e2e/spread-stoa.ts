@@ -61,7 +61,7 @@ export async function startSpread({ dataDirectory, port, env = {}, args = [] }: 
     exited,
     output: () => all.map((each) => each.output()).join(''),
     stop: async (signal) => {
-      // The gateway first, as an operator would: what is in front goes before what it stands on.
+      // The gateway first, as an operator would: it stops before the services that it depends on.
       await gateway.stop(signal);
       await Promise.all(others.map((each) => each.stop(signal)));
       return await exited;
@@ -84,7 +84,7 @@ function groundOf(dataDirectory: string): Promise<Ground> {
 
 async function openGround(dataDirectory: string): Promise<Ground> {
   const [server] = await Promise.all([startTestServer(), emptyRedis(REDIS_URL)]);
-  // Another installation on the same broker, one that a broken run has left behind say, takes none of its messages.
+  // Another installation on the same broker, for example one that a broken run has left behind, takes none of its messages.
   const prefix = `e2e-${randomBytes(4).toString('hex')}`;
   const env = {
     DATABASE_URL: server.url,
@@ -108,7 +108,7 @@ async function openGround(dataDirectory: string): Promise<Ground> {
   };
 }
 
-/** Commands of a test run in the folder above, and find there where the system is. */
+/** Commands of a test run in the folder above, and find the address of the system there. */
 async function leaveForCommands(dataDirectory: string, env: Readonly<Record<string, string>>): Promise<void> {
   const lines = Object.entries(env).map(([name, value]) => `${name}=${value}\n`);
   await writeFile(join(dirname(dataDirectory), '.env'), lines.join(''));

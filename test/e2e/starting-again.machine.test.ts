@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => folder[Symbol.asyncDispose]());
 
 describe('after kill -9', () => {
-  test('the next start takes over within 15 s and has what was answered', async () => {
+  test('the next start takes over within 15 s and has everything that was answered', async () => {
     const port = await freePort();
     const person = somebody();
     const first = await startStoa({ dataDirectory: folder.path, port });

@@ -57,7 +57,7 @@ export async function startStoa(options: StartOptions, topology = TOPOLOGY): Pro
   return stoa;
 }
 
-/** What a test leaves running, as one that fails does, must not outlive its folder: by the folder it works on. */
+/** By the folder it works on: a process that a test leaves running, as a failed test does, must not outlive its folder. */
 const running = new Map<ChildProcess, string>();
 const killThoseOf = (folder: string): void => {
   for (const [child, directory] of running) if (directory.startsWith(folder)) child.kill('SIGKILL');

@@ -49,13 +49,13 @@ describe('one signal, however it comes, is one clean stop', () => {
     }
   });
 
-  test('a client that says half a request does not hold it', async () => {
+  test('a client that sends half a request does not delay the stop', async () => {
     const stoa = await startStoa({ dataDirectory: folder.path });
     const socket = connect(Number(new URL(stoa.url).port), '127.0.0.1');
     const head =
       'POST /v1/users HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: 1000\r\n\r\n';
     socket.write(head);
-    // It asks for the body: so the request is there.
+    // The server asks for the body, so the request has arrived.
     await once(socket, 'data');
     socket.write('{');
     const answer = text(socket);

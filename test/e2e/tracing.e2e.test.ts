@@ -6,7 +6,7 @@ import { activate, latestMail, logIn, post, register, somebody } from './client.
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from './otlp-receiver.ts';
 import { type DataFolder, dataFolder, type StoaProcess, startStoa } from './stoa-process.ts';
 
-/** Says on standard error which packages of OpenTelemetry a process loads. */
+/** Prints to standard error which packages of OpenTelemetry a process loads. */
 const TELL_LOADED = `--import=data:text/javascript,${encodeURIComponent(
   `import { registerHooks } from 'node:module';
    registerHooks({ resolve(name, context, next) { if (name.startsWith('@opentelemetry/')) console.error('loaded ' + name); return next(name, context); } });`,
@@ -46,7 +46,7 @@ describe('with a collector', () => {
   });
 
   const spansOf = (traceId: string) => collector.spans.filter((span) => span.traceId === traceId);
-  /** The spans of the trace, once all of these are there: every process sends its own when it likes. */
+  /** The spans of the trace, once all of these are there: every process sends its own at its own time. */
   const traceWith = (traceId: string, ...ways: readonly string[]) =>
     eventually(
       async () => {
@@ -121,12 +121,12 @@ describe('with a collector', () => {
     expect(collector.headers.at(-1)).toMatchObject({ 'x-team': 'stoa-e2e' });
   });
 
-  test('what the client does not want sampled is not, in no part', async () => {
+  test('what the client does not want sampled is not sampled, in any process', async () => {
     const trace = 'c'.repeat(32);
     const grace = somebody();
     await post(`${stoa.url}/v1/users`, grace, { traceparent: `00-${trace}-${SPAN}-00` });
     await latestMail(stoa.url, grace.email);
-    // What came later has arrived.
+    // The spans of a later request have arrived.
     const later = 'd'.repeat(32);
     await fetch(`${stoa.url}/v1/users/me`, { headers: { traceparent: `00-${later}-${SPAN}-01` } });
     await traceWith(later, 'server GET /v1/users/me');
@@ -162,7 +162,7 @@ describe('with a collector', () => {
     expect(collector.spans.slice(before).filter(({ name }) => /health|metrics/.test(name))).toEqual([]);
   });
 
-  test('nothing of what people send, nor who they are, is in any span', async () => {
+  test('no span contains what people send, or who they are', async () => {
     const person = {
       ...somebody(),
       fullName: 'Countess Lovelace',
@@ -176,7 +176,7 @@ describe('with a collector', () => {
     expect((await activate(stoa.url, person, code as string)).status).toBe(200);
     const { accessToken, refreshToken } = (await (await logIn(stoa.url, person)).json()) as Record<string, string>;
     const headers = { authorization: `Bearer ${accessToken}`, traceparent: `00-${trace}-${SPAN}-01` };
-    // A query that is refused, and told to nobody either.
+    // A query that is refused must not be in a span either.
     expect((await fetch(`${stoa.url}/v1/users/me?asked=quite-secretly`, { headers })).status).toBe(400);
     const me = await fetch(`${stoa.url}/v1/users/me`, { headers });
     const { id } = (await me.json()) as { id: string };
@@ -232,7 +232,7 @@ test('a collector that never answers delays neither requests nor the stop', asyn
 
 test('without the variable the SDK is not loaded and nothing is sent', async () => {
   await using collector = await startOtlpReceiver();
-  // What is OpenTelemetry's default, and every other variable, names nobody to send to.
+  // Neither the default of OpenTelemetry nor any other variable makes it send.
   const env = { OTEL_SERVICE_NAME: 'stoa', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces`, NODE_OPTIONS: TELL_LOADED };
   const stoa = await startStoa({ dataDirectory: folder.path, env });
   const ada = somebody();

@@ -31,9 +31,9 @@ test('200 registrations at once, bcrypt 12: each gets 201 or 503 with Retry-Afte
     if (status === 503) expect(Number(retryAfter)).toBeGreaterThan(0);
     expect(after).toBeLessThan(15_000);
   }
-  // More than could begin at once: of those who waited, some were served.
+  // More than could begin at once: some of those that waited were served.
   expect((await answers).filter(({ status }) => status === 201).length).toBeGreaterThan(2 * availableParallelism());
-  // Were passwords hashed between requests, each of these would have waited for many of them.
+  // If passwords were hashed on the event loop, each of these would have waited for many hashes.
   expect(probes.toSorted((one, other) => one - other)[Math.floor(probes.length * 0.95)]).toBeLessThan(oneHashMs);
   expect(await stoa.stop()).toBe(0);
 });

@@ -41,7 +41,7 @@ describe('an import by command line', () => {
     expect(await importUsers(path)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^0 imported, 2 skipped/) });
   });
 
-  test('of standard input tells what it refuses by line, without its hash, and takes the rest', async () => {
+  test('of standard input reports refused lines by number, without their hashes, and imports the rest', async () => {
     const { email } = somebody();
     const other = line(somebody().email, { fullName: 'André' });
     const input = Buffer.concat([
@@ -61,7 +61,7 @@ describe('an import by command line', () => {
     expect((await logIn(running.url, { email, password: 'U*U' })).status).toBe(201);
   });
 
-  test('of what is no file of lines says what is wrong and what to do', async () => {
+  test('of something that is not a file of lines says what is wrong and what to do', async () => {
     for (const [path, cause, code] of [
       [join(running.dataDirectory, 'absent'), 'cannot be read: ENOENT', 66],
       [running.dataDirectory, 'is a folder', 66],

@@ -16,7 +16,7 @@ export default async function setup() {
   };
 }
 
-/** A database that was not disposed of was not looked at either: see `leave-nothing-behind.ts`. */
+/** A database that was not disposed of was not checked either: see `leave-nothing-behind.ts`. */
 async function expectNoneLeft(url: string) {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

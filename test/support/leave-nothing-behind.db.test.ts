@@ -16,7 +16,7 @@ test('an event that is never published fails the test that leaves it', async () 
   await expect(fixture[Symbol.asyncDispose]()).rejects.toThrow(/outbox forgotten: 1 unsent/);
 });
 
-test('a task that nobody ran does so too', async () => {
+test('a task that no worker ran does so too', async () => {
   const fixture = await testDatabase({ sources: [...sources, taskMigrations] });
   await fixture.database.transaction((tx) => createTasks(fixture.database, tx).enqueue({ name: 'forgotten', data: Type.Object({}) }, {}));
   await expect(fixture[Symbol.asyncDispose]()).rejects.toThrow('tasks that did not end: 1 of forgotten');

@@ -13,7 +13,7 @@ const placeOf = ({ moduleId, project }: TestSpecification): string => {
 
 /**
  * Files that keep the processor busy and files that wait run side by side: within a project, and within one of three parts of it, their
- * order is one by chance that is the same each time.
+ * order is random, but the same each time.
  */
 export class MixedSequencer extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

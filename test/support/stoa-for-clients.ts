@@ -11,7 +11,7 @@ declare module 'vitest' {
   }
 }
 
-/** Files run side by side, and all of them come from one address. The log is to have everything in it that it must not have. */
+/** Files run side by side, and all of them have one client IP. At this log level, secrets that get into the log are found. */
 const SETTINGS = { RATE_LIMITS: 'off', MAIL_RATE_PER_SECOND: '100', LOG_LEVEL: 'debug' };
 
 /** Vitest's global set-up of the end-to-end tests: one Stoa for all files that ask for it, started for the first of them. */

@@ -4,8 +4,8 @@ import { loadServices } from '../../apps/server/src/services.ts';
 export type Role = 'all' | 'api' | 'worker';
 
 /**
- * The roles of the processes of each service in the test topologies of many, in the order the services start. The api of one that is
- * scaled by load runs apart, as more of it must not matter to the work behind it; of the others each process does everything.
+ * The roles of the processes of each service in the test topologies of many, in the order the services start. When a service is scaled by
+ * load, its api runs apart, as more copies of the api must not affect the work behind it; each process of other services does everything.
  */
 export async function rolesOfServices(ofScaled: readonly Role[], ofOthers: readonly Role[]): Promise<ReadonlyMap<string, readonly Role[]>> {
   const definitions = await loadServices();

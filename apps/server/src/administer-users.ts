@@ -3,7 +3,7 @@ import { createMetrics, type Environment, type Logger, loadConfig, systemClock }
 import { createUsersAdministration, type UsersAdministration, users } from '@stoa/users';
 import { type DatabasePlace, databaseUrl } from './databases.ts';
 
-/** What can be done to the accounts past the running service, on two connections for the while. */
+/** Administers the accounts without the running service, on two connections of its own. */
 export async function administerUsers<T>(
   databases: DatabasePlace,
   environment: Environment,

@@ -77,18 +77,18 @@ function example(url: string, services: readonly string[], hasMailbox: boolean):
   ];
 }
 
-/** Settings that are good for one purpose and dangerous for others, said loudly, where they matter. */
+/** Warnings about settings that are good for one purpose and dangerous for others. */
 export function warningsOf(environment: Environment, host: string, services: readonly string[]): string[] {
   const isOpen = !['127.0.0.1', '::1', 'localhost'].includes(host);
   const warnings = [];
   if (environment['RATE_LIMITS'] === 'off')
-    warnings.push('RATE_LIMITS=off: nothing is limited per address. For benchmarks, never for users.');
+    warnings.push('RATE_LIMITS=off: nothing is limited per client IP. For benchmarks, never for users.');
   const hasMailer = services.includes('mailer');
   if (isOpen && hasMailer && environment['MAIL_URL'] === 'mailbox:') {
     warnings.push(`HOST=${host} with MAIL_URL=mailbox: anyone who reaches this machine reads every mail at /mailbox.`);
   }
   if (hasMailer && environment['DATABASE_URL'] !== undefined && environment['PUBLIC_URL'] === undefined) {
-    warnings.push('PUBLIC_URL is not set: links in mails lead to localhost, and so nowhere for those who get them.');
+    warnings.push('PUBLIC_URL is not set: links in mails lead to localhost, and do not work for their recipients.');
   }
   return warnings;
 }

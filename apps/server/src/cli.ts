@@ -34,13 +34,13 @@ const commands: Readonly<Record<string, Command>> = {
   },
   doctor: {
     usage: 'stoa doctor [--services users,mailer,…] [--data DIR]',
-    summary: 'look at databases, broker, Redis and the services elsewhere, and say what is wrong and how to mend it',
+    summary: 'check databases, broker, Redis and the services elsewhere, and report what is wrong and how to fix it',
     flags: { ...dataFlag, services: 'SERVICES' },
     run: async (environment) => (await import('./commands/doctor.ts')).doctor(environment),
   },
   'dead-letters': {
     usage: 'stoa dead-letters list|show|replay [ID] [--service NAME] [--type TYPE] [--consumer NAME] [--rate N] [--data DIR]',
-    summary: 'show what could not be processed, or hand it in again, N a second (50)',
+    summary: 'show the messages that could not be processed, or replay them, N per second (50)',
     flags: { ...dataFlag, service: 'SERVICES' },
     words: ['list|show|replay', 'ID'],
     options: { type: { type: 'string' }, consumer: { type: 'string' }, rate: { type: 'string' } },
@@ -48,14 +48,14 @@ const commands: Readonly<Record<string, Command>> = {
   },
   jobs: {
     usage: 'stoa jobs list|run [SERVICE.JOB] [--data DIR]',
-    summary: 'show what runs by itself, or have one run now',
+    summary: 'list the scheduled jobs, or run one now',
     flags: { ...dataFlag, service: 'SERVICES' },
     words: ['list|run', 'SERVICE.JOB'],
     run: async (environment, words) => (await import('./commands/jobs.ts')).jobs(environment, words),
   },
   outbox: {
     usage: 'stoa outbox resend --since TIME [--service NAME] [--subscriber NAME] [--rate N] [--data DIR]',
-    summary: 'send the events since a time once more, N a second (500): for what a broker or a database has lost (docs/operations.md)',
+    summary: 'send the events since a time once more, N per second (500): after a loss in a broker or a database (docs/operations.md)',
     flags: { ...dataFlag, service: 'SERVICES' },
     words: ['resend'],
     options: { since: { type: 'string' }, subscriber: { type: 'string' }, rate: { type: 'string' } },
@@ -63,7 +63,7 @@ const commands: Readonly<Record<string, Command>> = {
   },
   admin: {
     usage: 'stoa admin create|unprotect --email ADDRESS [--password-stdin] [--data DIR]',
-    summary: 'make a protected administrator, with the password in STOA_ADMIN_PASSWORD or a link to set one; or take the protection away',
+    summary: 'create a protected administrator, with the password in STOA_ADMIN_PASSWORD or a link to set one; or remove the protection',
     flags: dataFlag,
     words: ['create|unprotect'],
     options: { email: { type: 'string' }, 'password-stdin': { type: 'boolean' } },
@@ -71,22 +71,21 @@ const commands: Readonly<Record<string, Command>> = {
   },
   keys: {
     usage: 'stoa keys rotate [--data DIR]',
-    summary: 'have another key sign the access tokens; nobody is logged out',
+    summary: 'rotate the key that signs the access tokens; nobody is logged out',
     flags: dataFlag,
     words: ['rotate'],
     run: async (environment, words) => (await import('./commands/keys.ts')).keys(environment, words),
   },
   users: {
     usage: 'stoa users import FILE|- [--data DIR]',
-    summary:
-      'take in accounts of another system with the hashes of their passwords, one JSON object on each line (docs/importing-users.md)',
+    summary: 'import accounts of another system with the hashes of their passwords, one JSON object per line (docs/importing-users.md)',
     flags: dataFlag,
     words: ['import', 'FILE|-'],
     run: async (environment, words) => (await import('./commands/users-import.ts')).importUsers(environment, words),
   },
   seed: {
     usage: 'stoa seed --users N [--OTHER-SERVICE N …] [--data DIR]',
-    summary: 'add accounts, and what else a service can make up, to try out how it is with many',
+    summary: 'add made-up accounts, and other test data of a service, to try the system at scale',
     flags: dataFlag,
     options: Object.fromEntries(serviceNames.map((name) => [name, { type: 'string' }])),
     run: async (environment, _words, options) => (await import('./commands/seed.ts')).seed(environment, options),
@@ -155,7 +154,7 @@ const isDatabaseAway = (error: unknown) =>
   (error instanceof AppError && error.code === 'database_unavailable') ||
   /^(ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|08|28|3D|53|57)/.test(String((error as { code?: unknown } | undefined)?.code));
 
-/** One line of cause, one of fix. Only what we did not foresee shows its stack. */
+/** One line of cause, one of fix. Only unexpected errors show their stack. */
 async function report(error: unknown): Promise<number> {
   if (error instanceof StartProblem) {
     console.error(`stoa: ${error.message}\nFix: ${error.fix}`);
@@ -169,7 +168,7 @@ async function report(error: unknown): Promise<number> {
   }
   if (isDatabaseAway(error)) {
     console.error(`stoa: the database cannot be used: ${(error as Error).message}.`);
-    console.error('Fix: check DATABASE_URL, and that the server runs and lets this user in.');
+    console.error('Fix: check DATABASE_URL, and that the server runs and accepts this user.');
     return 69;
   }
   const { MigrationError } = await import('@stoa/postgres');
@@ -178,7 +177,7 @@ async function report(error: unknown): Promise<number> {
     console.error('Fix: that file does not count as applied; mend it, or restore the version of Stoa that fits this database.');
     return 70;
   }
-  // The stack alone: the other fields of an error may hold what nobody should see.
+  // The stack alone: the other fields of an error may hold secrets.
   console.error(error instanceof Error ? error.stack : error);
   return 1;
 }

@@ -24,7 +24,7 @@ async function deadProcess() {
 }
 
 describe('the lock of the data folder', () => {
-  test('is had by one at a time, and by the next after the release', async () => {
+  test('is held by one process at a time, and by the next one after the release', async () => {
     const first = await openDataDirectory(path);
     await expect(openDataDirectory(path)).rejects.toThrow(`Another Stoa (process ${process.pid})`);
     await first.release();
@@ -50,7 +50,7 @@ describe('the lock of the data folder', () => {
     await (await openDataDirectory(path)).release();
   });
 
-  test('is had by exactly one of many that find a stale one at the same time', async () => {
+  test('is taken over by exactly one of many that find a stale one at the same time', async () => {
     await (await openDataDirectory(path)).release();
     await writeFile(join(path, 'lock'), JSON.stringify(await deadProcess()));
     const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => openDataDirectory(path)));

@@ -6,7 +6,7 @@ import { identify, isAlive, type ProcessIdentity } from '@stoa/postgres';
 import { StartProblem } from './start-problem.ts';
 
 /**
- * DATA holds everything that the embedded mode keeps: `postgres/`, `secret`, `lock` (who runs on it) and `run.json`
+ * DATA holds everything that the embedded mode keeps: `postgres/`, `secret`, `lock` (which process uses it) and `run.json`
  * (how to reach what runs). One live Stoa at a time; what a dead one left is taken over.
  */
 export interface DataDirectory {
@@ -14,7 +14,7 @@ export interface DataDirectory {
   /** `STOA_SECRET` of this folder, made on the first call. */
   secret(): Promise<string>;
   writeRun(run: RunFile): Promise<void>;
-  /** Gives the folder up. */
+  /** Releases the folder. */
   release(): Promise<void>;
 }
 
@@ -26,7 +26,7 @@ export interface RunFile {
   readonly databaseUrl: string;
 }
 
-/** Makes the folder where it lacks and locks it for this process. */
+/** Creates the folder if it is missing, and locks it for this process. */
 export async function openDataDirectory(directory: string): Promise<DataDirectory> {
   const path = resolve(directory);
   await makeFolder(path);
@@ -50,7 +50,7 @@ export async function readRun(directory: string): Promise<RunFile | undefined> {
   if (holder === undefined || !isAlive(holder)) return undefined;
   try {
     const run = JSON.parse(await readFile(join(path, 'run.json'), 'utf8')) as RunFile;
-    // After a kill the file may be of the one before.
+    // After a kill the file may be that of the process before.
     return run.pid === holder.pid ? run : undefined;
   } catch {
     return undefined;
@@ -69,7 +69,7 @@ export async function secretOf(path: string): Promise<string> {
   return secret;
 }
 
-/** As root Postgres runs as another user, who must be able to pass through (0711); else the folder is ours alone. */
+/** When started as root, Postgres runs as another user, which must be able to pass through (0711); else the folder is private. */
 async function makeFolder(path: string) {
   const mode = process.getuid?.() === 0 ? 0o711 : 0o700;
   try {
@@ -92,12 +92,12 @@ function unusable(path: string, cause: unknown): StartProblem {
   const reason = reasons[code ?? ''] ?? message;
   return new StartProblem(
     `The data folder ${path} cannot be used: ${reason}.`,
-    'Choose another with --data DIR or DATA_DIR, or mend its permissions.',
+    'Choose another with --data DIR or DATA_DIR, or fix its permissions.',
     73,
   );
 }
 
-/** @throws StartProblem when a live Stoa has the folder: to be said before anything else, its port for instance, seems to be in the way. */
+/** @throws StartProblem when a running Stoa uses the folder: reported before errors that follow from it, such as a port in use. */
 export async function assertUnused(directory: string): Promise<void> {
   const path = resolve(directory);
   const holder = await readHolder(path);
@@ -142,8 +142,8 @@ async function tryLink(from: string, to: string): Promise<boolean> {
 }
 
 /**
- * Puts our lock in the place of a dead holder's. Who may do so for this holder is decided by a link that one at a time can make, and
- * under it the lock is read again: a starter that was faster has put a living one there.
+ * Replaces the lock of a dead holder with ours. A link that only one process at a time can create decides which one may do so, and
+ * under it the lock is read again: a faster process may have put a live one there.
  */
 async function takeOver(path: string, mine: string, dead: ProcessIdentity | undefined): Promise<boolean> {
   const file = join(path, 'lock');

@@ -31,8 +31,8 @@ export function databaseUrl(service: string, { adminUrl, prefix, derive, environ
 function requireAdminUrl(adminUrl: string | undefined): string {
   if (adminUrl !== undefined) return adminUrl;
   throw new StartProblem(
-    'Nobody says where the databases are.',
-    'Set DATABASE_URL. (With BROKER_URL=local: and no database named Stoa brings its own.)',
+    'No database is configured.',
+    'Set DATABASE_URL. (With BROKER_URL=local: and no configured database, Stoa starts its own.)',
     78,
   );
 }
@@ -42,7 +42,7 @@ interface Migratable {
   readonly migrations?: URL;
 }
 
-/** Makes the service's role and database where they lack, then brings the tables up to date. Safe under two starters. */
+/** Creates the service's role and database if they are missing, then brings the tables up to date. Two processes may do so at once. */
 export async function prepareDatabase(service: Migratable, place: DatabasePlace, log: Logger): Promise<void> {
   if (service.migrations === undefined) return;
   const url = databaseUrl(service.name, place);
@@ -57,7 +57,7 @@ export async function prepareDatabase(service: Migratable, place: DatabasePlace,
 export const pendingOf = (service: Migratable, place: DatabasePlace, log: Logger): Promise<string[]> =>
   pendingMigrations({ url: databaseUrl(service.name, place), sources: migrationSourcesOf(service), log });
 
-/** For an external server, whose tables `stoa migrate` makes: says in one line what is wrong before anything is served from them. */
+/** For an external server, whose tables `stoa migrate` makes: reports in one line what is wrong before anything is served from them. */
 export async function assertMigrated(service: Migratable, place: DatabasePlace, log: Logger): Promise<void> {
   if (service.migrations === undefined) return;
   const url = databaseUrl(service.name, place);

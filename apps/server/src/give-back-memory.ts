@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /**
- * Gives back what the start alone needed: schemas that were compiled, sources that were read. V8 would keep it for as long as nobody
+ * Frees the memory that only the start needed, for compiled schemas and source text. V8 would keep it for as long as nothing
  * asks for more; it is a third of the process. Some 50 ms, to be spent before the first request.
  */
 export function giveBackMemory(): void {

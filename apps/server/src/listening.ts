@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { StartProblem } from './start-problem.ts';
 
-/** A port that this process can have. */
+/** A port that is available to this process. */
 export interface Port {
   readonly number: number;
   /** Call just before it is opened. */
@@ -11,8 +11,8 @@ export interface Port {
 }
 
 /**
- * Finds out before anything else starts whether the address can be had. Where 0 is asked for it takes a free port, and holds it, so
- * that nobody else gets it meanwhile.
+ * Checks before anything else starts whether the address is available. For port 0 it takes a free port, and holds it, so
+ * that no other program gets it meanwhile.
  */
 export async function findPort(wanted: number, host: string): Promise<Port> {
   const server = createServer();
@@ -27,7 +27,7 @@ export async function findPort(wanted: number, host: string): Promise<Port> {
   }
   server.unref();
   if (wanted === 0) return { number: (server.address() as AddressInfo).port, release };
-  // Who calls before all is ready is to be refused, not to wait.
+  // Connections before all is ready are to be refused, not to wait.
   await release();
   return { number: wanted, release };
 }

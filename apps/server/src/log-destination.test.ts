@@ -11,7 +11,7 @@ const ENDS: readonly (readonly [how: string, code: string, status: number])[] = 
   ['throws', 'throw new Error("on purpose");', 1],
 ];
 
-test.for(ENDS)('no line is lost by a process that %s, and none comes before another', async ([, end, status]) => {
+test.for(ENDS)('no line is lost by a process that %s, and their order stays', async ([, end, status]) => {
   const code = `
     import { inBatches } from ${JSON.stringify(join(import.meta.dirname, 'log-destination.ts'))};
     const lines = inBatches(1);

@@ -13,8 +13,8 @@ export async function logDestination(): Promise<DestinationStream> {
 }
 
 /**
- * Writes lines many at a time, by another thread: a write per line would cost more than the line. They wait as bytes, which cost the
- * collector nothing. What a kill can take with it is a tenth of a second; anyone who exits, or throws, leaves with all of them written.
+ * Writes lines in batches, on another thread: a write per line would cost more than the line. They wait as bytes, which cost the garbage
+ * collector nothing. A kill can lose the lines of a tenth of a second; a process that exits or throws loses none.
  */
 export function inBatches(to: number | string): DestinationStream & { flushSync(): void } {
   const batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
@@ -37,7 +37,7 @@ export function inBatches(to: number | string): DestinationStream & { flushSync(
     stream.flushSync();
   }
 
-  // Before those of the stream, which ends itself then.
+  // Before the listeners of the stream, which then ends itself.
   process.on('beforeExit', pass);
   process.on('exit', flushSync);
   const stream = destination({ dest: to, sync: false, minLength: 0, contentMode: 'buffer' });

@@ -22,7 +22,7 @@ export interface OutsideOptions {
   readonly metrics: Metrics;
 }
 
-/** Waits for none of it: what is away comes back by itself. */
+/** Waits for none of them: each reconnects by itself. */
 export async function openOutside({ topology, log, metrics }: OutsideOptions): Promise<Outside> {
   const broker = createBroker(topology, log);
   const redis = topology.redisUrl === undefined ? undefined : (await import('@stoa/redis')).connectRedis({ url: topology.redisUrl, log });
@@ -33,7 +33,7 @@ export async function openOutside({ topology, log, metrics }: OutsideOptions): P
     limiter: await createLimiter(redis, log),
     upstreams,
     async health() {
-      // In one process there is no bus that could be away.
+      // In one process there is no bus that could be unavailable.
       const bus = topology.brokerUrl === LOCAL ? [] : [{ name: 'broker', background: true as const, ...(await broker.health()) }];
       return [...bus, ...(redis === undefined ? [] : [redis.health()])];
     },

@@ -8,9 +8,9 @@ export interface Platform {
   readonly front: Service;
   /** The services that are here, the gateway not counted. */
   readonly services: readonly Service[];
-  /** Has who balances the load turn away from this process, which still takes requests. Call it a while before `stop`. */
+  /** Makes load balancers turn away from this process, which still takes requests. Call it a while before `stop`. */
   drain(): void;
-  /** Refuses new requests, finishes those in hand, then the background work, then closes the connections. */
+  /** Refuses new requests, finishes those in progress, then the background work, then closes the connections. */
   stop(): Promise<void>;
 }
 
@@ -47,7 +47,7 @@ export async function startPlatform({ databases, migrate, ...options }: Platform
 }
 
 /**
- * One part that cannot stop keeps no other from stopping; the first trouble is thrown at the end. A close may take
+ * A part that cannot stop does not keep the others from stopping; the first error is thrown at the end. A close may take
  * `CLOSE_MS`, and `STOP_LIMIT_MS` counts two of them: so those of the services' own ports are one.
  */
 async function stopAll({ front, services, identity, close }: Wired, started: readonly Service[]) {

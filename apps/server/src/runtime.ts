@@ -7,8 +7,8 @@ import type { Settings } from './settings.ts';
 import { StartProblem } from './start-problem.ts';
 
 /**
- * The ground that services stand on: the databases' place and the secret. Embedded, both come from the data folder and
- * Postgres is started here; else both are given and nothing on this machine is touched.
+ * What the services run on: the address of the databases and the secret. Embedded, both come from the data folder and
+ * Postgres is started here; else both are configured and nothing on this machine is touched.
  */
 export interface Runtime {
   readonly databases: DatabasePlace;
@@ -57,12 +57,12 @@ export function deriveFrom(secret: string): DeriveKey {
   } catch {
     throw new StartProblem(
       'STOA_SECRET is not 32 bytes in base64.',
-      'Make one with "npx stoa secret"; keep it, as nothing else opens what it has sealed.',
+      'Make one with "npx stoa secret"; keep it, as nothing else decrypts what it has encrypted.',
     );
   }
 }
 
-/** For commands: the databases of a Stoa that runs here, of an external Postgres, or of this folder, started for the while. */
+/** For commands: the databases of a Stoa that runs here, of an external Postgres, or of this folder, started temporarily. */
 export async function withRuntime<T>(settings: Settings, log: Logger, work: (databases: DatabasePlace) => Promise<T>): Promise<T> {
   const { config, resolved: environment, embedded } = settings;
   const run = embedded ? await readRun(config.DATA_DIR) : undefined;

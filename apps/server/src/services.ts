@@ -2,7 +2,7 @@ import { services } from '@stoa/assembly';
 import type { ServiceDeps } from '@stoa/kit';
 import type { ServiceDefinition } from '@stoa/service';
 
-/** What `config` and `database` really are only the service knows. */
+/** Only the service knows what `config` and `database` really are. */
 type AnyDeps = Omit<ServiceDeps<never, never>, 'database'> & { readonly database: never };
 type AnyDefinition = ServiceDefinition<AnyDeps>;
 

@@ -43,7 +43,7 @@ describe('the settings', () => {
     expect(problems.map(({ variable }) => variable)).toEqual(['PORT', 'TO']);
   });
 
-  test('a service that needs PUBLIC_URL is checked with what stands, and is told where the process listens where nothing does', () => {
+  test('PUBLIC_URL of a service is checked when it is set, and else is the address where the process listens', () => {
     const service = { config: Type.Object({ PUBLIC_URL: Type.String() }) };
     const { resolved } = readSettings({ PORT: '0' }, [service]);
     expect(withPublicUrl(resolved, 4321)['PUBLIC_URL']).toBe('http://localhost:4321');
@@ -52,14 +52,14 @@ describe('the settings', () => {
     expect(problems.map(({ variable }) => variable)).toEqual(['PUBLIC_URL']);
   });
 
-  test('an external database asks for the secret and the way of mail, and never shows its password', async () => {
+  test('an external database requires the secret and the mail transport, and its password is never shown', async () => {
     const mailer = await loadServices(['mailer']);
     const problems = problemsOf(() => readSettings({ DATABASE_URL: 'mysql://u:hunter2@host' }, mailer));
     expect(problems.map(({ variable }) => variable).sort()).toEqual(['DATABASE_URL', 'MAIL_URL', 'STOA_SECRET']);
     expect(JSON.stringify(problems)).not.toContain('hunter2');
   });
 
-  test('Stoa brings its own Postgres only where it is alone and none is named', () => {
+  test('Stoa starts its own Postgres only as a single process with none configured', () => {
     const STOA_SECRET = Buffer.alloc(32).toString('base64');
     const isEmbedded = (environment: Environment) => readSettings({ STOA_SECRET, ...environment }, []).embedded;
     expect(isEmbedded({})).toBe(true);
@@ -68,7 +68,7 @@ describe('the settings', () => {
     expect(isEmbedded({ BROKER_URL: 'amqp://rabbit' })).toBe(false);
   });
 
-  test('copies of a service elsewhere are told one after the other', () => {
+  test('copies of a service elsewhere are a list of addresses', () => {
     const read = (SERVICES_USERS_URL: string) => readSettings({ SERVICES_USERS_URL }, []);
     expect(() => read('http://a:3000,http://b:3000')).not.toThrow();
     expect(problemsOf(() => read('http://a:3000,b:3000')).map(({ variable }) => variable)).toEqual(['SERVICES_USERS_URL']);

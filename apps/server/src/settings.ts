@@ -79,7 +79,7 @@ const ownConfig = Type.Object({
       secret: true,
       expected: 'postgres://user:password@host:5432/database',
       description:
-        "A PostgreSQL 15 or newer. Commands need an administrator's URL; a service that runs uses only its host, with a role of its own. Absent: Stoa brings its own.",
+        "A PostgreSQL 15 or newer. Commands need an administrator's URL; a service that runs uses only its host, with a role of its own. Absent: Stoa starts its own.",
     }),
   ),
   DATABASE_PREFIX: Type.String({
@@ -110,14 +110,14 @@ const ownConfig = Type.Object({
   ),
   ROLE: Type.Enum(['all', 'api', 'worker'], {
     default: 'all',
-    description: 'What this process does for its services: api answers requests, worker does the work behind them, all does both.',
+    description: 'What this process does for its services: api answers requests, worker does the background work, all does both.',
   }),
   DRAIN_MS: Type.Optional(
     Type.Integer({
       minimum: 0,
       maximum: 20_000,
       description:
-        'How long a process that is told to stop still takes requests, while others turn away from it: 3000, or 0 with BROKER_URL=local:.',
+        'How long a process that is to stop still takes requests, while callers turn away from it: 3000, or 0 with BROKER_URL=local:.',
     }),
   ),
   STOA_SECRET: Type.Optional(stoaSecret),
@@ -127,7 +127,7 @@ const ownConfig = Type.Object({
       pattern: '^https?://[^\\s/?#]+\\S*$',
       expected: 'the address of an OTLP/HTTP receiver, like http://collector:4318',
       description:
-        'Where traces go. Absent: none are kept. The other OTEL_… variables mean what OpenTelemetry says: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS, OTEL_BSP_SCHEDULE_DELAY and so on.',
+        'Where traces go. Absent: none are sent. The other OTEL_… variables mean what OpenTelemetry defines: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS, OTEL_BSP_SCHEDULE_DELAY and so on.',
     }),
   ),
   LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
@@ -165,12 +165,12 @@ export interface Settings {
   readonly config: ServerConfig;
   /** The environment, with what the topology decides filled in, but for `withPublicUrl`. */
   readonly resolved: Environment;
-  /** Whether Stoa brings its own Postgres. */
+  /** Whether Stoa starts its own Postgres. */
   readonly embedded: boolean;
 }
 
 /**
- * Everything that this process was told, checked as a whole before anything starts.
+ * All settings of this process, checked as a whole before anything starts.
  * @throws ConfigError with the problems of all of it together.
  */
 export function readSettings(environment: Environment, services: readonly Configured[]): Settings {
@@ -198,19 +198,19 @@ export function readSettings(environment: Environment, services: readonly Config
   return { config: config as ServerConfig, resolved, embedded };
 }
 
-/** Stoa brings its own Postgres where nobody names another, and where it is alone: what others share must be outside. */
+/** Stoa starts its own Postgres where none is configured and it is a single process: a shared one must be external. */
 const isEmbedded = (environment: Environment): boolean =>
   environment['DATABASE_URL'] === undefined &&
   (environment['BROKER_URL'] ?? LOCAL) === LOCAL &&
   !serviceNames.some((name) => environment[databaseVariable(name)] !== undefined);
 
-/** Where people reach this process, as long as nobody says otherwise: only once its port is known. */
+/** Where people reach this process by default, once its port is known. */
 export const withPublicUrl = (environment: Environment, port: number): Environment => ({
   PUBLIC_URL: `http://localhost:${port}`,
   ...environment,
 });
 
-/** The services that `SERVICES` names; `all` by default. @throws StartProblem for one that there is not. */
+/** The services that `SERVICES` names; `all` by default. @throws StartProblem for an unknown one. */
 export function chosenServices({ SERVICES = 'all' }: Environment): readonly string[] {
   const known = [GATEWAY, ...serviceNames];
   if (SERVICES === 'all') return known;

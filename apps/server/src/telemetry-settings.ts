@@ -8,7 +8,7 @@ import {
 } from '@opentelemetry/sdk-trace';
 import type { Environment, Logger } from '@stoa/service';
 
-/** OpenTelemetry's standard variables that its SDK leaves to anyone who sets it up. What cannot be used is told and left at its default. */
+/** OpenTelemetry's standard variables that its SDK leaves to the application. An invalid value is logged, and the default is used. */
 export function samplerOf(environment: Environment, log: Logger): Sampler {
   const { OTEL_TRACES_SAMPLER: name = 'parentbased_always_on', OTEL_TRACES_SAMPLER_ARG: argument } = environment;
   const ratio = () => new TraceIdRatioBasedSampler(ratioOf(argument, log));

@@ -14,7 +14,7 @@ import { BatchSpanProcessor, type SpanExporter, TracerProvider } from '@opentele
 import { type Environment, type Logger, type Tracer, traceWith, withTimeout } from '@stoa/service';
 import { batchSettings, samplerOf } from './telemetry-settings.ts';
 
-/** How long the end of the process waits for the last spans to be taken, by how the collector was last seen. */
+/** How long the process waits at its end for the last spans to be taken, by the last known state of the collector. */
 const FLUSH_LIMIT_MS = { answering: 3_000, unknown: 500, failing: 100 };
 
 export interface TelemetryOptions {
@@ -52,7 +52,7 @@ export function startTelemetry({ environment, chosen, log }: TelemetryOptions): 
   };
 }
 
-/** `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` beat what we say; nothing is told of the command line, which may hold secrets. */
+/** `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` beat our own values; the command line, which may hold secrets, is not sent. */
 function resourceOf(chosen: readonly string[]): Resource {
   const [only, ...others] = chosen;
   const ours = { 'service.name': others.length === 0 ? (only as string) : 'stoa', 'service.namespace': 'stoa' };
@@ -60,7 +60,7 @@ function resourceOf(chosen: readonly string[]): Resource {
   return defaultResource().merge(resourceFromAttributes(ours)).merge(detectResources({ detectors }));
 }
 
-/** Says once when spans begin to be lost, and once when they arrive again. */
+/** Logs once when spans begin to be lost, and once when they arrive again. */
 function watch(exporter: SpanExporter, log: Logger): SpanExporter & { collector(): keyof typeof FLUSH_LIMIT_MS } {
   // Else the lines would carry the ids of the request whose span filled the batch.
   const outside = AsyncLocalStorage.snapshot();

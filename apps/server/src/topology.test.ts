@@ -54,7 +54,7 @@ describe('the topology', () => {
     expect(() => topology({ SERVICES: 'users,mailer' })).toThrow('mailer');
   });
 
-  test('an API works on nothing, and shares its database with one that does', () => {
+  test('an API process does no background work, and shares its database with one that does', () => {
     const DATABASE_URL = 'postgres://db';
     expect(topology({ ROLE: 'api', DATABASE_URL }).runsBackgroundWork).toBe(false);
     expect(topology({ ROLE: 'worker', DATABASE_URL }).runsBackgroundWork).toBe(true);

@@ -9,7 +9,7 @@ export interface Topology {
   readonly hasGateway: boolean;
   /** The services behind the gateway that are here, in the order they start. */
   readonly here: readonly string[];
-  /** Ports of their own, of services that the front does not stand for. */
+  /** The ports of the services that are not behind the front of this process. */
   readonly ports: ReadonlyMap<string, number>;
   /** The services that run in other processes, and the addresses of their copies. */
   readonly elsewhere: ReadonlyMap<string, readonly string[]>;
@@ -21,7 +21,7 @@ export interface Topology {
   readonly drainMs: number;
 }
 
-/** Where a service listens when nobody says so: the port of a container, under the service's name. */
+/** Where a service listens by default: the port of a container, under the service's name. */
 const DEFAULT_PORT = 3000;
 const DRAIN_MS = 3_000;
 
@@ -60,24 +60,24 @@ function portsOf(environment: Environment, names: readonly string[], hasGateway:
   if (!hasGateway && missing.length > 0) {
     const name = missing[0] as string;
     throw new StartProblem(
-      `Without the gateway nothing stands for ${name}: it has no port.`,
-      `Give it one, ${portVariable(name)}=3001, or take the gateway in: --services gateway,…`,
+      `Without the gateway in its process ${name} needs a port of its own.`,
+      `Give it one, ${portVariable(name)}=3001, or include the gateway: --services gateway,…`,
       78,
     );
   }
   return new Map(names.filter((name) => !missing.includes(name)).map((name) => [name, Number(environment[portVariable(name)])]));
 }
 
-/** With a bus between processes all services are somewhere. */
+/** With a bus between processes, every service that is not here runs elsewhere. */
 const placesOf = (environment: Environment, names: readonly string[]): ReadonlyMap<string, readonly string[]> =>
   new Map(names.map((name) => [name, (environment[placeVariable(name)] ?? `http://${name}:${DEFAULT_PORT}`).split(',')]));
 
-/** Without one they are nowhere: answers alone would come and go, and events not. */
+/** Without one they do not run: requests could reach them in other processes, but no event could. */
 function nowhere(environment: Environment, names: readonly string[]): ReadonlyMap<string, readonly string[]> {
   const named = names.find((name) => environment[placeVariable(name)] !== undefined);
   if (named === undefined) return new Map();
   throw new StartProblem(
-    `${placeVariable(named)} with BROKER_URL=${LOCAL} — no event would go between this process and ${named}: mails would not leave, and what is kept would not end.`,
+    `${placeVariable(named)} with BROKER_URL=${LOCAL} — no event would pass between this process and ${named}: mails would not leave, and cached answers would not be invalidated.`,
     `Give all processes the same BROKER_URL=amqp://…, or leave ${placeVariable(named)} out.`,
     78,
   );

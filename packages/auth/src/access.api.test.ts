@@ -99,7 +99,7 @@ describe('access', () => {
     if (status === 401) expect(answer.headers['www-authenticate']).toMatch(/^(Bearer|Service) realm="stoa"/);
   });
 
-  test('no header of a client makes it somebody', async () => {
+  test('no client header grants an identity', async () => {
     const headers = { 'x-user-id': 'p2', 'x-stoa-principal': 'user:p2', 'x-forwarded-user': 'p2', 'x-roles': 'admin' };
     expect((await get('/v1/anyone', undefined, headers)).json()).toEqual({ actor: 'anonymous' });
     expect((await get('/v1/mails', undefined, headers)).statusCode).toBe(401);
@@ -112,7 +112,7 @@ describe('access', () => {
     expect((await head('Bearer clerk')).statusCode).toBe(200);
   });
 
-  test('who may not come in learns nothing of the body that they sent', async () => {
+  test('a rejected caller learns nothing about the body that it sent', async () => {
     const post = (authorization: string) =>
       http.inject({
         method: 'POST',
@@ -135,7 +135,7 @@ describe('access', () => {
   });
 });
 
-test('a token that dies while the body trickles in changes nothing', async () => {
+test('a token that becomes invalid while the body arrives is refused', async () => {
   let [isAlive, asked, handled] = [true, 0, 0];
   const mortal: Identity = {
     ...identity,

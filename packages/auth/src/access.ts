@@ -37,9 +37,9 @@ const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 const NOT_READABLE = 'bearer ';
 
 /**
- * Makes `config.access` of every route that is declared from now on hold, before its body is read and again when it is there, and shows it in the
- * description. A route below /v1/ or /internal/ that does not say it keeps the service from starting. The client's address is taken from
- * the gateway, where a request comes by it.
+ * Enforces `config.access` of every route that is declared from now on, before its body is read and again once it is complete, and shows it
+ * in the description. A route below /v1/ or /internal/ without it keeps the service from starting. The client's IP address is taken from
+ * the gateway, where a request comes through it.
  */
 export function installAccess(http: Http, { identity, derive }: { identity: Identity; derive: DeriveKey }): void {
   const described = new WeakSet<object>();
@@ -61,7 +61,7 @@ export function installAccess(http: Http, { identity, derive }: { identity: Iden
       request.principal = await admit(request, access);
     };
     route.onRequest = [guard, ...[route.onRequest ?? []].flat()];
-    // A body may trickle in for long: anyone who sent it must still be let in when it is there, before anything is done with it.
+    // A body may arrive slowly: its sender must still have access once it is complete, before anything is done with it.
     if (access !== 'service' && mayHaveBody(route.method)) route.preHandler = [guard, ...[route.preHandler ?? []].flat()];
     // A HEAD route shares the schema of the GET that it is made from.
     if (route.schema === undefined || described.has(route.schema)) return;
@@ -94,7 +94,7 @@ export function installAccess(http: Http, { identity, derive }: { identity: Iden
 const mayHaveBody = (methods: string | readonly string[]): boolean =>
   [methods].flat().some((method) => method !== 'GET' && method !== 'HEAD');
 
-/** The token of a Bearer header; another scheme is none. What is no token stays one, so that it is refused and not overlooked. */
+/** The token of a Bearer header, undefined for another scheme. A malformed token is '', so that it is refused and not overlooked. */
 export function bearerToken(authorization: string | undefined): string | undefined {
   if (authorization === undefined || authorization.slice(0, NOT_READABLE.length).toLowerCase() !== NOT_READABLE) return undefined;
   return BEARER.exec(authorization)?.[1] ?? '';

@@ -28,8 +28,8 @@ export const authErrors = defineErrors({
   },
   identity_stale: {
     kind: 'unavailable',
-    title: 'It cannot be checked at the moment who you are.',
-    cause: 'The service users, which says which sessions have ended, has not been heard for too long. To be safe nobody is let in.',
+    title: 'Your identity cannot be checked at the moment.',
+    cause: 'The service users, which knows which sessions have ended, has not answered for too long. For safety no request is admitted.',
     fix: 'Repeat the request after the seconds in `Retry-After`.',
   },
 });

@@ -11,7 +11,7 @@ const log = createLog({ level: 'silent' });
 const apiKey = `${API_KEY_PREFIX}${'k'.repeat(43)}`;
 const accountId = randomUUID();
 
-/** The service users as its callers see it: an answer when there is news. */
+/** The service users as its callers see it: it answers when there is a change. */
 async function system() {
   const made = await generateSigningKey();
   const state: IdentityState = {
@@ -100,7 +100,7 @@ describe('the identity of a process', () => {
     await expect(identity.authenticate(`${apiKey}x`)).rejects.toMatchObject({ code: 'token_invalid' });
   });
 
-  test('an API key that was made elsewhere a moment ago is good at once; of many that nobody knows users is asked once', async () => {
+  test('an API key that was made elsewhere a moment ago is accepted at once; for many unknown keys users is asked once', async () => {
     const { serviceAccounts } = users.state;
     const young = `${API_KEY_PREFIX}${'y'.repeat(43)}`;
     const digest = createHash('sha256').update(young).digest('base64url');
@@ -137,7 +137,7 @@ describe('the identity of a process', () => {
     await identity.authenticate(other);
   });
 
-  test('tokens below a version are refused, however late the news of an earlier version comes', async () => {
+  test('tokens below a version are refused, however late the notice of an earlier version comes', async () => {
     const [first, second, third] = [await tokenOf(), await tokenOf({ version: 2 }), await tokenOf({ version: 3 })];
     users.revocations = [{ kind: 'user', id: person, version: 3, expiresAt: expiresAt() }];
     await identity.refresh();
@@ -155,7 +155,7 @@ describe('the identity of a process', () => {
     expect(await identity.authenticate(token)).toMatchObject({ permissions: new Set() });
   });
 
-  test('a key that is withdrawn takes its tokens along', async () => {
+  test('withdrawing a signing key invalidates its tokens', async () => {
     const token = await tokenOf();
     await identity.authenticate(token);
     users.state = { ...users.state, keys: [] };
@@ -163,7 +163,7 @@ describe('the identity of a process', () => {
     await expect(identity.authenticate(token)).rejects.toMatchObject({ code: 'token_invalid' });
   });
 
-  test('a token that is known ends when one that is not does', async () => {
+  test('a cached token expires at the same time as any other', async () => {
     const token = await tokenOf();
     await identity.authenticate(token);
     clock.advance(304_999);
@@ -172,7 +172,7 @@ describe('the identity of a process', () => {
     await expect(identity.authenticate(token)).rejects.toMatchObject({ code: 'token_invalid' });
   });
 
-  test('nobody is let in once users has not been heard for thirty seconds; it recovers by itself', async () => {
+  test('nobody is admitted once users has not answered for thirty seconds; it recovers by itself', async () => {
     const token = await tokenOf();
     users.isAway = true;
     await identity.refresh();
@@ -187,13 +187,13 @@ describe('the identity of a process', () => {
     expect(identity.health()).toMatchObject({ ok: true });
   });
 
-  test('who has changed something asks without waiting', async () => {
+  test('a process that has changed something asks without waiting', async () => {
     const before = users.questions.length;
     await identity.refresh();
     expect(users.questions.slice(before).some(({ wait }) => !wait)).toBe(true);
   });
 
-  test('before the first answer nobody is let in', async () => {
+  test('before the first answer nobody is admitted', async () => {
     const deaf = createIdentity({ log, clock, ask: () => Promise.reject(new Error('away')) });
     await expect(deaf.authenticate(await tokenOf())).rejects.toMatchObject({ code: 'identity_stale' });
   });
@@ -222,7 +222,7 @@ describe('the identity of a process', () => {
     await expect(process.authenticate(apiKey)).rejects.toMatchObject({ code: 'token_invalid' });
   });
 
-  test('of two answers that crossed, the one to the later question counts', async () => {
+  test('when two answers cross, the one to the later question counts', async () => {
     const waiting: ((answer: IdentityAnswer) => void)[] = [];
     const process = createIdentity({ log, clock, ask: () => new Promise((resolve) => waiting.push(resolve)) });
     const [first, second] = [process.refresh(), process.refresh()];

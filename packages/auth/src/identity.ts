@@ -11,22 +11,22 @@ export interface IdentityOptions {
   readonly ask: (question: IdentityQuestion) => Promise<IdentityAnswer>;
   readonly log: Logger;
   readonly clock: Clock;
-  /** After so long without an answer nobody is let in. */
+  /** After so long without an answer nobody is admitted. */
   readonly staleAfterMs?: number;
   /** Milliseconds of a clock that is never set; for tests. */
   readonly monotonic?: () => number;
 }
 
-/** What a process knows of who has access: kept up to date by one question after the other to users, asked at no request. */
+/** A process's view of who has access: kept up to date by one question after the other to users, never one per request. */
 export interface Identity {
-  /** Resolves once the first answer is there, or after a few seconds without one: it is asked on in the background. */
+  /** Resolves once the first answer is there, or after a few seconds without one: the questions go on in the background. */
   start(): Promise<void>;
   stop(): Promise<void>;
   health(): HealthPart;
   /** Asks at once: for a process that has just changed something itself, so that it holds there before the answer. Never throws. */
   refresh(): Promise<void>;
   /**
-   * Who sends `Authorization: Bearer <token>`, an access token or an API key.
+   * The principal that sends `Authorization: Bearer <token>`, an access token or an API key.
    * @throws 401 `token_invalid`; 503 `identity_stale`.
    */
   authenticate(token: string): Promise<Principal>;
@@ -35,14 +35,14 @@ export interface Identity {
 export const API_KEY_PREFIX = 'stoa_sk_';
 
 const STALE_AFTER_MS = 30_000;
-/** Between two questions, whatever the answers: news in a row come together. */
+/** Between two questions, whatever the answers: consecutive changes come together. */
 const PAUSE_MS = 100;
 const FAILURE_PAUSE_MS = 500;
 const START_LIMIT_MS = 5_000;
-/** A request that waits for its own change to be heard waits no longer; the change comes all the same. */
+/** The longest that a request waits for its own change to arrive; the change arrives all the same. */
 const REFRESH_LIMIT_MS = 1_000;
 const MOST_VERIFIED = 20_000;
-/** Between two questions for the sake of keys that nobody knows: who makes keys up cannot make us ask more often. */
+/** Between two questions because of unknown keys: a client that makes keys up cannot make us ask more often. */
 const UNKNOWN_PAUSE_MS = 250;
 /** Longer than any token of ours with some dozens of roles: nothing is computed over what a client makes up. */
 const LONGEST_TOKEN = 8_192;
@@ -70,11 +70,11 @@ export function createIdentity(options: IdentityOptions): Identity {
   let questions = 0;
   /** The number of the latest question whose answer holds. */
   let answered = 0;
-  let heardAt = Number.NEGATIVE_INFINITY;
+  let lastAnswerAt = Number.NEGATIVE_INFINITY;
   const stopping = new AbortController();
   let asking: Loop | undefined;
 
-  const isStale = () => monotonic() - heardAt > staleAfterMs;
+  const isStale = () => monotonic() - lastAnswerAt > staleAfterMs;
 
   async function askOnce(wait: boolean): Promise<void> {
     const reported = used;
@@ -85,8 +85,8 @@ export function createIdentity(options: IdentityOptions): Identity {
       const { cursor, version, state, revocations: news } = await ask({ ...place, wait, used: [...reported].slice(0, 1_000) });
       const learned = state && (await learn(state));
       revocations.add(news, clock.now());
-      heardAt = monotonic();
-      // Of two answers that crossed, the one to the later question counts. Cursors say nothing: a restored database has lower ones.
+      lastAnswerAt = monotonic();
+      // When two answers cross, the one to the later question counts. Cursors do not show the order: a restored database has lower ones.
       if (number < answered) return;
       // It leaves out a state that another answer has replaced meanwhile: the next question brings it.
       if (learned === undefined && place?.version !== version) return;
@@ -104,13 +104,13 @@ export function createIdentity(options: IdentityOptions): Identity {
     return startLoop({
       async step() {
         await askOnce(true);
-        if (failing) log.info('users is heard again: sessions are checked as before');
+        if (failing) log.info('users answers again: sessions are checked as before');
         failing = false;
         onFirst();
         return PAUSE_MS;
       },
       onFailure(error) {
-        if (!failing && !stopping.signal.aborted) log.warn({ err: error }, 'users is not heard: which sessions have ended is not known');
+        if (!failing && !stopping.signal.aborted) log.warn({ err: error }, 'users does not answer: which sessions have ended is not known');
         failing = true;
         return FAILURE_PAUSE_MS;
       },
@@ -126,7 +126,7 @@ export function createIdentity(options: IdentityOptions): Identity {
       const wait = askedForUnknownAt + UNKNOWN_PAUSE_MS - performance.now();
       if (wait > 0) await pause(wait, stopping.signal);
       askedForUnknownAt = performance.now();
-      // Who comes from now on may have a key that is younger than this question.
+      // A caller that comes from now on may have a key that is newer than this question.
       askingForUnknown = undefined;
       await askOnce(false).catch(() => {});
     })();
@@ -175,8 +175,8 @@ export function createIdentity(options: IdentityOptions): Identity {
     async start() {
       const { promise: heard, resolve } = Promise.withResolvers<void>();
       asking = keepAsking(resolve);
-      const heardOrStopped = abortable(heard, stopping.signal).catch(() => {});
-      await withTimeout(heardOrStopped, START_LIMIT_MS, () => {});
+      const answeredOrStopped = abortable(heard, stopping.signal).catch(() => {});
+      await withTimeout(answeredOrStopped, START_LIMIT_MS, () => {});
     },
     async stop() {
       stopping.abort();
@@ -185,7 +185,7 @@ export function createIdentity(options: IdentityOptions): Identity {
     },
     health() {
       const name = 'identity';
-      if (isStale()) return { name, ok: false, background: true, detail: 'users has not been heard: nobody can be let in' };
+      if (isStale()) return { name, ok: false, background: true, detail: 'users has not answered: nobody can be admitted' };
       return { name, ok: true, background: true };
     },
     async refresh() {

@@ -24,7 +24,7 @@ export interface ServicePrincipal {
   readonly name: string;
 }
 
-/** Who makes a request, once its guard has proven it. */
+/** The caller of a request, once its guard has verified it. */
 export type Principal = UserPrincipal | ServiceAccountPrincipal | ServicePrincipal;
 
 declare module 'fastify' {
@@ -41,13 +41,13 @@ export function actorOf(principal: Principal | undefined): Actor {
   return principal.kind === 'service' ? `service:${principal.name}` : `${principal.kind}:${principal.id}`;
 }
 
-/** The principal of a route that lets nobody in without one. @throws 401 `token_missing`. */
+/** The principal of a route that requires one. @throws 401 `token_missing`. */
 export function principalOf({ principal }: FastifyRequest): UserPrincipal | ServiceAccountPrincipal {
   if (principal === undefined || principal.kind === 'service') throw tokenMissing();
   return principal;
 }
 
-/** Who makes a request, as use cases ask: a person, or another back end. */
+/** The caller of a request, as use cases see it: a person, or another back end. */
 export interface Caller {
   readonly actor: Actor;
   /** Of a person, their account. */
@@ -55,7 +55,7 @@ export interface Caller {
   readonly permissions: ReadonlySet<string>;
 }
 
-/** The caller of a route that lets nobody in without a token. @throws as `principalOf`. */
+/** The caller of a route that requires a token. @throws as `principalOf`. */
 export function callerOf(request: FastifyRequest): Caller {
   const principal = principalOf(request);
   return {
@@ -72,7 +72,7 @@ export function userOf(request: FastifyRequest): UserPrincipal {
   return principal;
 }
 
-/** For what only some may ask of a route that is for more. @throws 401 `token_missing`; 403 `permission_denied`. */
+/** For an operation that only some callers of a route may use. @throws 401 `token_missing`; 403 `permission_denied`. */
 export function requirePermission(request: FastifyRequest, permission: string): void {
   if (principalOf(request).permissions.has(permission)) return;
   throw authErrors.permission_denied({ message: `This needs the permission ${permission}.` });

@@ -16,7 +16,7 @@ export function createRevocations() {
   };
 
   return {
-    /** May be told the same ones again. */
+    /** May be given the same ones again. */
     add(revocations: readonly Revocation[], now: Date): void {
       for (const revocation of revocations) {
         const { id, expiresAt } = revocation;

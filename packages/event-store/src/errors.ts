@@ -1,6 +1,6 @@
 import { defineErrors } from '@stoa/service';
 
-/** Somebody else appended first, or the stream is not what the caller took it for. Nothing was appended; the transaction may go on. */
+/** Another append came first, or the stream is not what the caller took it for. Nothing was appended; the transaction may go on. */
 export class VersionConflict extends Error {
   override readonly name = 'VersionConflict';
   readonly stream: string;

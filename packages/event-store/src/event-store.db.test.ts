@@ -145,7 +145,7 @@ describe('a decision', () => {
     await expect(accounts.send('refused', { type: 'deposit', amount: 1 })).rejects.toMatchObject({ code: 'account_not_open' });
   });
 
-  test('that others always forestall ends after a few tries as busy, with nothing stored', async () => {
+  test('that others always overtake ends as busy after a few tries, with nothing stored', async () => {
     const { query } = accounts.database;
     await sql`create function forestall() returns trigger language plpgsql as 'begin return null; end'`.execute(query);
     await sql`

@@ -26,7 +26,7 @@ export interface EventStoreOptions<E extends DomainEvent, Tables> {
 }
 
 export interface EventStore<E extends DomainEvent, Tables> {
-  /** The streams of one kind of thing, to write on the service's own transaction. Where there are several kinds, say whose: `on<Cart, CartEvent>`. */
+  /** The streams of one kind of thing, on the service's own transaction. Where there are several kinds, name one: `on<Cart, CartEvent>`. */
   on<State, Own extends E = E>(tx: Transaction<Tables>, aggregate: Aggregate<State, NoInfer<Own>>): Streams<State, Own>;
   /** The events of a stream behind `after` (0), in their order, up to `limit` or 1,000, and 4 MiB: none when there are no more. */
   read(
@@ -35,8 +35,8 @@ export interface EventStore<E extends DomainEvent, Tables> {
     options?: { readonly after?: number; readonly limit?: number },
   ): Promise<readonly RecordedEvent<E>[]>;
   /**
-   * All events behind a position, in the order of positions, up to the last that is there now; waits for those who append now, so that
-   * none is passed over that commits late. A reader goes on from the position of the last one. @returns batches as of `read`.
+   * All events behind a position, in the order of positions, up to the last that is there now; waits for open appends, so that an event
+   * that commits late is not passed over. A reader goes on from the position of the last one. @returns batches as of `read`.
    */
   readAll(db: Kysely<Tables>, options?: { readonly after?: number }): AsyncGenerator<readonly RecordedEvent<E>[]>;
   /** What was personal in each, in their order: `null` where nothing was, or the key is destroyed. The caller says what it is. */
@@ -44,7 +44,7 @@ export interface EventStore<E extends DomainEvent, Tables> {
   /** Makes what is personal in the streams unreadable, for good and wherever a copy of it is. What is appended later has none. */
   destroyKeys(tx: Transaction<Tables>, streams: readonly string[]): Promise<void>;
   /**
-   * Fills the tables of a projection anew, beside those in use, and swaps. A run that was stopped is gone on with by the next. Appends and
+   * Fills the tables of a projection anew, beside those in use, and swaps. The next run continues one that was stopped. Appends and
    * reads go on, and wait up to a second for the swap. No views, triggers or policies are on the tables, and no sequences but identities.
    * @throws TypeError for an unknown projection. Error when the tables were in use for ten minutes on end, or changed by a migration.
    */

@@ -5,7 +5,7 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 const APPENDING = sql`20260101, 1`;
 const STREAM = sql`20260102`;
 
-/** How often somebody who waits for open transactions looks. */
+/** How often a process that waits for open transactions polls. */
 const LOOK_EVERY_MS = 10;
 
 /** Held by each transaction that appends, from before its events have positions until they are there for all to see. */
@@ -22,8 +22,8 @@ export async function takeTurn<Tables>(tx: Kysely<Tables>, stream: string): Prom
 }
 
 /**
- * Up to which position all events are there that ever will be. Positions are given before the commit, so that an event may come after one
- * with a higher position: a transaction that holds one up to the last has the lock by then, and is waited for; a later one gets a higher one.
+ * The position up to which no event can appear any more. Positions are given before the commit, so that an event may appear after one with
+ * a higher position: a transaction with one up to the last has the lock by then, and is waited for; a later one gets a higher one.
  */
 export async function settledPosition<Tables>(db: Kysely<Tables>): Promise<number> {
   const { rows } = await sql<{ last: number }>`

@@ -31,7 +31,7 @@ async function appendAndStay({ database, store }: Accounts, stream: string) {
   };
 }
 
-/** Reads on from a position, and counts the looks at who appends. */
+/** Reads on from a position, and counts the polls for open appends. */
 function reader({ database, store }: Accounts) {
   let looks = 0;
   const db = database.query.withPlugin({
@@ -67,7 +67,7 @@ test('a reader by position waits for an event that commits later than one behind
   expect(await read).toEqual(['late', 'soon']);
 });
 
-test('it does not wait for one that was rolled back, nor for those who began to append later', async () => {
+test('it does not wait for one that was rolled back, nor for appends that began later', async () => {
   await using accounts = await openAccounts();
   await using late = await appendAndStay(accounts, 'late');
   const { next, looks } = reader(accounts);

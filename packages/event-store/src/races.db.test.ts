@@ -16,7 +16,7 @@ test('50 at once on one stream: each is appended once, versions without gaps, an
   expect(await accounts.projected()).toMatchObject([{ account: 'busy', balance: 1275, events: 51, version: 51 }]);
 });
 
-test('50 that begin the same stream: one has begun it, and the others hear of a conflict', async () => {
+test('50 that begin the same stream: one begins it, and the others get a conflict', async () => {
   await using accounts = await openAccounts({ maxConnections: 50 });
   const begin = (owner: string) =>
     accounts.database.transaction((tx) =>
@@ -32,7 +32,7 @@ test('50 that begin the same stream: one has begun it, and the others hear of a 
   expect(await accounts.store.open(accounts.database.query, events)).toEqual([{ owner: `owner ${winner}` }]);
 });
 
-test('events of one append stay together, no matter who else appends', async () => {
+test('events of one append stay together, whatever else is appended', async () => {
   await using accounts = await openAccounts({ maxConnections: 30 });
   const deposit = (n: number, reference: string) => ({ type: 'money-deposited' as const, data: { amount: n, reference } });
   await Promise.all(
@@ -51,7 +51,7 @@ test('events of one append stay together, no matter who else appends', async () 
   }
 });
 
-test('two actors at once, 20 times: one wins, and the other decides by what is then', async () => {
+test('two actors at once, 20 times: one wins, and the other decides on the new state', async () => {
   await using accounts = await openAccounts({ maxConnections: 40 });
   const outcomes = await Promise.all(
     many(20).map(async (n) => {
@@ -74,7 +74,7 @@ test('two actors at once, 20 times: one wins, and the other decides by what is t
   for (const row of await accounts.projected()) expect(row).toMatchObject({ balance: 0, closed_at: expect.any(Date) });
 });
 
-test('a transaction that is rolled back lets those who waited for it have its version', async () => {
+test('a transaction that is rolled back releases its version to those that waited for it', async () => {
   await using accounts = await openAccounts();
   await accounts.send('undone', { type: 'open', currency: 'EUR', owner: 'Ada' });
   const [{ promise: appended, resolve: tell }, { promise: gate, resolve: release }] = [

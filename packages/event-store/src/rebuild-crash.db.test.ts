@@ -22,7 +22,7 @@ function startRebuilding({ url }: Accounts, eventsAtATime?: number, nodeOptions:
   return child;
 }
 
-/** Kills it as soon as it has told of so many batches. @returns how many events it told of first and last; none when it had ended by itself. */
+/** Kills it once it has reported so many batches. @returns how many events it reported first and last; none when it had ended by itself. */
 async function killAfter(child: ChildProcess, batches: number): Promise<{ first: number; last: number } | undefined> {
   const told: number[] = [];
   const exited = once(child, 'exit');
@@ -42,7 +42,7 @@ test('killed in the middle, again and again: each run goes on where the one befo
     expect(told?.first).toBeGreaterThan(before);
     before = told?.last ?? count;
     const { rows } = await sql<{ events: number }>`select events from projection_rebuilds`.execute(accounts.database.query);
-    // what it committed, and died before it told
+    // what it committed, but did not report before it died
     expect(rows[0]?.events).toBeGreaterThanOrEqual(before);
     before = rows[0]?.events ?? count;
     expect(await accounts.projected()).toEqual([]);

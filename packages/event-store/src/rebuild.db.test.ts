@@ -52,7 +52,7 @@ function keepWriting({ database, store }: Accounts) {
       waits.push(performance.now() - begun);
     }
   };
-  const writers = [1, 2, 3].map((writer) => runInContext(createContext({ address: '127.0.0.1' }), () => write(writer)));
+  const writers = [1, 2, 3].map((writer) => runInContext(createContext({ clientIp: '127.0.0.1' }), () => write(writer)));
   return {
     waits,
     async end() {
@@ -80,7 +80,7 @@ describe('a rebuild', () => {
     expect(await leftOver(accounts)).toEqual([]);
   });
 
-  test('goes on beside writers, who wait for the swap alone; nothing of theirs is missing', async () => {
+  test('goes on beside writers, which wait only for the swap; none of their events is missing', async () => {
     await using accounts = await openAccounts({ maxConnections: 6, limit: { events: 100, bytes: MEGABYTE } });
     const { database, store } = accounts;
     await accounts.seed(1_000, 4);
@@ -124,7 +124,7 @@ describe('a rebuild', () => {
     expect(await accounts.projected()).toContainEqual(expect.objectContaining({ account: 'late', events: 1 }));
   });
 
-  test('waits for somebody who holds the tables, as a dump does, while others append', async () => {
+  test('waits for a session that holds the tables, as a dump does, while others append', async () => {
     await using accounts = await openAccounts();
     const { database, store } = accounts;
     await someAccounts(accounts, 4);
@@ -194,7 +194,7 @@ describe('a rebuild that was stopped', () => {
     return progress[0] as number;
   };
 
-  test('has changed nothing that is in use, and is gone on with', async () => {
+  test('has changed nothing that is in use, and is continued', async () => {
     await using accounts = await openAccounts();
     await someAccounts(accounts, 12);
     const projected = await accounts.projected();

@@ -7,11 +7,11 @@ import { keepFromAppending, settledPosition } from './locks.ts';
 import { analyzeShadows, inShadows, makeShadows, planShadows, swapShadows } from './shadow-tables.ts';
 import type { DomainEvent, Projection } from './types.ts';
 
-/** How long the swap waits for appends under way, and then for readers: so long others wait behind it. */
+/** How long the swap waits for open appends, and then for readers: others wait behind it for as long. */
 const LOCK_WAIT_MS = 250;
 /** What came since the rest was projected. Where it is more, it is not done while others wait. */
 const MOST_LAST_BATCHES = 2;
-/** Ten minutes in all, where somebody holds the tables, as a dump does. */
+/** Ten minutes in all, where a session holds the tables, as a dump does. */
 const SWAP_ATTEMPTS = 75;
 const pauseAfter = (attempt: number): number => Math.min(attempt * 500, 10_000);
 
@@ -20,7 +20,7 @@ export interface RebuildProgress {
   readonly events: number;
   /** Of the last one. */
   readonly position: number;
-  /** Of the last one that was there at the last look. */
+  /** Of the last one that was there at the last poll. */
   readonly lastPosition: number;
 }
 

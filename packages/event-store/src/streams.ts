@@ -8,9 +8,9 @@ import type { StreamKeys } from './stream-keys.ts';
 import type { Aggregate, DomainEvent, EventMetadata, LoadedStream, Projection, RecordedEvent, Streams } from './types.ts';
 import type { Upcasting } from './upcasters.ts';
 
-/** As of an event of the outbox. Larger data rest elsewhere. */
+/** As for an event of the outbox. Larger data are stored elsewhere. */
 const MOST_BYTES = 1024 * 1024;
-/** After the first conflict those who ask go one after the other: more conflicts come from who asks for the first time. */
+/** After the first conflict retries go one after the other: further conflicts come only from first attempts. */
 const ATTEMPTS = 10;
 
 export interface StreamsOptions<E extends DomainEvent, Tables> {

@@ -12,7 +12,7 @@ export interface DomainEvent {
 /** An event as decisions see it. */
 export type PlainEvent<E extends DomainEvent> = E extends DomainEvent ? Pick<E, 'type' | 'data'> : never;
 
-/** Who did it, for example; the store adds the correlation id and the trace. JSON. */
+/** The actor, for example; the store adds the correlation id and the trace. JSON. */
 export type EventMetadata = Readonly<Record<string, unknown>>;
 
 export type RecordedEvent<E extends DomainEvent> = PlainEvent<E> & {
@@ -73,7 +73,7 @@ export interface Streams<State, E extends DomainEvent> {
   append(stream: string, expectedVersion: number, events: readonly E[], metadata?: EventMetadata): Promise<readonly RecordedEvent<E>[]>;
   load(stream: string): Promise<LoadedStream<State>>;
   /**
-   * Loads, decides, appends. When somebody else appended first it decides anew, from the state that is then. Append to the outbox after it, so
+   * Loads, decides, appends. When another transaction appended first it decides anew, on the new state. Append to the outbox after it, so
    * that the order of the outbox is that of the stream. Several streams in one transaction: always in the same order, or two may wait for each other.
    * @param decide pure, as it may run more than once; whatever it throws passes on.
    * @throws VersionConflict when the stream is not at `expectedVersion`; `database_busy` when others were faster each time.

@@ -3,11 +3,11 @@ import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify';
 import { dropDefaultHeader } from './default-headers.ts';
 
 /**
- * Says of a public GET that its answer is the same for everybody, so that the gateway may keep it. It depends on the path, the
+ * Declares that the answer of a public GET is the same for everybody, so that the gateway may keep it. It depends on the path, the
  * query, `Accept`, `Accept-Encoding` and `Origin` (those that its `Vary` names) and on nothing else: other headers do not reach it.
  */
 export interface CacheRule {
-  /** So long the gateway answers without asking, as long as none of the events comes. */
+  /** How long the gateway answers without asking the service, unless one of the events comes. */
   readonly maxAgeSeconds: number;
   /** Type of an event → the parameter of the path that equals the event's key, or `*`: every answer of the route has changed. */
   readonly invalidatedBy: Readonly<Record<string, string>>;
@@ -15,7 +15,7 @@ export interface CacheRule {
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Answers of a public GET that the gateway may keep. Asked with `Authorization` or `Cookie` it is never kept. */
+    /** Answers of a public GET that the gateway may keep. Those to requests with `Authorization` or `Cookie` are never kept. */
     cache?: CacheRule;
   }
 }
@@ -24,20 +24,20 @@ declare module 'fastify' {
 const OUTSIDE_SECONDS = 5;
 
 /**
- * What others may do with a public answer of this age. A browser asks each time, and mostly hears 304: what was deleted is gone at the
- * next look. A shared cache in front may keep it for seconds (RFC 9111 §5.2.2.10, counted from when the answer was made).
+ * What other caches may do with a public answer of this age. A browser revalidates each time, and mostly gets 304: what was deleted is
+ * gone at the next request. A shared cache in front may keep it for seconds (RFC 9111 §5.2.2.10, counted from when the answer was made).
  */
 export function publicCacheControl({ maxAgeSeconds }: CacheRule, ageSeconds = 0): string {
   return `public, max-age=0, s-maxage=${Math.min(maxAgeSeconds, ageSeconds + OUTSIDE_SECONDS)}, must-revalidate`;
 }
 
-/** Whether the request says who asks: its answer is for nobody else. */
+/** Whether the request has credentials: its answer is for nobody else. */
 export const hasCredentials = (headers: IncomingHttpHeaders): boolean =>
   headers.authorization !== undefined || headers.cookie !== undefined;
 
 /**
- * Makes the answers of routes with `config.cache` say so: `Cache-Control` and `Vary` for what is answered with 200 to nobody in
- * particular, unless the handler sets its own; `no-store` for all else, as everywhere.
+ * Sets the headers of routes with `config.cache`: `Cache-Control` and `Vary` where a request without credentials is answered with 200,
+ * unless the handler sets its own; `no-store` for all else, as everywhere.
  */
 export function installCacheRules(http: FastifyInstance): void {
   http.addHook('onRoute', (route) => {
@@ -46,7 +46,7 @@ export function installCacheRules(http: FastifyInstance): void {
     check(route, rule);
     route.onRequest = [
       (request, reply, done) => {
-        // Our default would hide what the handler says.
+        // Our default would hide what the handler sets.
         if (!hasCredentials(request.headers)) dropDefaultHeader(reply.raw, 'cache-control');
         done();
       },

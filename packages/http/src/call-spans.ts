@@ -14,7 +14,7 @@ export function inCallSpan<Answer extends { readonly status: number }>(
     () => describeCall(service, method),
     async (span) => {
       const answer = await call();
-      if (span !== undefined) tellAnswer(span, answer.status);
+      if (span !== undefined) recordAnswer(span, answer.status);
       return answer;
     },
   );
@@ -24,8 +24,8 @@ export function inCallSpan<Answer extends { readonly status: number }>(
 export const startCallSpan = (context: RequestContext, service: string, method: string): Span | undefined =>
   startSpan(context, () => describeCall(service, method));
 
-/** Notes what was answered. For who asks a 4xx is a failure, too. */
-export function tellAnswer(span: Span, status: number): void {
+/** Records the answer. For the caller a 4xx is a failure, too. */
+export function recordAnswer(span: Span, status: number): void {
   span.set({ 'http.response.status_code': status });
   if (status >= 400) span.fail(String(status));
 }

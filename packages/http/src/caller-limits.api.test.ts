@@ -1,7 +1,7 @@
 import { defineErrors, fakeClock } from '@stoa/service';
 import { Type } from 'typebox';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createMemoryRateLimiter, type Http, installCallerLimits, limitByAddress } from './index.ts';
+import { createMemoryRateLimiter, type Http, installCallerLimits, limitByClientIp } from './index.ts';
 import { declaredCodes } from './testing/index.ts';
 import { thingsHttp } from './testing/things.ts';
 
@@ -19,7 +19,7 @@ beforeAll(async () => {
   };
   const limit = { name: 'notes', limit: 3, windowSeconds: 60 };
   http.post('/v1/notes', { config: { limit }, onRequest, schema: { body } }, async (request, reply) => {
-    await limitByAddress(limiter, { name: 'network', limit: 100, windowSeconds: 3_600 }, request, reply);
+    await limitByClientIp(limiter, { name: 'network', limit: 100, windowSeconds: 3_600 }, request, reply);
     return {};
   });
   http.get('/v1/things', { config: { limit: { name: 'reads', limit: 2, windowSeconds: 60 } } }, async () => ({}));
@@ -35,17 +35,17 @@ const statuses = async (times: number, ...of: Parameters<typeof post>) => {
   return answers.map(({ statusCode }) => statusCode).toSorted();
 };
 
-test('a caller has their limit wherever they come from, and an address has one for all who do not say', async () => {
+test('a caller has one limit from any address, and requests without a caller share one per client IP', async () => {
   expect(await statuses(20, 'ada')).toEqual([...Array<number>(3).fill(200), ...Array<number>(17).fill(429)]);
   expect(await statuses(1, 'ada', { name: 'a' }, '192.0.2.2')).toEqual([429]);
   expect(await statuses(4, 'eve')).toEqual([200, 200, 200, 429]);
   expect(await statuses(4, undefined)).toEqual([200, 200, 200, 429]);
-  expect(await statuses(1, '192.0.2.1'), 'a caller whose name is an address').toEqual([200]);
+  expect(await statuses(1, '192.0.2.1'), 'a caller whose name is a client IP').toEqual([200]);
   clock.advance(60_000);
   expect(await statuses(4, 'ada')).toEqual([200, 200, 200, 429]);
 });
 
-test('the answer tells the limits, each by its name, and a refusal when to come back', async () => {
+test('the answer shows the limits, each by its name, and a refusal shows when to retry', async () => {
   const { headers } = await post('bob');
   expect(headers['ratelimit-policy']).toBe('"notes";q=3;w=60, "network";q=100;w=3600');
   expect(headers['ratelimit']).toMatch(/^"notes";r=2;t=60, "network";r=\d+;t=\d+$/);
@@ -54,12 +54,12 @@ test('the answer tells the limits, each by its name, and a refusal when to come 
   expect([refused.statusCode, refused.json().code, refused.headers['retry-after']]).toEqual([429, 'rate_limited', '60']);
 });
 
-test('whom the guard refuses costs no place, a wrong form does', async () => {
+test('a request that the guard refuses takes no place, a malformed one does', async () => {
   expect(await statuses(9, 'stranger')).toEqual(Array<number>(9).fill(403));
   expect(await statuses(4, 'carl', { nam: 'a' })).toEqual([400, 400, 400, 429]);
 });
 
-test('a HEAD counts once; a limit of nought is none', async () => {
+test('a HEAD request counts once; a limit of 0 means no limit', async () => {
   const head = (url: string) => http.inject({ method: 'HEAD', url });
   expect([(await head('/v1/things')).statusCode, (await head('/v1/things')).statusCode, (await head('/v1/things')).statusCode]).toEqual([
     200, 200, 429,

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { addressKey } from './address.ts';
+import { clientIpKey } from './client-ip.ts';
 import type { Http } from './create-http.ts';
 import { httpErrors } from './http-errors.ts';
 import { mergeProblems, problems } from './problem.ts';
@@ -7,20 +7,20 @@ import { limitBy, type RateLimiter, type RatePolicy } from './rate-limit.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** So many requests of one caller: of a principal, or else of an address. */
+    /** So many requests of one caller: of a principal, or else of a client IP. */
     limit?: RatePolicy;
   }
 }
 
 export interface CallerLimitsOptions {
   readonly limiter: RateLimiter;
-  /** Who calls, once the guards have let them in; without a caller it is the client's address. */
+  /** The caller, once the guards have admitted it; without one it is the client's IP. */
   readonly callerOf?: (request: FastifyRequest) => string | undefined;
 }
 
 /**
- * Makes `config.limit` of the routes that are declared from now on hold, and shows it in their description. It is counted behind
- * the guards and before the body is read, so that what is refused is cheap; a request with a wrong form counts too.
+ * Enforces `config.limit` of the routes that are declared from now on, and shows it in their description. Requests are counted behind
+ * the guards and before the body is read, so that a refusal is cheap; a malformed request counts too.
  */
 export function installCallerLimits(http: Http, { limiter, callerOf = () => undefined }: CallerLimitsOptions): void {
   http.addHook('onRoute', (route) => {
@@ -35,6 +35,6 @@ export function installCallerLimits(http: Http, { limiter, callerOf = () => unde
 
   function keyOf(request: FastifyRequest): string {
     const caller = callerOf(request);
-    return caller === undefined ? `address ${addressKey(request.clientAddress)}` : `caller ${caller}`;
+    return caller === undefined ? `ip ${clientIpKey(request.clientIp)}` : `caller ${caller}`;
   }
 }

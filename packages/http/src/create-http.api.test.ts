@@ -75,7 +75,7 @@ describe('errors are problems', () => {
     });
   });
 
-  test('of ours tell the log and not the client', async () => {
+  test('of our own are shown in the log and not to the client', async () => {
     const answer = await post({ name: 'bug' });
     expect(answer.statusCode).toBe(500);
     expect(answer.body).not.toContain('hunter2');
@@ -167,7 +167,7 @@ test('every answer has the security headers and a correlation id; one log line, 
   );
 });
 
-test('readiness tells each part and is 503 while one is away; liveness does not care', async () => {
+test('readiness lists each part and is 503 while one is away; liveness is not affected', async () => {
   expect((await http.inject('/health/ready')).json()).toEqual({ status: 'ready', parts: [{ name: 'database', ok: true }] });
   isHealthy = false;
   const answer = await http.inject('/health/ready');
@@ -176,7 +176,7 @@ test('readiness tells each part and is 503 while one is away; liveness does not 
   expect((await http.inject('/health/live')).statusCode).toBe(200);
 });
 
-test('what works in the background does not take the service out of the way', async () => {
+test('a failing background part does not take the service out of rotation', async () => {
   isRelayLate = true;
   const answer = await http.inject('/health/ready');
   expect(answer.statusCode).toBe(200);
@@ -212,7 +212,7 @@ test('parameters keep the rules of texts, and are given once', async () => {
   expect((await http.inject('/v1/things/1?__proto__=1')).statusCode).toBe(400);
 });
 
-test('a schema that would let unknown properties through does not start', () => {
+test('a schema that admits unknown properties keeps the service from starting', () => {
   expect(() => http.post('/v1/open', { schema: { body: Type.Object({}) } }, async () => ({}))).toThrow();
 });
 

@@ -40,7 +40,7 @@ export interface HttpOptions {
   readonly health: () => Promise<readonly HealthPart[]>;
   /** What the tags of its routes are about, for the description. */
   readonly tags?: Readonly<Record<string, string>>;
-  /** Shows `/health/ready` to who asks for HTML first; JSON by default. */
+  /** Shows `/health/ready` to clients that ask for HTML first; JSON by default. */
   readonly readinessPage?: (readiness: Readiness) => string;
   /** Other limits than those of a service: `ENTRY_LIMITS` at the gateway, short ones in tests. */
   readonly limits?: Partial<typeof LIMITS>;
@@ -59,17 +59,17 @@ declare module 'fastify' {
     /** The errors that the routes of this instance can answer with, those of the platform not counted. */
     readonly errorCatalogue: ErrorCatalogue;
     readonly serviceName: string;
-    /** Who is asked for the parts of `/health/ready`: the service, and what is added before the first request. */
+    /** The sources of the parts of `/health/ready`: the service, and what is added before the first request. */
     readonly healthSources: (() => Promise<readonly HealthPart[]>)[];
     /** Every route of this instance, in the order of declaration. */
     readonly declaredRoutes: readonly DeclaredRoute[];
   }
 }
 
-/** How long a close may take; anyone who stops a process counts on it. */
+/** How long a close may take; orchestrators that stop a process rely on it. */
 export const CLOSE_MS = 10_000;
 
-/** Bytes of a body, where its route does not say `bodyLimit`: small, so that a new route is safe without a word. */
+/** Bytes of a body, where its route does not say `bodyLimit`: small, so that a new route is safe by default. */
 export const BODY_BYTES = 16_384;
 
 /** Limits of one request. A slow or endless client is cut off before it holds anything. */
@@ -84,21 +84,21 @@ const LIMITS = {
   headersMs: 15_000,
   /** From the first byte of a request to the last of its body. */
   requestMs: 30_000,
-  /** An idle connection is kept so long: more than the 60 s of usual load balancers. */
+  /** How long an idle connection is kept: more than the 60 s of usual load balancers. */
   keepAliveMs: 72_000,
-  /** How often the times are looked at: a limit may be passed by so much. */
+  /** How often the time limits are checked: one may be exceeded by so much. */
   checkMs: 2_000,
   closeHalfMs: 3_000,
   closeMs: CLOSE_MS,
 };
 
 /**
- * What the entry to the system allows other than a service, which stands behind it. A service that refused what the entry lets through
- * would do so unread, by hanging up: anyone who sent such requests would make it look broken to the gateway.
+ * The limits of the entry to the system that differ from those of a service behind it. A service that refused what the entry admits
+ * would do so unread, by hanging up: a client that sent such requests would make it look broken to the gateway.
  */
 export const ENTRY_LIMITS = { headerBytes: 16_384, headers: 1_000 };
 
-const PLATFORM_TAGS = { operations: 'How the process is: health, metrics, errors explained.' };
+const PLATFORM_TAGS = { operations: 'The state of the process: health, metrics, explanations of errors.' };
 
 /** An instance of Fastify with our defaults; see README.md for what they are. Routes are added to what it resolves to. */
 export async function createHttp(options: HttpOptions): Promise<Http> {

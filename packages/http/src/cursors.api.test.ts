@@ -69,7 +69,7 @@ describe('a page', () => {
     expect(cursors.page(scope, { limit: 2, cursor: nextCursor ?? '' }).after).toBe('b');
   });
 
-  test('ends where several values say it', () => {
+  test('ends at a position of several values', () => {
     const { nextCursor } = cursors.page<[string, string]>(scope, { limit: 1 }).answer(rows, ({ at, id }) => [at, id]);
     expect(cursors.page<[string, string]>(scope, { limit: 1, cursor: nextCursor ?? '' }).after).toEqual(['time of a', 'a']);
   });
@@ -128,7 +128,7 @@ describe('a list', () => {
     return found;
   };
 
-  test('is read page by page, 20 unless it is said', async () => {
+  test('is read page by page, 20 at a time by default', async () => {
     expect((await pages('')).map(({ length }) => length)).toEqual([20, 20, 5]);
     expect((await pages('even=true&limit=10')).flat()).toEqual(all.filter((id) => id % 2 === 0));
   });

@@ -21,7 +21,7 @@ export interface PageRequest<At extends Position = string> {
 export interface RequestedPage<At extends Position = string> extends PageRequest<At> {
   /**
    * @param rows at most `limit`, in the order of the list.
-   * @param positionOf where a page ends behind this row. It can be read by who gets the cursor, not changed.
+   * @param positionOf where a page ends behind this row. The client can read it, but not change it.
    * @param toItem what is shown of a row; the row itself if nothing else is said.
    */
   answer<Row>(rows: readonly Row[], positionOf: (row: Row) => At): { items: Row[]; nextCursor: string | null };
@@ -33,7 +33,7 @@ export interface RequestedPage<At extends Position = string> extends PageRequest
 }
 
 /**
- * Cursors of keyset pages. The `scope` of one is the query that it belongs to: the list's name, its filters and order, and whose it is. Any
+ * Cursors of keyset pages. The `scope` of one is the query that it belongs to: the list's name, its filters and order, and its owner. Any
  * JSON; the order of names does not count.
  */
 export interface Cursors {
@@ -45,7 +45,7 @@ export interface Cursors {
     scope: unknown,
     query: { readonly limit: number; readonly cursor?: string | undefined },
   ): RequestedPage<At>;
-  /** For a list that is no rows of one statement. @param values can be read by who gets them, not changed. */
+  /** For a list that is no rows of one statement. @param values can be read by the client, but not changed. */
   encode(scope: unknown, values: readonly Scalar[]): string;
   /**
    * @returns the values that `encode` was given for the same scope; undefined without a cursor, on the first page.
@@ -75,7 +75,7 @@ export function createCursors(derive: DeriveKey): Cursors {
     if (cursor === undefined) return undefined;
     const bytes = Buffer.from(cursor, 'base64url');
     const [mac, values] = [bytes.subarray(0, MAC_BYTES), bytes.subarray(MAC_BYTES).toString()];
-    // One cursor has one spelling: Node reads over what is no base64url.
+    // One cursor has one spelling: Node skips what is no base64url.
     const isOurs = bytes.length > MAC_BYTES && bytes.toString('base64url') === cursor && timingSafeEqual(mac, macOf(scope, values));
     if (!isOurs) throw httpErrors.invalid_cursor();
     return JSON.parse(values) as Values;

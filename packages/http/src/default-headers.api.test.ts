@@ -3,7 +3,7 @@ import { createLog, createMetrics } from '@stoa/service';
 import { expect, test } from 'vitest';
 import { createHttp, setDefaultHeader } from './index.ts';
 
-/** Ways to write an answer, each saying a policy and a type of its own. */
+/** Ways to write an answer, each with a policy and a header of its own. */
 const WAYS: Record<string, (response: ServerResponse) => void> = {
   'a head in one piece': (response) => response.writeHead(200, { 'referrer-policy': 'origin', 'x-own': 'a' }).end('{}'),
   'a head with a reason': (response) => response.writeHead(200, 'Fine', { 'referrer-policy': 'origin', 'x-own': 'a' }).end('{}'),
@@ -26,7 +26,7 @@ const WAYS: Record<string, (response: ServerResponse) => void> = {
   },
 };
 
-test.each(Object.entries(WAYS))('%s: what it says counts, and the rest is as everywhere', async (_name, write) => {
+test.each(Object.entries(WAYS))('%s: the headers that it sets win, and the rest have their defaults', async (_name, write) => {
   await using stack = new AsyncDisposableStack();
   const log = createLog({ level: 'silent' });
   const options = { name: 'things', title: '', description: '', version: '1', log, metrics: createMetrics(), errors: {} };

@@ -8,8 +8,8 @@ const kDefaults = Symbol('stoa.defaultHeaders');
 type Response = ServerResponse & { [kDefaults]?: Defaults };
 
 /**
- * Gives the response headers that it carries unless the answer says something else under the same name, no matter who writes it: a service, the
- * proxy, the cache. They join the answer's own when its head is written, all at once: to set each of them first would cost more than the route.
+ * Gives the response headers that it carries unless the answer sets another value under the same name, whether a service, the proxy or the
+ * cache writes it. They join the answer's own when its head is written, all at once: setting each first would cost more than the route.
  */
 export function setDefaultHeaders(response: ServerResponse, headers: Defaults): void {
   (response as Response)[kDefaults] = headers;
@@ -25,13 +25,13 @@ export function setDefaultHeader(response: ServerResponse, name: string, value: 
 
 export const defaultHeader = (response: ServerResponse, name: string): string | undefined => (response as Response)[kDefaults]?.[name];
 
-/** Takes one away, for who says it themselves or wants to see that nobody has. */
+/** Removes one, for code that sets it itself or checks that nothing else has. */
 export function dropDefaultHeader(response: ServerResponse, name: string): void {
   const defaults = (response as Response)[kDefaults];
   if (defaults !== undefined) delete defaults[name];
 }
 
-/** Takes all away, where another hop adds them. */
+/** Removes all, where another hop adds them. */
 export function dropDefaultHeaders(response: ServerResponse): void {
   (response as Response)[kDefaults] = {};
 }

@@ -13,8 +13,8 @@ import { SECURITY_HEADERS } from './security-headers.ts';
 export interface Edge {
   readonly owner: FastifyInstance;
   readonly context: RequestContext;
-  /** The client's address: that of the connection, or what `setClientAddress` said. */
-  address: string;
+  /** The client's IP: that of the connection, or what `setClientIp` said. */
+  clientIp: string;
   readonly startedAt: number;
   /** The pattern of the route that took the request, for logs and metrics: never the path with its ids. */
   route: string;
@@ -31,12 +31,12 @@ const kEdge = Symbol('stoa.edge');
 
 type EdgeRequest = IncomingMessage & { [kEdge]?: Edge };
 
-/** Sets the client's address, as somebody says who has proved that they are to be believed: the gateway, or a proxy in front of it. */
-export function setClientAddress(raw: IncomingMessage, address: string): void {
+/** Sets the client's IP, as the gateway or a proxy in front of it names it and has proved that it may. */
+export function setClientIp(raw: IncomingMessage, clientIp: string): void {
   const edge = edgeOf(raw);
-  edge.address = address;
+  edge.clientIp = clientIp;
   // The same object is the context of what runs already.
-  (edge.context as { address?: string }).address = address;
+  (edge.context as { clientIp?: string }).clientIp = clientIp;
 }
 
 /** The request's edge; every request that reaches a hook or a handler has one. */
@@ -44,14 +44,14 @@ export const edgeOf = (raw: IncomingMessage): Edge => (raw as EdgeRequest)[kEdge
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Requests are held until there is news: their number and time say nothing, so that they are logged at `debug` and not measured. */
+    /** Requests are held until there is a change: their number and time mean nothing, so they are logged at `debug` and not measured. */
     held?: boolean;
-    /** So many seconds the head of an answer may take on purpose, as it waits for something: a proxy in between waits as long. */
+    /** How many seconds the head of an answer may take on purpose, as it waits for something: a proxy in between waits as long. */
     waitSeconds?: number;
   }
   interface FastifyRequest {
-    /** The client's address as the edge saw it. */
-    readonly clientAddress: string;
+    /** The client's IP as the edge saw it. */
+    readonly clientIp: string;
     readonly context: RequestContext;
   }
 }
@@ -66,9 +66,9 @@ export function installEdge(http: FastifyInstance, service: string, watch: Watch
     watch(request, response, edge);
     return edge;
   };
-  http.decorateRequest('clientAddress', {
+  http.decorateRequest('clientIp', {
     getter() {
-      return edgeOf(this.raw).address;
+      return edgeOf(this.raw).clientIp;
     },
   });
   http.decorateRequest('context', {
@@ -98,7 +98,7 @@ export function installEdge(http: FastifyInstance, service: string, watch: Watch
   return open;
 }
 
-/** How often the request says `Host`: Node shows the first alone. For each request, so that most names are told by their length. */
+/** How many `Host` headers the request has: Node shows the first alone. Runs for each request, so most names are ruled out by length. */
 function hostsIn(rawHeaders: readonly string[]): number {
   let hosts = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -111,7 +111,7 @@ function hostsIn(rawHeaders: readonly string[]): number {
 /** The route of a request that has none. */
 export const NO_ROUTE = '(none)';
 
-/** Asked by machines every few seconds: a trace of each would bury the others. */
+/** Polled by machines every few seconds: a trace of each would bury the others. */
 const isOperation = (route: string): boolean => route.startsWith('/health/') || route === '/metrics';
 
 interface Opening extends Pick<Edge, 'owner' | 'service' | 'route'> {
@@ -120,10 +120,10 @@ interface Opening extends Pick<Edge, 'owner' | 'service' | 'route'> {
 
 function openEdge(raw: EdgeRequest, response: ServerResponse, { isTraced, ...rest }: Opening): Edge {
   const { 'x-correlation-id': correlationId, traceparent, tracestate } = raw.headers;
-  const address = raw.socket?.remoteAddress ?? '';
-  const received = { correlationId, traceparent, tracestate, address };
+  const clientIp = raw.socket?.remoteAddress ?? '';
+  const received = { correlationId, traceparent, tracestate, clientIp };
   const { context, span } = isTraced ? startRequestSpan(raw, received) : { context: createContext(received) };
-  const edge: Edge = { ...rest, context, address, startedAt: performance.now() };
+  const edge: Edge = { ...rest, context, clientIp, startedAt: performance.now() };
   raw[kEdge] = edge;
   if (span !== undefined)
     response.once('close', () => endRequestSpan(span, raw, response, edge.service, edge.route === NO_ROUTE ? undefined : edge.route));

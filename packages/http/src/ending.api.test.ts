@@ -45,7 +45,7 @@ afterEach(async () => {
 
 const get = (path: string) => sendRaw(url, `GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`);
 
-test('a process that drains answers as before, and gives each connection up with the answer', async () => {
+test('a draining process answers as before, and closes each connection with the answer', async () => {
   for (const path of ['/v1/own', '/v1/things', '/v1/nothing']) {
     expect((await get(path)).headers.get('connection')).not.toBe('close');
   }
@@ -62,7 +62,7 @@ test('a process that drains answers as before, and gives each connection up with
   expect([refused.status, refused.headers.get('connection')]).toEqual([405, 'close']);
 });
 
-test('a process that drains is live and not ready', async () => {
+test('a draining process is live and not ready', async () => {
   outer.drain();
   const ready = await get('/health/ready');
   expect([ready.status, JSON.parse(ready.body)]).toEqual([

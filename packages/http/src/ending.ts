@@ -12,8 +12,8 @@ declare module 'fastify' {
     /** Whether `drain` was called. */
     readonly isDraining: boolean;
     /**
-     * To be called a while before the close: who balances the load sees that this process is not ready, and connections are given up one
-     * after the other, each with an answer. Requests are taken as before.
+     * To be called a while before the close: the load balancer sees that this process is not ready, and connections are closed one after
+     * the other, each with an answer. Requests are accepted as before.
      */
     drain(): void;
   }
@@ -29,10 +29,10 @@ export interface EndingLimits {
 }
 
 /**
- * Makes a close take no longer than the answers in hand, and no longer than its limit. What still comes over a connection that was kept alive
+ * Makes a close take no longer than the answers in progress, and no longer than its limit. What still comes over a kept-alive connection
  * is refused with 503, which a client may safely repeat elsewhere; an instance behind the gateway leaves that to the gateway. Node closes the
  * connections that are idle when the close begins; one that becomes idle after that would be kept open for the whole keep-alive time, and the
- * close with it. Nor does Node look at its own limits of time any more once a close has begun: one client that says half a request would hold it.
+ * close with it. Node also stops checking its own time limits once a close has begun: a client that sends half a request would hold it.
  */
 export function installEnding(http: FastifyInstance, { closeHalfMs, closeMs }: EndingLimits): void {
   const ending = new AbortController();
@@ -46,7 +46,7 @@ export function installEnding(http: FastifyInstance, { closeHalfMs, closeMs }: E
   });
   http.addHook('onRequest', (request, reply, done) => {
     if ((!isDraining && !ending.signal.aborted) || edgeOf(request.raw).owner !== http) return done();
-    // Set on the response itself: it is said on this hop, no matter who answers and whatever else is left to the gateway.
+    // Set on the response itself: it belongs to this hop, whichever service answers and whatever else is left to the gateway.
     reply.raw.setHeader('connection', 'close');
     if (ending.signal.aborted) done(httpErrors.service_unavailable());
     else done();
@@ -75,7 +75,7 @@ export function installEnding(http: FastifyInstance, { closeHalfMs, closeMs }: E
   });
 }
 
-/** Whether what came is no whole request yet, and no answer to it has begun to leave. Node hangs the response in hand on its socket. */
+/** Whether what came is no whole request yet, and no answer to it has begun to leave. Node attaches the current response to its socket. */
 function isHalf(socket: Socket): boolean {
   const { _httpMessage: response } = socket as { _httpMessage?: ServerResponse | null };
   return !response || !(response.req.complete || response.headersSent);

@@ -30,7 +30,7 @@ export function withETag(reply: FastifyReply, state: Versioned, tag = versionTag
 /**
  * The condition that a request puts on its change, `If-Match` (RFC 9110 §13.1.1), for the use case to check: by strong comparison, so that a
  * weak tag never matches. A request without the header puts none, and `*` matches any state. Between the check and the write another
- * change may come: the write has to look at the version once more, or hold the row's lock.
+ * change may come: the write has to check the version once more, or hold the row's lock.
  * @param tagOf the tag of a state, as its answers have it.
  * @returns what throws 412 `precondition_failed` for another state. A header that is malformed is refused by the schema, `IfMatch`.
  */

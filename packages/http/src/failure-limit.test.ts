@@ -24,7 +24,7 @@ async function settle(outcome: string): Promise<string> {
   throw new Error(outcome);
 }
 
-test('over two processes with one store: being many is no failure, and no more fail than it says', async () => {
+test('over two processes with one store: concurrency alone is no failure, and no more fail than the limit allows', async () => {
   const limiter = createMemoryRateLimiter(fakeClock());
   const processes = [limitOf(limiter), limitOf(limiter)];
   const times = (count: number, outcome: string) =>
@@ -35,7 +35,7 @@ test('over two processes with one store: being many is no failure, and no more f
   expect(guesses.filter((outcome) => outcome === 'Enough.')).toHaveLength(97);
 });
 
-test('a process that died with a place in hand keeps it, and lets nobody wait for longer than a request takes', async () => {
+test('a process that died with a reserved place keeps it, and makes nobody wait longer than a request takes', async () => {
   const clock = fakeClock();
   const limiter = createMemoryRateLimiter(clock);
   for (let n = 0; n < 3; n += 1) await limiter.reserve(policy, 'a', 15_000);
@@ -46,14 +46,14 @@ test('a process that died with a place in hand keeps it, and lets nobody wait fo
 });
 
 describe('a limit on failures', () => {
-  test('counts what is wrong; what is right, or fails otherwise, takes no place', async () => {
+  test('counts wrong attempts; a right one, or one that fails otherwise, takes no place', async () => {
     const { attempt } = limitOf();
     for (const outcome of ['right', 'wrong', 'broken', 'wrong', 'right', 'wrong']) expect(await attempt(outcome)).toBe(outcome);
     expect(await attempt('right')).toBe('Enough.');
     expect(await attempt('right', 'b'), 'of another key').toBe('right');
   });
 
-  test('lets a hundred at a time through that are right, and no more that are wrong than it says', async () => {
+  test('admits a hundred right attempts at a time, and no more wrong ones than it allows', async () => {
     const { attempt } = limitOf();
     const many = await Promise.all(Array.from({ length: 100 }, () => attempt('right')));
     expect(new Set(many)).toEqual(new Set(['right']));
@@ -62,13 +62,13 @@ describe('a limit on failures', () => {
     expect(guesses.filter((outcome) => outcome === 'Enough.')).toHaveLength(97);
   });
 
-  test('tells when to come back', async () => {
+  test('shows when to retry', async () => {
     const { attempt, run } = limitOf();
     for (let n = 0; n < 3; n += 1) await attempt('wrong');
     await expect(run(() => settle('right'))).rejects.toMatchObject({ code: 'enough', retryAfterSeconds: 60 });
   });
 
-  test('lets nobody wait longer than their signal', async () => {
+  test('makes no caller wait longer than its signal', async () => {
     const { attempt, run } = limitOf(undefined, 1);
     const gate = Promise.withResolvers<string>();
     const first = run(() => gate.promise);
@@ -81,7 +81,7 @@ describe('a limit on failures', () => {
     expect(await attempt('right')).toBe('right');
   });
 
-  test('of nought is none', async () => {
+  test('of 0 means no limit', async () => {
     const { attempt } = limitOf(undefined, 0);
     for (let n = 0; n < 5; n += 1) expect(await attempt('wrong')).toBe('wrong');
   });

@@ -1,4 +1,4 @@
-import { type LimitOptions, type RateLimiter, type RatePolicy, type RateState, tellLimit } from './rate-limit.ts';
+import { enforceLimit, type LimitOptions, type RateLimiter, type RatePolicy, type RateState } from './rate-limit.ts';
 import { createUndecided, type Reservation } from './undecided.ts';
 
 export interface FailureLimitOptions extends Pick<LimitOptions, 'refusal'> {
@@ -11,8 +11,8 @@ export interface FailureLimitOptions extends Pick<LimitOptions, 'refusal'> {
 export interface FailureLimit {
   /**
    * Reserves a place among the failures of the key, does `work`, and gives the place back unless that failed. Reserving first means
-   * that parallel guesses cannot pass the limit together. Who finds places taken that may yet be given back, in this process or
-   * another, waits for that, as being many is no failure. With a `reply` the client is told how many are left.
+   * that parallel guesses cannot pass the limit together. A caller that finds places taken that may yet be given back, in this process
+   * or another, waits for that, as concurrency alone is no failure. With a `reply` the client sees how many are left.
    * @param signal ends the waiting; its reason is thrown.
    * @throws 429 `rate_limited`, or the refusal of the options, before `work`.
    */
@@ -23,10 +23,10 @@ interface RunOptions extends Pick<LimitOptions, 'reply'> {
   readonly signal: AbortSignal;
 }
 
-/** Longer than a request is let wait and work: a process that died with a place in hand keeps others waiting no longer. */
+/** Longer than a request may wait and work: a process that died with a reserved place keeps others waiting no longer. */
 const UNDECIDED_MS = 15_000;
 
-/** A limit on what goes wrong, log-ins for example: anyone who makes no mistakes never meets it. */
+/** A limit on failed attempts, log-ins for example: a client without failures never meets it. */
 export function createFailureLimit({ limiter, policy, isFailure, refusal }: FailureLimitOptions): FailureLimit {
   const undecided = createUndecided();
 
@@ -47,7 +47,7 @@ export function createFailureLimit({ limiter, policy, isFailure, refusal }: Fail
       let failed = false;
       try {
         state = await reserve(key, place, signal);
-        tellLimit(policy, state, { ...(reply && { reply }), ...(refusal && { refusal }) });
+        enforceLimit(policy, state, { ...(reply && { reply }), ...(refusal && { refusal }) });
         return await work();
       } catch (error) {
         failed = isFailure(error);

@@ -7,18 +7,18 @@ import { pointer } from './text.ts';
 export const MAX_FIELDS = 20;
 
 export interface Fault extends FieldError {
-  /** It is about a name that nothing is known of: told after what is wrong with the others. */
+  /** It is about an unknown name: listed after the faults of the others. */
   readonly isUnknown?: true;
 }
 
-/** Faults as an answer tells them: each once, twenty at most, those of known fields first. */
+/** Faults as an answer lists them: each once, twenty at most, those of known fields first. */
 export function validationFailed(faults: readonly Fault[]): AppError {
   const ordered = [...faults.filter(({ isUnknown }) => !isUnknown), ...faults.filter(({ isUnknown }) => isUnknown)];
   const distinct = new Map(ordered.map(({ path, message }) => [`${path} ${message}`, { path, message }]));
   return httpErrors.validation_failed({ fields: [...distinct.values()].slice(0, MAX_FIELDS) });
 }
 
-/** @param part what stands before the pointer: nothing for a body, `/query` for a query. @returns undefined for what others tell too. */
+/** @param part what stands before the pointer: nothing for a body, `/query` for a query. @returns undefined for what others report too. */
 export function toFault(part: string, { instancePath, keyword, params, message = 'is not valid' }: ErrorObject): Fault | undefined {
   const here = `${part}${instancePath}`;
   const below = (name: unknown) => `${here}/${pointer(String(name))}`;

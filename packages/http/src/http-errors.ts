@@ -23,7 +23,7 @@ export const httpErrors = defineErrors({
   },
   invalid_cursor: {
     kind: 'invalid',
-    title: 'The cursor is not one that a page before gave.',
+    title: 'The cursor does not come from a previous page.',
     cause: 'The cursor was changed, or it belongs to another query: other filters, another list, or another account.',
     fix: 'Send `nextCursor` of the page before with the same filters, or begin without a cursor.',
   },
@@ -84,7 +84,7 @@ export const httpErrors = defineErrors({
   rate_limited: {
     kind: 'too-many',
     title: 'Too many requests.',
-    cause: 'One caller, or one address, may send so many. The header `RateLimit-Policy` says how many are allowed in how many seconds.',
+    cause: 'One caller, or one client IP, may send only so many. The header `RateLimit-Policy` says how many in how many seconds.',
     fix: 'Wait for the seconds in `Retry-After`.',
   },
   internal_error: {

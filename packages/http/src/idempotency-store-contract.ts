@@ -40,7 +40,7 @@ export function idempotencyStoreContract(name: string, create: () => Promise<Ide
       expect(await store.begin(again(claim, LEASE))).toEqual({ state: 'answered', answer });
     });
 
-    test('another request with the key is told so, whether the first runs, is dead, or is answered', async () => {
+    test('another request with the key is recognised, whether the first runs, is dead, or is answered', async () => {
       const claim = first();
       await store.begin(claim);
       const other = { ...claim, request: randomBytes(32) };

@@ -1,8 +1,8 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { type Clock, createSealing, type DeriveKey, type Logger, uuidv7, withTimeout } from '@stoa/service';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
-import { addressKey } from './address.ts';
 import { canonicalJson } from './canonical-json.ts';
+import { clientIpKey } from './client-ip.ts';
 import { httpErrors } from './http-errors.ts';
 import { type IdempotencyStore, isKept } from './idempotency-store.ts';
 import { mergeProblems, problems } from './problem.ts';
@@ -14,7 +14,7 @@ export interface IdempotencyOptions {
   readonly log: Logger;
   /** How long the work of a request may take until it is answered 503. Shorter than the lease; 25 s by default. */
   readonly deadlineMs?: number;
-  /** Whose keys they are: callers never meet in one. Without a caller it is the client's address. */
+  /** The owner of the keys: callers never share one. Without a caller it is the client's IP. */
   readonly callerOf?: (request: FastifyRequest) => string | undefined;
 }
 
@@ -25,22 +25,22 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     /**
-     * The UUID that what the request makes is to have, where it came with an `Idempotency-Key`: the same for each try. A try may have
-     * made it although it failed, as the answer to its commit was lost: a handler answers with what has this id already.
+     * The UUID for what the request makes, where it came with an `Idempotency-Key`: the same for each try. A try may have made it although
+     * it failed, as the answer to its commit was lost: a handler answers with what has this id already.
      */
     reservedResourceId?: string;
   }
 }
 
 const LIFE_MS = 24 * 3_600_000;
-/** After it a try whose process died no longer stands in the way. */
+/** After this a try whose process died no longer blocks the key. */
 const LEASE_MS = 60_000;
-/** So that who waits has an answer while the key is still held: nobody begins the work a second time before it must have ended. */
+/** A waiting client has an answer while the key is still held: nobody begins the work a second time before it must have ended. */
 const DEADLINE_MS = 25_000;
 /** Printable ASCII. */
 const KEY = '^[\\x20-\\x7e]{1,255}$';
 const HEADER = 'idempotency-key';
-/** What of the headers belongs to the answer; the others are made anew by each. */
+/** The headers that belong to the answer; the others are made anew for each response. */
 const KEPT_HEADERS = ['content-type', 'location', 'etag'] as const;
 
 interface Answer {
@@ -61,7 +61,7 @@ interface Running {
 const NOT_KEPT = 'the answer to an Idempotency-Key could not be kept: a repeat will run again when its lease is over';
 const kInstalled = Symbol('stoa.idempotency');
 
-/** A route that declares itself idempotent where nobody keeps its answers does not start. */
+/** A route that declares itself idempotent where no store keeps its answers does not start. */
 export function refuseUnkeptIdempotency(http: FastifyInstance): void {
   http.addHook('onRoute', ({ url, config }) => {
     if (config?.idempotent && !http.hasDecorator(kInstalled)) throw new Error(`${url} is idempotent: call installIdempotency before it`);
@@ -69,7 +69,7 @@ export function refuseUnkeptIdempotency(http: FastifyInstance): void {
 }
 
 /**
- * Makes `config.idempotent` of the routes that are declared from now on hold. The first answer to a key is kept for 24 hours, and
+ * Implements `config.idempotent` of the routes that are declared from now on. The first answer to a key is kept for 24 hours, and
  * repeats get it with `Idempotency-Replayed: true`; another request with the key is refused, and so is one that comes while the
  * first runs. A key is taken after validation and guards. After 5xx, 401, 403, 408 and 429 the same request may be tried again, and makes
  * what the first would have made. One whose work outlasts the deadline is answered 503, and its key is held until the work has ended.
@@ -97,7 +97,7 @@ export function installIdempotency(
     const header = keyOf(request);
     if (header === undefined) return;
     const caller = callerOf(request);
-    const scope = caller === undefined ? ['address', addressKey(request.clientAddress)] : ['caller', caller];
+    const scope = caller === undefined ? ['address', clientIpKey(request.clientIp)] : ['caller', caller];
     const key = digest(keyOfKeys, [...scope, request.method, request.routeOptions.url, request.params, header]);
     const asked = digest(keyOfRequests, [request.query, request.body]);
     const context = `${key.toString('hex')} ${asked.toString('hex')}`;
@@ -147,7 +147,7 @@ export function installIdempotency(
     };
   }
 
-  /** Before the answer leaves, so that anyone who has it can rely on its being kept. A store that fails now costs nobody the answer. */
+  /** Before the answer leaves, so that a client that has it can rely on its being kept. If the store fails now, it is sent all the same. */
   async function keep(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
     const mine = running.get(request);
     if (mine === undefined) return payload;

@@ -1,4 +1,3 @@
-export { addressKey } from './address.ts';
 export { type CacheRule, hasCredentials, publicCacheControl } from './cache-rule.ts';
 export {
   type Call,
@@ -9,12 +8,13 @@ export {
   type Locate,
   type ServiceLocation,
 } from './call.ts';
-export { startCallSpan, tellAnswer } from './call-spans.ts';
+export { recordAnswer, startCallSpan } from './call-spans.ts';
 export { type CallerLimitsOptions, installCallerLimits } from './caller-limits.ts';
+export { clientIpKey } from './client-ip.ts';
 export { BODY_BYTES, CLOSE_MS, createHttp, ENTRY_LIMITS, type Http, type HttpOptions } from './create-http.ts';
 export { type Cursors, createCursors, type PageRequest, type RequestedPage } from './cursors.ts';
 export { dropDefaultHeaders, setDefaultHeader } from './default-headers.ts';
-export { type Edge, edgeOf, setClientAddress } from './edge.ts';
+export { type Edge, edgeOf, setClientIp } from './edge.ts';
 export { entityTag, IfMatch, namesTag, preconditionOf, withETag } from './entity-tags.ts';
 export { createFailureLimit, type FailureLimit, type FailureLimitOptions } from './failure-limit.ts';
 export { httpErrors } from './http-errors.ts';
@@ -31,14 +31,14 @@ export { Page, PageQuery, pageOf } from './pagination.ts';
 export { EXAMPLE_ID, mergeProblems, PROBLEM_TYPE, Problem, problems, statusOf, toProblem } from './problem.ts';
 export { hasTooManyParameters } from './queries.ts';
 export {
+  enforceFirstLimit,
   joinLimits,
   type LimitOptions,
   limitBy,
-  limitByAddress,
+  limitByClientIp,
   type RateLimiter,
   type RatePolicy,
   type RateState,
-  tellFirstLimit,
 } from './rate-limit.ts';
 export { sendProblem } from './refusals.ts';
 export { IdParams, Nullable, Nullish, StrictObject, Timestamp } from './schemas.ts';

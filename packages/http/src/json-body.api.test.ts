@@ -34,7 +34,7 @@ afterAll(() => http.close());
 const post = (url: string, payload: string, headers: Record<string, string> = { 'content-type': 'application/json' }) =>
   http.inject({ method: 'POST', url, headers, payload });
 
-describe('what the headers tell of a body is judged before the credentials, the rest after', () => {
+describe('what the headers show of a body is checked before the credentials, the rest after', () => {
   test.for([
     ['too long', 413, '{}', { 'content-type': 'application/json', 'content-length': '10485760' }],
     ['another type', 415, '{}', { 'content-type': 'text/plain' }],
@@ -69,19 +69,19 @@ test.for([
   expect((await post('/open', '{}', { 'content-type': type })).statusCode).toBe(status);
 });
 
-test('a compressed body is refused, whatever it says to be', async () => {
+test('a compressed body is refused, whatever its type', async () => {
   const answer = await post('/open', '{}', { 'content-type': 'application/json', 'content-encoding': 'gzip' });
   expect(answer.json()).toMatchObject({ status: 415, code: 'unsupported_media_type' });
   expect((await post('/open', '{}', { 'content-type': 'application/json', 'content-encoding': 'identity' })).statusCode).toBe(200);
 });
 
-test.for(['seats', 'price'])('an infinite number of %s is none', async (name) => {
+test.for(['seats', 'price'])('an infinite value of %s is not a number', async (name) => {
   expect((await post('/open', `{"${name}":1e999}`)).json()).toMatchObject({ status: 400, errors: [{ path: `/${name}` }] });
 });
 
 const unknown = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, 1]));
 
-test('of twenty unknown names each is told; a body with more is not parsed', async () => {
+test('each of twenty unknown names is reported; a body with more is not parsed', async () => {
   expect((await post('/open', JSON.stringify(unknown(20)))).json().errors).toHaveLength(20);
   expect((await post('/open', JSON.stringify(unknown(1_000)))).json()).toMatchObject({
     status: 400,
@@ -90,7 +90,7 @@ test('of twenty unknown names each is told; a body with more is not parsed', asy
   });
 });
 
-test('a route may take more bytes than others, and says so to the gateway', async () => {
+test('a route may take more bytes than others, and declares this to the gateway', async () => {
   const long = (bytes: number) => JSON.stringify({ seats: 1 }).padEnd(bytes);
   expect((await post('/open', long(16_384))).statusCode).toBe(200);
   expect((await post('/open', long(16_385))).json()).toMatchObject({ status: 413, detail: 'A body may have 16384 bytes here.' });
@@ -99,7 +99,7 @@ test('a route may take more bytes than others, and says so to the gateway', asyn
   expect(http.declaredRoutes).toContainEqual({ method: 'POST', url: '/large', bodyLimit: 100_000 });
 });
 
-test('of long bodies that come at once each is read in a turn of the event loop of its own', async () => {
+test('long bodies that arrive at once are read in separate turns of the event loop', async () => {
   let turn = 0;
   let counting = setImmediate(function next() {
     turn += 1;
@@ -124,7 +124,7 @@ test('of long bodies that come at once each is read in a turn of the event loop 
   expect(new Set(readIn).size).toBe(10);
 });
 
-test('a schema without bounds does not start', async () => {
+test('a schema without bounds keeps the service from starting', async () => {
   const unready = await thingsHttp();
   const body = Type.Object({ names: Type.Array(Type.String()) }, { additionalProperties: false });
   const route = () => unready.post('/endless', { schema: { body } }, async () => ({}));
@@ -158,7 +158,7 @@ describe('a route that takes no body', () => {
     expect((await post('/bare', '{')).json()).toMatchObject({ status: 400, code: 'malformed_json' });
   });
 
-  test('tells twenty names, and of more that there are too many', async () => {
+  test('lists twenty names, and reports more as too many', async () => {
     expect((await post('/bare', JSON.stringify(unknown(20)))).json().errors).toHaveLength(20);
     expect((await post('/bare', JSON.stringify(unknown(500)))).json()).toMatchObject({ status: 400, errors: [{ path: '/' }] });
   });

@@ -18,7 +18,7 @@ declare module 'fastify' {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Of a route that takes no body: the empty object, and as many names as are told to be unknown. */
+/** Of a route that takes no body: the empty object, and as many names as are reported as unknown. */
 const VALUES_OF_NOTHING = 1 + MAX_FIELDS;
 
 /** Reads JSON bodies, and no others: UTF-8, no prototype keys, not too deep, not more values than the schema has room for. */
@@ -69,7 +69,7 @@ const JSON_TYPE = /^application\/json\s*(?:;|$)/i;
 /** JSON that travels is UTF-8 (RFC 8259 §8.1). */
 const OTHER_CHARSET = /;\s*charset=(?!"?utf-?8"?\s*(?:;|$))/i;
 
-/** What the headers alone tell of a body. */
+/** What is wrong with a body by its headers alone. */
 function refusalOf(headers: IncomingHttpHeaders, bodyLimit: number): AppError | undefined {
   const { 'content-length': length = '0', 'transfer-encoding': transfer, 'content-type': type = '', 'content-encoding': coding } = headers;
   if (length === '0' && transfer === undefined) return undefined;

@@ -5,7 +5,7 @@ import { excessIn, MAX_DEPTH, maxTextOf, maxValuesOf } from './json-bounds.ts';
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
-/** An empty object or list counts for two: the bytes tell only that it was opened. */
+/** An empty object or list counts for two: the bytes show only that it was opened. */
 const valuesIn = (value: unknown): number => {
   if (typeof value !== 'object' || value === null) return 1;
   const inside = Object.values(value);
@@ -52,7 +52,7 @@ describe('before a body is parsed', () => {
     ['quotes', `"${'\\"'.repeat(25_000)}`],
     ['backslashes', `"${'\\'.repeat(50_001)}`],
     ['strings that do not end', '"'.repeat(50_000)],
-  ])('no byte of very many %s is looked at more than twice', ([, text]) => {
+  ])('no byte of very many %s is read more than twice', ([, text]) => {
     const bytes = bytesOf(text as string);
     let looks = 0;
     const counted = new Proxy(bytes, {

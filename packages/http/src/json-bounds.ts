@@ -15,7 +15,7 @@ const BRACE_BIT = 0x20;
 const [OPENING, CLOSING] = [0x7b, 0x7d];
 
 /**
- * Looks at the bytes of a JSON text before it is parsed, as to parse it takes much longer than to read it: once, without memory.
+ * Scans the bytes of a JSON text before it is parsed, as parsing takes much longer than reading: once, without memory.
  * @param maxValues objects, lists and scalars together, the outermost counted too.
  * @returns what there is too much of. A text that is malformed is left to the parser.
  */

@@ -11,7 +11,7 @@ interface Window {
 /** The windows of one policy, in the order in which they began. */
 type Windows = Map<string, Window>;
 
-/** Beyond this many keys of a policy, some 15 MB, its oldest windows are forgotten, so that no flood of addresses fills the memory. */
+/** Beyond this many keys of a policy, some 15 MB, its oldest windows are forgotten, so that no flood of client IPs fills the memory. */
 const MAX_KEYS = 100_000;
 
 /** A limiter for one process. Each policy has `maxKeys` of its own: a flood of readers makes it forget no failed log-in. */

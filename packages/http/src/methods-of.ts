@@ -13,8 +13,8 @@ export interface DeclaredRoute {
 }
 
 /**
- * Which methods a path has, for `Allow`: asked only when it has not the one that came. Patterns are prepared at the first
- * question, when all routes are there; the path is read as the router reads it.
+ * The methods of a path, for `Allow`: needed only when the path does not have the requested one. Patterns are prepared at the
+ * first call, when all routes are there; the path is read as the router reads it.
  */
 export function createMethodsOf(routes: readonly DeclaredRoute[]): (url: string) => string[] {
   let patterns: { pattern: RegExp; method: string }[] | undefined;

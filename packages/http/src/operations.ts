@@ -10,7 +10,7 @@ const Part = named(
     name: Type.String(),
     ok: Type.Boolean(),
     detail: Type.Optional(Type.String()),
-    background: Type.Optional(Type.Literal(true, { description: 'Others are served without it.' })),
+    background: Type.Optional(Type.Literal(true, { description: 'Requests are served without it.' })),
   }),
 );
 const Readiness = named(
@@ -86,7 +86,7 @@ export function installOperations(http: FastifyInstance, { health, metrics, read
 
 const DRAINING: HealthPart = { name: 'process', ok: false, detail: 'draining: it ends soon, and takes requests until then' };
 
-/** A part that hangs must not hang who asks: an orchestrator gives up after seconds, and would learn nothing. */
+/** A part that hangs must not block the caller: an orchestrator gives up after seconds, and would learn nothing. */
 const HEALTH_LIMIT_MS = 5_000;
 const LATE: HealthPart = { name: 'health', ok: false, detail: 'no answer within 5 s' };
 const NOT_ASKED: HealthPart = { name: 'health', ok: false, detail: 'could not be asked' };

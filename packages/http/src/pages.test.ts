@@ -17,7 +17,7 @@ test.each([
   expect(wantsHtml(accept)).toBe(expected);
 });
 
-test('a page leads where it is told to, and nowhere without', () => {
+test('a page has the links that it is given, and none without', () => {
   const parts = { title: 'A <b>', body: '' };
   expect(page({ ...parts, nav: [['/docs', 'API & more']] })).toContain('<nav><a href="/docs">API &amp; more</a></nav>');
   expect(page(parts)).not.toContain('<a ');

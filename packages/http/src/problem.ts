@@ -35,9 +35,9 @@ export const Problem = named(
     type: Type.String({ description: 'A page on this server that explains the error.' }),
     title: Type.String(),
     status: Type.Integer(),
-    code: Type.String({ description: 'Stable; what a program should look at.' }),
+    code: Type.String({ description: 'Stable; what a program should check.' }),
     detail: Type.String(),
-    requestId: Type.String({ description: 'The correlation id; what to report.' }),
+    requestId: Type.String({ description: 'The correlation id, to be quoted in a report.' }),
     errors: Type.Optional(Type.Array(named('FieldError', Type.Object({ path: Type.String(), message: Type.String() })))),
   }),
 );

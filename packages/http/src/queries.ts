@@ -4,7 +4,7 @@ import type { Fault } from './faults.ts';
 /** More than any query of the product needs. */
 const MAX_PARAMETERS = 250;
 
-/** Whether a query is to be refused before it is looked at: its parameters cost more than its bytes. */
+/** Whether a query is to be refused before it is parsed: its parameters cost more than its bytes. */
 export function hasTooManyParameters(url: string): boolean {
   let count = 0;
   for (let at = url.indexOf('?'); at !== -1 && count <= MAX_PARAMETERS; at = url.indexOf('&', at + 1)) count += 1;
@@ -14,8 +14,8 @@ export function hasTooManyParameters(url: string): boolean {
 export const TOO_MANY_PARAMETERS: Fault = { path: '/query', message: `must not have more than ${MAX_PARAMETERS} parameters` };
 
 /**
- * Without a schema of its own a route of the API takes no parameter in its query. Pages, and what serves them, may be asked with some: people
- * follow links that others have added to. What is about the process itself, such as health, must answer whatever a probe asks with.
+ * Without a schema of its own a route of the API takes no parameter in its query. Pages, and what serves them, may get some: people follow
+ * links to which others have added some. Routes about the process itself, such as health, must answer whatever a probe sends.
  */
 export const refusesQuery = ({ url, schema }: { readonly url: string; readonly schema?: FastifySchema | undefined }): boolean =>
   schema?.hide !== true && schema?.querystring === undefined && /^\/(?:v1|internal)\//.test(url);

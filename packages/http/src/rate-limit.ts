@@ -1,11 +1,11 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { AppError } from '@stoa/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { addressKey } from './address.ts';
+import { clientIpKey } from './client-ip.ts';
 import { defaultHeader, setDefaultHeader } from './default-headers.ts';
 import { httpErrors } from './http-errors.ts';
 
-/** So many of one thing, in so many seconds. A limit of 0 is none. */
+/** So many of one thing, in so many seconds. A limit of 0 means no limit. */
 export interface RatePolicy {
   /** Short and stable: part of the key, and the name in `RateLimit-Policy`. */
   readonly name: string;
@@ -35,7 +35,7 @@ export interface RateLimiter {
   consume(policy: RatePolicy, key: string): Promise<RateState>;
   /**
    * Takes a place that may be given back, for limits on failures: reserved before, given back after a success. Until `confirm` or
-   * `refund`, and for `forMs` at most, others are told that it is undecided; the place itself is taken until the window ends.
+   * `refund`, and for `forMs` at most, others see it as undecided; the place itself is taken until the window ends.
    */
   reserve(policy: RatePolicy, key: string, forMs: number): Promise<RateState>;
   /** The place that was reserved stays taken. */
@@ -46,7 +46,7 @@ export interface RateLimiter {
 
 /** What a limit does beside counting. */
 export interface LimitOptions {
-  /** Gets `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10); without it the client is not told how many are left. */
+  /** Gets `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10); without it the client does not see the rest. */
   readonly reply?: FastifyReply;
   /** The error of a refusal; `rate_limited` by default. */
   readonly refusal?: (retryAfterSeconds: number) => AppError;
@@ -57,11 +57,11 @@ export interface LimitOptions {
  * @throws 429 `rate_limited` with `Retry-After`, or the refusal of the options.
  */
 export async function limitBy(limiter: RateLimiter, policy: RatePolicy, key: string, options: LimitOptions = {}): Promise<void> {
-  if (policy.limit > 0) tellLimit(policy, await limiter.consume(policy, key), options);
+  if (policy.limit > 0) enforceLimit(policy, await limiter.consume(policy, key), options);
 }
 
-/** Tells the client how many are left. @throws the refusal where none is. */
-export function tellLimit(policy: RatePolicy, state: RateState, { reply, refusal = rateLimited }: LimitOptions): void {
+/** Shows the client how many are left. @throws the refusal where none is. */
+export function enforceLimit(policy: RatePolicy, state: RateState, { reply, refusal = rateLimited }: LimitOptions): void {
   if (reply !== undefined) {
     setItem(reply, 'ratelimit-policy', policyItem(policy));
     setItem(reply, 'ratelimit', stateItem(policy, state));
@@ -72,28 +72,28 @@ export function tellLimit(policy: RatePolicy, state: RateState, { reply, refusal
 const policyItem = ({ name, limit, windowSeconds }: RatePolicy): string => `"${name}";q=${limit};w=${windowSeconds}`;
 const stateItem = ({ name }: RatePolicy, { remaining, resetSeconds }: RateState): string => `"${name}";r=${remaining};t=${resetSeconds}`;
 
-/** The same on a raw response, as the first limit that it is told of. @returns 429 `rate_limited` where none is left. */
-export function tellFirstLimit(response: ServerResponse, policy: RatePolicy, state: RateState): AppError | undefined {
+/** The same on a raw response, as the first limit in its headers. @returns 429 `rate_limited` where none is left. */
+export function enforceFirstLimit(response: ServerResponse, policy: RatePolicy, state: RateState): AppError | undefined {
   setDefaultHeader(response, 'ratelimit-policy', policyItem(policy));
   setDefaultHeader(response, 'ratelimit', stateItem(policy, state));
   return state.allowed ? undefined : rateLimited(state.resetSeconds);
 }
 
-/** Counts the request against the policy for its address. @throws 429 `rate_limited`. */
-export async function limitByAddress(
+/** Counts the request against the policy for its client IP. @throws 429 `rate_limited`. */
+export async function limitByClientIp(
   limiter: RateLimiter,
   policy: RatePolicy,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
-  await limitBy(limiter, policy, addressKey(request.clientAddress), { reply });
+  await limitBy(limiter, policy, clientIpKey(request.clientIp), { reply });
 }
 
 const rateLimited = (retryAfterSeconds: number) => httpErrors.rate_limited({ retryAfterSeconds });
 
 const NAMES = ['ratelimit-policy', 'ratelimit'] as const;
 
-/** Puts the limits that a service told in its answer behind those that the response tells already. @param headers of that answer. */
+/** Appends the limits that a service sent in its answer to those that the response has already. @param headers of that answer. */
 export function joinLimits(response: ServerResponse, headers: OutgoingHttpHeaders): void {
   for (const name of NAMES) {
     const more = headers[name];
@@ -106,7 +106,7 @@ function setItem(reply: FastifyReply, header: string, item: string): void {
   void reply.header(header, withItems(String(reply.getHeader(header) ?? defaultHeader(reply.raw, header) ?? ''), item));
 }
 
-/** Both headers are lists (RFC 9651 §3.1): a request may be counted by several limits. One that is told twice is told as it was last. */
+/** Both headers are lists (RFC 9651 §3.1): a request may be counted by several limits. One that comes twice keeps its last value. */
 function withItems(list: string, more: string): string {
   const items = new Map<string, string>();
   for (const item of [...list.split(', '), ...more.split(', ')]) {

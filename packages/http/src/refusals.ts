@@ -43,7 +43,10 @@ export function createClientErrorHandler(log: Logger): (error: NodeJS.ErrnoExcep
     const refusal = refusalOf(error.code);
     const status = statusOf[refusal.kind];
     const { correlationId } = createContext();
-    log.info({ status, problem: refusal.code, reason: error.code, address: socket.remoteAddress, correlationId }, 'request refused unread');
+    log.info(
+      { status, problem: refusal.code, reason: error.code, clientIp: socket.remoteAddress, correlationId },
+      'request refused unread',
+    );
     const body = JSON.stringify(toProblem(refusal, correlationId));
     const headers = {
       ...SECURITY_HEADERS,

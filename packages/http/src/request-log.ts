@@ -26,7 +26,7 @@ export function createRequestLog(log: Logger, metrics: Metrics): WatchRequest {
   return (request, response, edge) => {
     response.once('close', () => {
       const status = response.headersSent ? response.statusCode : CLIENT_GONE;
-      const { service, route, address, context } = edge;
+      const { service, route, clientIp, context } = edge;
       const method = request.method as string;
       const milliseconds = performance.now() - edge.startedAt;
       if (!edge.isHeld) durations.observe({ service, method, route, status }, milliseconds / 1000);
@@ -37,7 +37,7 @@ export function createRequestLog(log: Logger, metrics: Metrics): WatchRequest {
         path: pathOf(request.url as string),
         status,
         ms: Math.round(milliseconds * 10) / 10,
-        address,
+        clientIp,
         correlationId: context.correlationId,
         traceId: traceIdOf(context.traceparent),
         aborted: response.writableEnded ? undefined : true,

@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Received, type RequestContext, type Span, startReceivedSpan } from '@stoa/service';
 
-/** Those of the conventions (RFC 9110 §9, RFC 5789); others are any client's words. */
+/** Those of the conventions (RFC 9110 §9, RFC 5789); others are arbitrary client input. */
 const METHODS = new Set(['CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE']);
 
 /**
- * Begins the SERVER span of a request, by the stable HTTP conventions of OpenTelemetry. Without what would tell who asks and what
- * for: `url.path` holds ids and whatever a client mistypes, `url.query` and `client.address` more of the kind; `http.route` says enough.
+ * Begins the SERVER span of a request, by the stable HTTP conventions of OpenTelemetry. It leaves out what would reveal the caller and its
+ * data: `url.path` holds ids and whatever a client mistypes, `url.query` and `client.address` more of the kind; `http.route` is enough.
  */
 export function startRequestSpan(request: IncomingMessage, received: Received): { context: RequestContext; span?: Span } {
   return startReceivedSpan(received, () => ({

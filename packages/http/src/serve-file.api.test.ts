@@ -35,7 +35,7 @@ test('a file is what it was at the start', async () => {
   ]);
 });
 
-test('anyone who has it already is told that it is the same, and of another file is not', async () => {
+test('a client that has the file already gets 304, and one with the tag of another file gets the file', async () => {
   const tag = (await http.inject('/style.css')).headers['etag'] as string;
   const again = await http.inject({ url: '/style.css', headers: { 'if-none-match': tag } });
   expect([again.statusCode, again.body, again.headers['etag']]).toEqual([304, '', tag]);

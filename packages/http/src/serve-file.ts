@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Http } from './create-http.ts';
 import { PAGE_CSP } from './security-headers.ts';
 
-/** Serves a file, which is read once. It is asked for anew each time (304 if it is the same): a page never meets a script of an older version. */
+/** Serves a file, which is read once. Clients revalidate it each time (304 if it is the same): a page never gets an older script. */
 export function serveFile(http: Http, path: string, file: URL, type: string): void {
   const content = readFileSync(file);
   const headers = {

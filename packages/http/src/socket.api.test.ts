@@ -147,7 +147,7 @@ describe('a connection', () => {
 });
 
 describe('a client that leaves', () => {
-  test('in the middle of its body is noted, and is no error of ours', async () => {
+  test('in the middle of its body is logged, and is no error of ours', async () => {
     const socket = open();
     socket.write(post('{"name', 'content-length: 100\r\n'), () => setImmediate(() => socket.destroy()));
     await eventually(() => expect(requestLines()).toEqual([expect.objectContaining({ aborted: true, method: 'POST' })]));
@@ -155,7 +155,7 @@ describe('a client that leaves', () => {
     expect(served).toEqual([]);
   });
 
-  test('before its answer is noted with a status of its own; the answer hurts nobody', async () => {
+  test('before its answer is logged with a status of its own; the late answer does no harm', async () => {
     const socket = open();
     socket.write(get('/v1/slow'));
     await eventually(() => expect(served).toEqual(['slow']));
@@ -167,7 +167,7 @@ describe('a client that leaves', () => {
   });
 });
 
-test('a close lets what is in hand finish, and refuses what still comes over a kept connection', async () => {
+test('a close lets requests in progress finish, and refuses what still comes over a kept connection', async () => {
   const inHand = sendRaw(url, get('/v1/slow'));
   await eventually(() => expect(served).toEqual(['slow']));
   // The second request of this connection waits behind the first, as Node would close an idle one.

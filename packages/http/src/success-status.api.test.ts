@@ -63,7 +63,7 @@ test('an error has its own status', async () => {
   expect(await send('POST', '/v1/broken')).toEqual([500, 'internal_error']);
 });
 
-test('of several that are declared it is the lowest, or the one that the handler says', async () => {
+test('of several that are declared it is the lowest, or the one that the handler sets', async () => {
   expect(await send('PUT', '/v1/things')).toEqual([201, 'a']);
   expect(await send('PUT', '/v1/things', { 'x-is-late': '1' })).toEqual([202, 'a']);
 });

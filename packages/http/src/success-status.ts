@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 
 /**
- * What a handler returns is sent with the status of success that its route declares, so that a status is said once: `response: { 201: … }`. A
- * handler of a route with `NoBody` returns nothing. Of several that are declared it is the lowest, unless the handler says another one.
+ * What a handler returns is sent with the status of success that its route declares, so that it is declared once: `response: { 201: … }`.
+ * A handler of a route with `NoBody` returns nothing. Of several that are declared it is the lowest, unless the handler sets another one.
  */
 export function installSuccessStatus(http: FastifyInstance): void {
   http.addHook('onRoute', (route) => {

@@ -23,7 +23,7 @@ export function toAppError(error: unknown): AppError {
   if (known) return known;
   // The client went away, or was cut off, in the middle of its body; Fastify marks that with 400. Nobody reads the answer.
   if (code === 'ECONNRESET' && statusCode === 400) return httpErrors.malformed_request({ cause: error });
-  // Fastify's own refusals of a request (a bad path, a bad version header) are the client's to mend.
+  // Fastify's own refusals of a request (a bad path, a bad version header) are for the client to fix.
   if (String(code).startsWith('FST_ERR_') && statusCode !== undefined && statusCode < 500)
     return httpErrors.malformed_request({ cause: error });
   return httpErrors.internal_error({ cause: error });

@@ -5,7 +5,7 @@ const { signal: never } = new AbortController();
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-test('who is alone here waits for a moment only, as nobody here could call them', async () => {
+test('a lone request waits for a moment only, as no other one here could wake it', async () => {
   const place = createUndecided().enter('a');
   await place.otherDecided(never);
   const gone = new AbortController();
@@ -15,7 +15,7 @@ test('who is alone here waits for a moment only, as nobody here could call them'
   await expect(place.otherDecided(gone.signal)).rejects.toThrow('client gone');
 });
 
-test('of those that wait, one at least is looking', async () => {
+test('at least one of those that wait is polling', async () => {
   const undecided = createUndecided();
   const [one, two] = [undecided.enter('a'), undecided.enter('a')];
   const first = one.otherDecided(never);
@@ -24,7 +24,7 @@ test('of those that wait, one at least is looking', async () => {
   await first;
 });
 
-test('each one that is decided lets the first in line go on, of its own key', async () => {
+test('each decision lets the first in line of the same key go on', async () => {
   const undecided = createUndecided();
   const [one, two, other] = [undecided.enter('a'), undecided.enter('a'), undecided.enter('b')];
   const went: string[] = [];

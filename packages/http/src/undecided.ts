@@ -5,7 +5,7 @@ export interface Reservation {
   /** It has got its place, and there are more: the next in line may try. */
   admitted(): void;
   /**
-   * Waits in line until another request of the key is decided or admitted; who is alone in this process waits for a moment, as
+   * Waits in line until another request of the key is decided or admitted; a lone request of this process waits for a moment, as
    * another process may decide. @throws the reason of the signal.
    */
   otherDecided(signal: AbortSignal): Promise<void>;
@@ -19,7 +19,7 @@ interface Line {
   readonly waiting: Set<() => void>;
 }
 
-/** How often other processes are looked after, by one request of a key and process. */
+/** How often the state of other processes is polled, by one request per key and process. */
 const LOOK_EVERY_MS = 50;
 
 /** The requests of this process of which it is not known yet whether they will have failed, by key. */
@@ -45,7 +45,7 @@ export function createUndecided() {
             return signal.throwIfAborted();
           }
           const { promise, resolve, reject } = Promise.withResolvers<void>();
-          // Back inside in the instant of its call, so that nobody takes the line for empty meanwhile.
+          // Counted as inside again at the moment of its call, so that the line does not seem empty meanwhile.
           const goOn = () => {
             line.waiting.delete(goOn);
             line.inside += 1;

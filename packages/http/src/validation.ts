@@ -27,15 +27,15 @@ type DeepReadonly<T> = T extends Date
 declare module 'fastify' {
   interface FastifyContextConfig {
     /**
-     * What the rules of the domain refuse of a body's fields. Asked when something else is wrong with the request, so that one answer tells
-     * everything; else the use case asks them. `draft` has those fields alone that fit the schema.
+     * What the rules of the domain refuse in a body's fields. Called when something else is wrong with the request, so that one answer
+     * lists everything; else the use case checks them. `draft` has those fields alone that fit the schema.
      */
     rules?(draft: object, request: FastifyRequest): readonly FieldError[] | Promise<readonly FieldError[]>;
   }
 }
 
 /**
- * Validates every part of a request by its schema, and tells all that is wrong with them in one answer; Fastify itself stops at the first
+ * Validates every part of a request by its schema, and lists all that is wrong with them in one answer; Fastify itself stops at the first
  * part. Bodies are taken as they are, while queries, parameters and headers, which are text, are coerced. Ids are brought into their one
  * form, texts into normal form C. Nothing is removed, unknown properties are refused.
  */
@@ -73,7 +73,7 @@ export function installValidation(http: FastifyInstance): void {
   http.addHook('onReady', async () => schemas.forEach(partsOf));
 }
 
-/** Asks the rules of the domain about the fields of the body with which nothing is wrong. */
+/** Checks the valid fields of the body against the rules of the domain. */
 async function withRules(rules: Rules, request: FastifyRequest, faults: readonly Fault[]): Promise<readonly Fault[]> {
   const { body } = request;
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return faults;

@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { expect, test } from 'vitest';
 import { createService, type Part } from './create-service.ts';
 import type { ServiceDeps } from './service-deps.ts';
-import { openTestService, startTestService } from './testing/index.ts';
+import { openTestService, startTestService, type TestCaller } from './testing/index.ts';
 
 const description = { name: 'things', title: 'Things', description: '', version: '1', errors: {} };
 
@@ -20,6 +20,8 @@ const things = (parts: readonly Part[] = []): ServiceDefinition<ServiceDeps<obje
         http.get('/v1/things', { config: { access: { permission: 'things:read' as never } }, schema: { response } }, async () => ({
           isThere: true,
         }));
+        const limit = { name: 'rare', limit: 2, windowSeconds: 60 };
+        http.get('/v1/rare', { config: { access: 'anyone', limit }, schema: { response } }, async () => ({ isThere: true }));
       },
     })),
 });
@@ -38,9 +40,21 @@ test('its routes are guarded, and a caller who may is answered', async () => {
   expect((await service.send('GET', '/v1/things', { as: await service.person('things:read') })).json()).toEqual({ isThere: true });
 });
 
-test('a test may be somebody where a request does not say who asks', async () => {
+test('a test may set a default caller for requests that name none', async () => {
   await using service = await startTestService(things(), { as: ['things:read'] });
   expect((await service.send('GET', '/v1/things')).statusCode).toBe(200);
+});
+
+test('a route with a limit counts each caller: a person, wherever they are, or else a client IP', async () => {
+  await using service = await startTestService(things());
+  const ada = await service.person();
+  const statuses = async (as?: TestCaller) => {
+    const answers = [1, 2, 3].map(() => service.send('GET', '/v1/rare', { as }));
+    return (await Promise.all(answers)).map(({ statusCode }) => statusCode).toSorted();
+  };
+  expect(await statuses()).toEqual([200, 200, 429]);
+  expect(await statuses(ada)).toEqual([200, 200, 429]);
+  expect(await statuses(await service.person())).toEqual([200, 200, 429]);
 });
 
 test('parts start in their order and stop in the reverse one, also where one cannot stop', async () => {
@@ -62,7 +76,7 @@ test('after a start that failed, what was begun is stopped and nothing else', as
   expect(seen).toEqual(['start 1', 'stop broken', 'stop 1']);
 });
 
-test('health has the database, the messages, and what the parts say of themselves', async () => {
+test('health includes the database, the messages, and what the parts report', async () => {
   const sick: Part = { health: () => [{ name: 'sender', ok: false, detail: 'away', background: true }] };
   await using service = await startTestService(things([sick, {}]));
   expect((await service.service.health()).map(({ name, ok }) => `${name} ${ok}`)).toEqual([
@@ -73,7 +87,7 @@ test('health has the database, the messages, and what the parts say of themselve
   ]);
 });
 
-test('expired idempotency keys are pruned without a word from the service', async () => {
+test('expired idempotency keys are pruned without any code in the service', async () => {
   await using service = await startTestService(things());
   const { rows } = await sql`select job, every_seconds from cron`.execute(service.database.query);
   expect(rows).toEqual([{ job: 'prune-idempotency-keys', every_seconds: 60 }]);

@@ -17,7 +17,7 @@ export interface ServiceContext<Config, Tables> extends ServiceDeps<Config, Tabl
 /** Something of a service that starts and stops, or has a health of its own, besides its routes and messages. */
 export interface Part {
   start?(): Promise<void>;
-  /** Finishes what is in hand; also after a start that failed. */
+  /** Finishes work in progress; also after a start that failed. */
   stop?(): Promise<void>;
   health?(): readonly HealthPart[] | Promise<readonly HealthPart[]>;
 }

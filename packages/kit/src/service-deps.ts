@@ -16,7 +16,7 @@ export interface ServiceDeps<Config, Tables> {
   readonly clock: Clock;
   readonly derive: DeriveKey;
   readonly locate: Locate;
-  /** What this process knows of who has access. */
+  /** This process's view of who has access. */
   readonly identity: Identity;
   /** Counts over all processes where there is Redis, else over this one. */
   readonly limiter: RateLimiter;

@@ -6,7 +6,7 @@ import { createLocalBroker } from './local-broker.ts';
 import { silent, startReceiver, startSender } from './testing/copies.ts';
 import { openPipeline } from './testing/pipeline.ts';
 
-/** Counts who subscribes. */
+/** Counts the subscriptions. */
 function countSubscriptions(broker: Broker): Broker & { readonly subscribers: string[] } {
   const subscribers: string[] = [];
   return {

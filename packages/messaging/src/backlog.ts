@@ -5,7 +5,7 @@ import { delayed, fresh, type Marks } from './inbox-marks.ts';
 import type { Unclaimed } from './live-copies.ts';
 import { MOST_COUNTED, type Unsent } from './unsent.ts';
 
-/** The gauges of one scrape share one look at the database. */
+/** The gauges of one scrape share one query of the database. */
 const SAMPLE_MS = 500;
 
 /** What waits in one service's outbox and inbox. */
@@ -13,7 +13,7 @@ export interface Backlog {
   readonly unsent: number;
   readonly oldestUnsentSeconds: number;
   readonly inbox: readonly { readonly consumer: string; readonly pending: number; readonly dead: number }[];
-  /** Of consumers that no live copy has; looked for once a minute. */
+  /** Of consumers that no live copy has; searched for once a minute. */
   readonly unclaimed: readonly Unclaimed[];
 }
 

@@ -3,9 +3,9 @@ import type { Message } from './types.ts';
 /** A message on its way out, and the services that it is to reach. */
 export interface Outgoing {
   readonly message: Message;
-  /** Those of its contract, or those of them who have not had it yet; none for what is only observed. */
+  /** Those of its contract, or those of them that have not had it yet; none for what is only observed. */
   readonly subscribers: readonly string[];
-  /** Set when it was published before: who observes has heard it. */
+  /** Set when it was published before: observers have received it. */
   readonly isRepeat?: boolean;
 }
 
@@ -28,9 +28,9 @@ export type Accept = (received: readonly unknown[]) => Promise<void>;
 
 /** Listens without an inbox. Neither function may throw. */
 export interface Observer {
-  heard(message: Message): void;
-  /** Something may have gone past: what was derived from `heard` is to be thrown away. */
-  missed(): void;
+  onMessage(message: Message): void;
+  /** Messages may have been missed: what was derived from messages is to be thrown away. */
+  onMissed(): void;
 }
 
 /** The bus. An adapter carries messages and does nothing else: no retry, delay or dead letters of its own. */
@@ -45,8 +45,8 @@ export interface Broker {
   /** Binds `subscriber` (a service's name) to message types. Several processes may bind the same one: each message goes to one of them. */
   subscribe(subscriber: string, types: readonly string[], accept: Accept): Promise<BrokerSubscription>;
   /**
-   * Every process that observes hears every message of these types that was published, some of them twice, whether its subscribers took it or not. Best effort, for caches: nothing
-   * is kept for who is away, and nothing comes from before.
+   * Every observing process receives every message of these types that was published, some of them twice, whether its subscribers took it
+   * or not. Best effort, for caches: nothing is kept for absent observers, and nothing comes from before.
    */
   observe(types: readonly string[], observer: Observer): Promise<BrokerSubscription>;
   health(): Promise<{ readonly ok: boolean; readonly detail?: string }>;
@@ -54,6 +54,6 @@ export interface Broker {
 }
 
 export interface BrokerSubscription {
-  /** Stops deliveries and resolves when none is in hand. */
+  /** Stops deliveries and resolves when none is in progress. */
   stop(): Promise<void>;
 }

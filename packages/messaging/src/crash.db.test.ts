@@ -75,10 +75,10 @@ test('a message that kills each process that handles it: its tries are counted, 
     const child = spawn(process.execPath, [script, 'handler', pipeline.sender.url, pipeline.receiver.url], { stdio: 'inherit' });
     const exited = once(child, 'exit');
     const ending = new AbortController();
-    const buried = eventually(async () => {
+    const isDead = eventually(async () => {
       if (!ending.signal.aborted) expect(await letters()).toHaveLength(2);
     });
-    await Promise.race([exited, buried]);
+    await Promise.race([exited, isDead]);
     ending.abort();
     if (child.exitCode === null && child.signalCode === null) await kill(child);
     else deaths += 1;
@@ -86,7 +86,7 @@ test('a message that kills each process that handles it: its tries are counted, 
     // Twice as many as it takes: two consumers, four tries each, and one that nobody could count.
     expect(deaths).toBeLessThan(20);
   }
-  const reason = 'the process that had it in hand ended';
+  const reason = 'the process that handled it ended';
   expect(await letters()).toEqual(['any-order', 'in-order'].map((consumer) => ({ consumer, key: 'key 13', attempts: 4, reason })));
   const receiver = await pipeline.startReceiver(createLocalBroker({ log: silent }));
   await eventually(async () => expect(await pipeline.effects()).toHaveLength(58));

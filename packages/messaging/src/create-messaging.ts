@@ -44,7 +44,7 @@ export interface MessagingOptions<Schema> {
 export interface Messaging {
   /** Subscribes, relays, handles, unless `runsBackgroundWork` is false. */
   start(): Promise<void>;
-  /** Finishes what is in hand. */
+  /** Finishes what is in progress. */
   stop(): Promise<void>;
   health(): Promise<HealthPart[]>;
   readonly deadLetters: DeadLetters;

@@ -24,7 +24,7 @@ const limit = { rows: 100, bytes: 1_000_000, hours: 24, ofKey: 20 };
 const query = async <T>(statement: ReturnType<typeof sql<T>>) => (await statement.execute(fixture.database.query)).rows;
 
 /** So many that were given up, the first one first. */
-const bury = (count: number, { consumer = 'on-rain', type = 'rain', status = 'dead', key = 'k' } = {}) =>
+const addDeadLetters = (count: number, { consumer = 'on-rain', type = 'rain', status = 'dead', key = 'k' } = {}) =>
   query(sql`
     insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, status, attempts, reason, failed_at)
     select ${consumer}, gen_random_uuid(), ${type}, 1, 'sky', ${key}, now() - (${count} - n) * interval '1 s', 'c', 't', '{}', ${status},
@@ -41,7 +41,7 @@ const replays = () =>
 
 describe('a replay by filter', () => {
   test('gives each letter its own time, oldest first, so many a second, over all batches', async () => {
-    await bury(4_500);
+    await addDeadLetters(4_500);
     expect(await letters.replayAll({ consumer: 'on-rain' }, { ratePerSecond: 10, by: 'user:ada' })).toBe(4_500);
     const [times] = await query<{ seconds: number; in_order: boolean; most: number }>(sql`
       select extract(epoch from max(run_at) - min(run_at))::float8 as seconds,
@@ -56,8 +56,8 @@ describe('a replay by filter', () => {
     ]);
   });
 
-  test('goes batch by batch, each by itself, and is said to be finished once', async () => {
-    await bury(2_001);
+  test('goes batch by batch, each by itself, and is logged as finished once', async () => {
+    await addDeadLetters(2_001);
     const first = await letters.beginReplay({});
     expect(first).toMatchObject({ replayed: 2_000, isFinished: false });
     expect(await replays()).toMatchObject([{ replayed: 2_000, finished_at: null, requested_by: 'system' }]);
@@ -68,7 +68,7 @@ describe('a replay by filter', () => {
   });
 
   test('that is continued late goes on at its rate', async () => {
-    await bury(4_001);
+    await addDeadLetters(4_001);
     const { replay } = await letters.beginReplay({}, { ratePerSecond: 1_000 });
     // An hour goes by: all that was moved has been handled.
     await query(sql`update inbox set status = 'done' where status = 'pending'`);
@@ -91,17 +91,17 @@ describe('a replay by filter', () => {
   });
 
   test('takes no letter that died after it began', async () => {
-    await bury(2_000);
+    await addDeadLetters(2_000);
     const { replay } = await letters.beginReplay({});
-    await bury(1);
+    await addDeadLetters(1);
     expect(await letters.continueReplay(replay)).toMatchObject({ replayed: 2_000, isFinished: true });
     expect((await letters.list()).items).toHaveLength(1);
   });
 
   test('takes what matches, from both boxes, and nothing else', async () => {
-    await bury(2);
-    await bury(1, { consumer: 'on-storm' });
-    await bury(1, { type: 'snow' });
+    await addDeadLetters(2);
+    await addDeadLetters(1, { consumer: 'on-storm' });
+    await addDeadLetters(1, { type: 'snow' });
     await park('a');
     expect(await letters.replayAll({ type: 'rain', consumer: 'on-rain' })).toBe(2);
     expect(await letters.replayAll({ box: 'outbox' })).toBe(1);
@@ -128,7 +128,7 @@ test('a refusal that is counted late leaves a delivery alone that another relay 
 
 describe('what is kept of a replay', () => {
   test('is shown with a letter that it did not help', async () => {
-    await bury(3);
+    await addDeadLetters(3);
     await letters.replayAll({ type: 'rain' }, { ratePerSecond: 7, by: 'service-account:bot' });
     await query(sql`update inbox set status = 'dead', failed_at = now()`);
     const [item] = (await letters.list()).items;
@@ -145,7 +145,7 @@ describe('what is kept of a replay', () => {
   });
 
   test('is nothing, where there was nothing to replay by its id', async () => {
-    await bury(1);
+    await addDeadLetters(1);
     expect(await letters.replay('inbox-999999')).toBe(false);
     expect(await letters.replay('nonsense')).toBe(false);
     expect(await replays()).toEqual([]);
@@ -156,12 +156,12 @@ describe('what is kept of a replay', () => {
 
 describe('what waits for its turn in a replay', () => {
   test('holds up no newer message of its key: not in an ordered inbox, not in the outbox', async () => {
-    await bury(20, { key: 'same' });
+    await addDeadLetters(20, { key: 'same' });
     await park('same');
     await letters.replayAll({ box: 'inbox' }, { ratePerSecond: 1 });
     await letters.replayAll({ box: 'outbox' });
     await query(sql`update outbox_waiting set retry_at = now() + interval '1 h'`);
-    await bury(1, { key: 'same', status: 'pending', type: 'newer' });
+    await addDeadLetters(1, { key: 'same', status: 'pending', type: 'newer' });
     const newer = await park('same');
     await query(sql`update outbox set parked_at = null, attempts = 0 where id = ${newer[0]?.id}`);
     const taken = await fixture.database.transaction((tx) => takeOrdered(tx, 'on-rain', limit, BEGINNING));

@@ -16,9 +16,9 @@ export interface DeadLetter {
   /** `inbox-17`, `outbox-4`, `tasks-2`. */
   readonly id: string;
   readonly box: Box;
-  /** Who could not handle it; a job is `job:<name>`, a task `task:<kind>`; absent in the outbox. */
+  /** The consumer that could not handle it; a job is `job:<name>`, a task `task:<kind>`; absent in the outbox. */
   readonly consumer?: string;
-  /** Whom it could not be published to; only in the outbox. */
+  /** The subscriber that it could not be published to; only in the outbox. */
   readonly subscriber?: string;
   readonly messageId: string;
   readonly type: string;
@@ -45,7 +45,7 @@ export interface DeadLetterFilter {
 /** One time that dead letters were tried again, as the database keeps it. */
 export interface Replay {
   readonly at: Date;
-  /** Who asked for it. */
+  /** The requester. */
   readonly by: string;
   /** What was asked for; `{ id }` for a single letter. */
   readonly filter: Readonly<Record<string, string>>;
@@ -55,7 +55,7 @@ export interface Replay {
 }
 
 export interface ReplayOptions {
-  /** So many a second at most are tried again; 50 by default. */
+  /** How many per second are tried again at most; 50 by default. */
   readonly ratePerSecond?: number;
   /** Kept with the replay. */
   readonly by?: string;
@@ -78,9 +78,9 @@ export interface DeadLetters {
   ): Promise<{ items: DeadLetter[]; nextCursor: string | null }>;
   /** With its payload, which may hold personal data, and the last replay that did not help it. */
   get(id: string): Promise<(DeadLetter & { readonly data: unknown; readonly lastReplay: Replay | undefined }) | undefined>;
-  /** Has it tried again, as if it were new. @returns false when there is no such dead letter, or it is too old. */
+  /** Replays it, as if it were new. @returns false when there is no such dead letter, or it is too old. */
   replay(id: string, by?: string): Promise<boolean>;
-  /** Has all that match and are dead by now tried again, oldest first, in batches. @returns how many. */
+  /** Replays all that match and are dead by now, oldest first, in batches. @returns how many. */
   replayAll(filter: DeadLetterFilter, options?: ReplayOptions): Promise<number>;
   /** The first batch of such a replay, for callers that wait only so long. */
   beginReplay(filter: DeadLetterFilter, options?: ReplayOptions): Promise<ReplayProgress>;
@@ -132,14 +132,14 @@ interface OpenReplay {
 interface Moved {
   /** Of those that matched, at most a batch. */
   readonly chosen: number;
-  /** Without what somebody else had moved meanwhile. */
+  /** Without what another process had moved meanwhile. */
   readonly moved: number;
 }
 
 /** A table beside outbox and inbox that has dead letters. */
 export interface DeadLetterSource {
   readonly box: Exclude<Box, 'inbox' | 'outbox'>;
-  /** Told when some are to be tried again. */
+  /** Notified when some are to be tried again. */
   readonly channel: string;
   /** A select of them, with the columns of the view `dead_letters`. */
   readonly rows: RawBuilder<unknown>;
@@ -351,5 +351,5 @@ function readCursor(cursor: string): Static<typeof Cursor> {
   } catch {
     // falls through to the same answer
   }
-  throw new AppError('invalid', 'invalid_cursor', { message: 'The cursor is not one that a page before gave.' });
+  throw new AppError('invalid', 'invalid_cursor', { message: 'The cursor does not come from a previous page.' });
 }

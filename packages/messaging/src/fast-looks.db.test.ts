@@ -11,17 +11,17 @@ import { createWaitingRows } from './waiting-rows.ts';
 
 const LIMIT = { bytes: 64 * 1024 * 1024, hours: 1_000, ofKey: 20 };
 const MOST = 5_000;
-/** What a look may read: the roots of the indexes it uses, and a leaf of each. */
+/** What a poll may read: the roots of the indexes it uses, and a leaf of each. */
 const A_HANDFUL = 15;
 
 let fixture: Awaited<ReturnType<typeof testDatabase<unknown>>>;
 beforeAll(async () => {
   const sources = [{ name: 'messaging', directory: messagingMigrations }];
-  fixture = await testDatabase<unknown>({ sources, leftoversExpected: 'what waits is only looked at' });
+  fixture = await testDatabase<unknown>({ sources, leftoversExpected: 'what waits is only read' });
 });
 afterAll(() => fixture[Symbol.asyncDispose]());
 
-/** The product's looks, on a database that notes what they send, and a clock that a test turns. */
+/** The product's polls, on a database that notes what they send, and a clock that a test turns. */
 function createLooks() {
   const { database } = fixture;
   const { db: query, sentBy, pagesOf } = noteStatements(database.query);
@@ -69,7 +69,7 @@ const append = (count: number, key = ANY_KEY) =>
     fixture.database.query,
   );
 
-test('a look at the outbox reads a handful of pages when 100,000 messages have gone through it, also while somebody holds a snapshot', async () => {
+test('a poll of the outbox reads a handful of pages when 100,000 messages have gone through it, also while a session holds a snapshot', async () => {
   const looks = createLooks();
   const release = await holdSnapshot();
   for (let n = 0; n < 100_000; n += MOST) {
@@ -95,7 +95,7 @@ test('a look at the outbox reads a handful of pages when 100,000 messages have g
     },
     { timeoutMs: 60_000 },
   );
-  // What a look from the beginning would cost: the test measures something.
+  // What a poll from the beginning would cost: the test measures something.
   looks.reader.startOver();
   expect(await looks.pages(() => looks.reader.read([]))).toBeGreaterThan(100);
   await append(1);
@@ -105,7 +105,7 @@ test('a look at the outbox reads a handful of pages when 100,000 messages have g
   await sql`delete from outbox`.execute(fixture.database.query);
 }, 180_000);
 
-test('100,000 deliveries that wait for a subscriber who is not there cost a step a handful of pages', async () => {
+test('100,000 deliveries that wait for an absent subscriber cost a step a handful of pages', async () => {
   const looks = createLooks();
   await append(100_000);
   await sql`
@@ -129,7 +129,7 @@ test('100,000 deliveries that wait for a subscriber who is not there cost a step
   expect(await looks.pages(looks.waiting.routes)).toBeLessThan(A_HANDFUL);
 }, 180_000);
 
-test('a look by id has no use for the index by key, which PostgreSQL 18 would search once for each key', async () => {
+test('a query by id does not use the index by key, which PostgreSQL 18 would search once for each key', async () => {
   const looks = createLooks();
   const [byId] = await looks.statements(() => looks.rows.next(1, MOST, [], []));
   const [byKey] = await looks.statements(() => looks.rows.ofKeys(new Map([['key', 1]]), []));

@@ -10,7 +10,7 @@ export interface Handler<Schema> {
   /** The value of `inbox.consumer`. */
   readonly name: string;
   readonly ordered: boolean;
-  /** Rows of a transaction, where the consumer says it. */
+  /** Rows of a transaction, where the consumer sets it. */
   readonly batch?: number | undefined;
   /** A job that is enqueued every so many seconds. */
   readonly everySeconds?: number | undefined;

@@ -6,7 +6,7 @@ import { silent } from './testing/copies.ts';
 import { drained } from './testing/drained.ts';
 import { openPipeline } from './testing/pipeline.ts';
 
-test('a message that waits to leave for more than a minute makes the relay unwell, and says why', async () => {
+test('a message that waits to leave for more than a minute makes the relay unwell, with the reason', async () => {
   await using pipeline = await openPipeline('the message that waits');
   const sender = await pipeline.startSender(createLocalBroker({ log: silent }));
   await pipeline.append({ key: 'a', n: 1 });
@@ -21,7 +21,7 @@ test('a message that waits to leave for more than a minute makes the relay unwel
   });
 });
 
-test('a message that is due and not handled for more than a minute makes the inbox unwell, and says so', async () => {
+test('a message that is due and not handled for more than a minute makes the inbox unwell, with the reason', async () => {
   await using pipeline = await openPipeline();
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   const receiver = await pipeline.startReceiver(createLocalBroker({ log: silent }), () => released);
@@ -56,7 +56,7 @@ test('the metrics show what waits, what went through and what failed', async () 
   expect(await sender.metrics.metrics()).toContain('stoa_outbox_unsent{service="sender"} 0');
 });
 
-test('what is left at the end of a test is told', async () => {
+test('what is left at the end of a test is reported', async () => {
   await using pipeline = await openPipeline('what the test is about');
   await pipeline.append({ key: 'a', n: 1 });
   await expect(drained(pipeline.sender.database)).rejects.toThrow('messages are left:\n  outbox happened: 1 unsent');

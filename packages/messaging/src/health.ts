@@ -5,9 +5,9 @@ import type { Unclaimed } from './live-copies.ts';
 import type { Relay } from './relay.ts';
 import type { Unsent } from './unsent.ts';
 
-/** Idle, a row leaves within milliseconds; a minute means that somebody has to look. */
+/** Idle, a row leaves within milliseconds; a minute means that an operator has to look. */
 const LATE_SECONDS = 60;
-/** As for the part of the database itself: who asks for readiness gives up after seconds. */
+/** As for the part of the database itself: a readiness probe gives up after seconds. */
 const ANSWER_WITHIN_MS = 2_000;
 
 /** What health is read from. */
@@ -41,7 +41,7 @@ async function inspect<Schema>({ db, consumers, marks, relay, readUnsent, unclai
   ];
 }
 
-/** They wait for ever, unless somebody brings the consumer back or deletes them. */
+/** They wait for ever, unless an operator brings the consumer back or deletes them. */
 function withUnclaimed(inbox: HealthPart, unclaimed: readonly Unclaimed[]): HealthPart {
   if (unclaimed.length === 0) return inbox;
   const told = unclaimed.map(({ consumer, count }) => `${count} wait for ${consumer}, which no live copy has`);

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Between two looks. A transaction has a number within moments after its row has an id: this is much longer. */
+/** Between two polls. A transaction has a number within moments after its row has an id: this is much longer. */
 const PACE_MS = 1_500;
 
 interface Look {
@@ -10,14 +10,14 @@ interface Look {
 }
 
 /**
- * Up to which id the outbox has all rows that it will ever have. Ids are given before the commit, so that a row may come after one with a
- * higher id. Anyone who has an id up to the last one of a look had a transaction number by the next look, and once all numbers of that look
- * have ended, these rows are visible or never will be. A transaction that wrote something and stays open keeps the horizon where it is.
+ * The id up to which no row can appear in the outbox any more. Ids are given before the commit, so that a row may come after one with a
+ * higher id. A transaction with an id up to the last one of a poll has a transaction number by the next poll, and once all numbers of that
+ * poll have ended, these rows are visible or never will be. A transaction that wrote something and stays open holds the horizon back.
  */
 export function createHorizon<Schema>(db: Kysely<Schema>, clock: () => number = () => performance.now()) {
   let reached = 0;
   let lookedAt = Number.NEGATIVE_INFINITY;
-  /** The last id of the look before. */
+  /** The last id of the previous poll. */
   let candidate: number | undefined;
   /** An id, and the number before which all transactions must have ended. */
   let waiting: { readonly id: number; readonly before: bigint } | undefined;
@@ -37,7 +37,7 @@ export function createHorizon<Schema>(db: Kysely<Schema>, clock: () => number = 
   }
 
   return {
-    /** Looks at most now and then; what it says holds for every statement that begins later. */
+    /** Polls only now and then; its result holds for every statement that begins later. */
     async id(): Promise<number> {
       const now = clock();
       if (now - lookedAt >= PACE_MS) {

@@ -9,7 +9,7 @@ import { remove, takeAny, takeOrdered } from './inbox-rows.ts';
 import { createLiveCopies, findUnclaimed } from './live-copies.ts';
 import { createUnsent } from './unsent.ts';
 
-/** Three or four for each index that is looked into, and some for the catalogue. */
+/** Three or four for each index that is read, and some for the catalogue. */
 const MOST_PAGES = 25;
 const LIMIT = { rows: 250, bytes: 4_000_000 };
 
@@ -42,7 +42,7 @@ async function passThrough(db: Kysely<unknown>, count: number): Promise<void> {
 
 // Each waits for ten seconds, the most that a clock may be set back unseen.
 test.concurrent.for([false, true])(
-  'a look costs a handful of pages after 40,000 handled messages, under a foreign snapshot: %s',
+  'a poll costs a handful of pages after 40,000 handled messages, under a foreign snapshot: %s',
   { timeout: 60_000 },
   async (isHeld, { expect }) => {
     await using fixture = await openInbox();
@@ -86,7 +86,7 @@ test.concurrent.for([false, true])(
   },
 );
 
-test('the mark passes no row that commits late, none that waits, and what it did pass is found by the next full look', async () => {
+test('the mark passes no row that commits late, none that waits, and what it did pass is found by the next full poll', async () => {
   await using fixture = await openInbox();
   const { query } = fixture.database;
   let time = 0;
@@ -132,7 +132,7 @@ test('the mark passes no row that commits late, none that waits, and what it did
   expect(await taken()).toEqual(['below']);
 });
 
-test('of the consumers that rows wait for, those are named that no live copy has, wherever their names stand', async () => {
+test('rows that wait for a consumer that no live copy has are found, wherever its name sorts', async () => {
   await using fixture = await openInbox();
   const { query } = fixture.database;
   const names = ['a', 'b', 'b2', 'c', 'd', 'job:x', 'job:y', 'unrouted', 'z'];

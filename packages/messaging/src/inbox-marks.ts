@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 
 /**
- * Where a look into the inbox begins, for each consumer of a process. What was handled leaves entries behind in the indexes until a vacuum
- * takes them, which a dump, or any snapshot of somebody else, puts off for hours: a look from the beginning would walk over all of them.
+ * Where a poll of the inbox begins, for each consumer of a process. What was handled leaves entries behind in the indexes until a vacuum
+ * takes them, which a dump, or any other long snapshot, puts off for hours: a poll from the beginning would walk over all of them.
  */
 export interface Mark {
   /** No row that is due from its beginning, and waits, has a smaller id. */
@@ -15,23 +15,23 @@ export const BEGINNING: Mark = { id: 0, at: 0 };
 
 /** Notes are at least so far apart: what has its id or time but no transaction number yet when one is taken has both by the next. */
 const NOTE_MS = 1_000;
-/** More than lies between two looks: a clock that is set back by more is seen by the next one, and by less does no harm. */
+/** More than lies between two polls: a clock that is set back by more is seen by the next one, and by less does no harm. */
 const MARGIN_SECONDS = 10;
 /** A transaction that is open for longer holds the mark up no more. */
 const PATIENCE_MS = 300_000;
-/** The net below all of this: a look from the beginning, so often, and for a thousandth of the time at most. */
+/** The safety net for all of this: how often a poll starts from the beginning, for a thousandth of the time at most. */
 const FULL_LOOK_MS = 60_000;
 const FULL_LOOK_SHARE = 1_000;
 
 /** What one consumer has to do. */
 export interface Look {
-  /** A row is due, no matter who holds it. */
+  /** A row is due, whether or not a worker holds it. */
   readonly isDue: boolean;
   /** Until the next row is due that is not due yet. */
   readonly nextMs: number | undefined;
   /** How long the oldest due row has waited. */
   readonly overdueSeconds: number;
-  /** Rows were found below the mark: the next look begins with them. */
+  /** Rows were found below the mark: the next poll begins with them. */
   readonly isLowered: boolean;
 }
 
@@ -48,7 +48,7 @@ interface State {
   /** The last note, and the one that becomes the mark once all transactions have ended that were under way after it. */
   last?: Note;
   pending?: Note;
-  /** When the next look is to begin at the beginning. */
+  /** When the next poll is to start from the beginning. */
   fullAt: number;
   lookedAt: number;
 }
@@ -89,7 +89,7 @@ export function createMarks<Schema>(db: Kysely<Schema>, now: () => number = () =
     /** Whether a mark may have come up by now. */
     isOld: (consumer: string): boolean => now() - stateOf(consumer).lookedAt >= NOTE_MS,
 
-    /** Looks at the queues of these consumers, in one statement, and moves their marks. */
+    /** Polls the queues of these consumers, in one statement, and moves their marks. */
     async look(consumers: readonly string[]): Promise<ReadonlyMap<string, Look>> {
       const time = now();
       const from = consumers.map((consumer) => {

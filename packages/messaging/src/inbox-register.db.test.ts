@@ -153,7 +153,7 @@ test('ids of another kind are forgotten one by one', async () => {
   expect(await known()).toBe(1);
 });
 
-test('forgetting waits for nobody who reads the tables, as a dump does, and holds up no accept', async () => {
+test('forgetting does not wait for readers of the tables, such as a dump, and holds up no accept', async () => {
   await accept(uuidv7());
   await sql`update inbox_seen set seen_at = now() - interval '31 days'`.execute(query);
   await query.transaction().execute(async (dump) => {

@@ -5,7 +5,7 @@ import { type Kysely, sql } from 'kysely';
  * inbox: written only when it is handled, an accept that began before would wait for that commit, and then take the message for new.
  */
 
-/** A lock that is not to be had in this time is tried again with the next look: nobody else is to queue up behind us. */
+/** A lock that is not to be had in this time is tried again with the next poll: nothing else is to queue up behind us. */
 const LOCK_MS = 200;
 const SLOTS = 12;
 const BATCH = 1_000;
@@ -41,7 +41,7 @@ export async function sweepHandled<Schema>(db: Kysely<Schema>): Promise<boolean>
 /** Forgets what was registered so many hours ago, by whole slots. @returns whether there may be more. */
 export async function forgetSeen<Schema>(db: Kysely<Schema>, hours: number): Promise<boolean> {
   const old = sql`clock_timestamp() - ${hours} * interval '1 h'`;
-  // The newest id tells most: only where that is old the others are looked through.
+  // The newest id is enough for most: the others are checked only where it is old.
   const { rows } = await sql<{ slot: number }>`
     select slot from generate_series(0, ${SLOTS - 1}) as slots (slot)
     where case when (select seen_at from inbox_seen where inbox_seen.slot = slots.slot order by message_id desc, consumer desc limit 1) < ${old}
@@ -54,7 +54,7 @@ export async function forgetSeen<Schema>(db: Kysely<Schema>, hours: number): Pro
   return numAffectedRows === BigInt(BATCH);
 }
 
-/** Unless it has become younger meanwhile, or somebody reads all tables, as a dump does. */
+/** Unless it has become younger meanwhile, or a session reads all tables, as a dump does. */
 async function emptySlot<Schema>(db: Kysely<Schema>, slot: number, hours: number): Promise<void> {
   const table = sql.table(`inbox_seen_${slot}`);
   try {

@@ -8,7 +8,7 @@ import type { Message } from './types.ts';
 export interface InboxRow {
   readonly id: number;
   readonly attempts: number;
-  /** The transaction that had it in hand last was not ended by its process: that may have died over this row. */
+  /** The last transaction that held it was not ended by its process, which may have died because of this row. */
   readonly isSuspect: boolean;
   /** `false`: the rows before it fill the batch, and `message` comes without its data. */
   readonly isWhole: boolean;
@@ -41,7 +41,7 @@ const sinceHolder = sql`((next - holder::text::bigint + 2147483648) & 4294967295
 
 /**
  * `xmax` is the last transaction that locked this version of the row: while we read it nobody holds it any more, and a result would
- * have made a new version. So Postgres notes, in a place that no rollback takes back, what a process had in hand when it died. A
+ * have made a new version. So Postgres notes, in a place that no rollback takes back, which rows a process held when it died. A
  * transaction that was committed gave the row back; `giveBack` clears what a rollback leaves.
  */
 const isSuspect = sql`case when holder <> 0 and ${sinceHolder} between 1 and next - 3
@@ -119,7 +119,7 @@ const behindLeft = (consumer: string, limit: Limit) =>
       select from inbox earlier where earlier.consumer = ${consumer} and earlier.status = 'pending' and earlier.key = inbox.key
         and earlier.id < inbox.id and earlier.type || ' ' || earlier.version = any(${limit.left ?? []}::text[]))`;
 
-/** Who has this, until the transaction ends, has the rows of an ordered consumer. */
+/** Its holder has, until the transaction ends, the rows of an ordered consumer. */
 const orderLock = (consumer: string) => sql`hashtextextended('stoa inbox ' || ${consumer}::text, 0)`;
 
 /**
@@ -158,7 +158,7 @@ export async function remove<Schema>(tx: Kysely<Schema>, rows: readonly InboxRow
   await sql`delete from inbox where id = any(${rows.map(({ id }) => id)}::bigint[])`.execute(tx);
 }
 
-/** Clears the mark that a rollback leaves in rows. One that somebody has taken meanwhile is left to them. */
+/** Clears the mark that a rollback leaves in rows. One that another worker has taken meanwhile is left alone. */
 export async function giveBack<Schema>(db: Kysely<Schema>, ids: readonly number[]): Promise<void> {
   await sql`
     update inbox set run_at = run_at where id = any(array(
@@ -166,8 +166,8 @@ export async function giveBack<Schema>(db: Kysely<Schema>, ids: readonly number[
 }
 
 /**
- * Waits until no worker has rows of an ordered consumer, and lets none take any until the transaction ends. Anyone who has one wait for its next
- * try does it under this: else a worker could wait for that very row and go on, with those behind it, as if it had none before it.
+ * Waits until no worker has rows of an ordered consumer, and lets none take any until the transaction ends. Making a row wait for its next
+ * try needs this lock: else a worker could wait for that very row and go on, with those behind it, as if it had none before it.
  */
 export async function lockOrder<Schema>(tx: Kysely<Schema>, consumer: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(${orderLock(consumer)})`.execute(tx);
@@ -198,7 +198,7 @@ export async function forgetDead<Schema>(db: Kysely<Schema>, consumer: string, k
 
 /**
  * Takes a row whose failure was counted before its try, and takes the count back: which holds if, and only if, the transaction commits.
- * @returns whether it is still there: not when somebody else has had it since.
+ * @returns whether it is still there: not when another worker has had it since.
  */
 export async function retake<Schema>(tx: Kysely<Schema>, { id, attempts }: InboxRow): Promise<boolean> {
   const { numAffectedRows } = await sql`

@@ -9,10 +9,10 @@ import type { Consumer, Message } from './types.ts';
 import { UNROUTED } from './unrouted.ts';
 import { findMisfit, findVersion, versionsOfConsumer } from './versions.ts';
 
-/** Told, with the consumer's name, when it got something. */
+/** Notified, with the consumer's name, when it got something. */
 export const INBOX_CHANNEL = 'inbox';
 
-/** Of what the database does not take, so much is kept: twice what the bus is given, and all that a statement can carry in any case. */
+/** How much is kept of what the database does not take: twice what the bus is given, and all that a statement can carry in any case. */
 const MOST_RESCUED = 16 * 1024 * 1024;
 
 /** A message as one consumer is to get it. With a reason it is dead from the start. */

@@ -61,7 +61,7 @@ export async function findUnclaimed<Schema>(db: Kysely<Schema>): Promise<readonl
 
 export type LiveCopies = ReturnType<typeof createLiveCopies>;
 
-/** Tells the other copies of the service what this one takes, and knows what they take. */
+/** Announces to the other copies of the service what this one takes, and knows what they take. */
 export function createLiveCopies<Schema>(db: Kysely<Schema>, instanceId: string, mine: readonly Taken[]) {
   let others: readonly Taken[] = [];
 

@@ -15,11 +15,11 @@ const message = (id: string): Message => ({
   data: {},
 });
 
-test('a system without one of the subscribers: those who are there have the message, and who sent it hears of the one who is not; who observes hears all', async () => {
+test('a system without one of the subscribers: the others have the message, the sender is informed of the absent one, and observers receive all', async () => {
   const broker = createLocalBroker({ log: silent });
   const [received, heard]: [unknown[], string[]] = [[], []];
   await broker.subscribe('receiver', ['happened'], async (messages) => void received.push(...messages));
-  await broker.observe(['happened'], { heard: ({ id }) => void heard.push(id), missed: () => {} });
+  await broker.observe(['happened'], { onMessage: ({ id }) => void heard.push(id), onMissed: () => {} });
   const [toBoth, toOne, toNone] = [message('both'), message('one'), message('none')] as const;
   const rejections = await broker.publish([
     { message: toBoth, subscribers: ['receiver', 'absent'] },

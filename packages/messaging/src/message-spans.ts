@@ -5,7 +5,7 @@ import type { Message } from './types.ts';
 
 /**
  * By OpenTelemetry's conventions for messaging. The system is ours: what carries a message between outbox and inbox is the broker's
- * matter. Without the key, which says whom a message is about.
+ * matter. Without the key, which identifies the subject of a message.
  */
 const attributesOf = ({ id, type, correlationId }: Message): Attributes => ({
   'messaging.system': 'stoa',
@@ -54,7 +54,7 @@ export async function publishInSpans(
   }
 }
 
-/** Runs a handler in the context of its message, as a CONSUMER span whose parent is the publisher's. A job has the one who enqueued it. */
+/** Runs a handler in the context of its message, as a CONSUMER span below the publisher's; for a job, below the span that enqueued it. */
 export function inHandlingSpan(consumer: string, { message, attempts }: InboxRow, handle: () => Promise<void>): Promise<void> {
   return inReceivedSpan(
     message,

@@ -10,7 +10,7 @@ import { createLocalBroker } from './local-broker.ts';
 import { silent } from './testing/copies.ts';
 import { job } from './types.ts';
 
-test('a job that says that there is more runs again at once, each time in a transaction of its own, until nothing is left', async () => {
+test('a job that returns `more` runs again at once, each time in a transaction of its own, until nothing is left', async () => {
   await using fixture = await testDatabase<unknown>({ sources: [{ name: 'messaging', directory: messagingMigrations }] });
   const { database } = fixture;
   await sql`create table old (id int primary key)`.execute(database.query);

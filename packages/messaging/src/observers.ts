@@ -27,10 +27,10 @@ export function createObservers(log: Logger) {
       return () => void entries.delete(entry);
     },
     tell(message: Message): void {
-      for (const entry of entries) if (entry.types.has(message.type)) call(entry, (observer) => observer.heard(message));
+      for (const entry of entries) if (entry.types.has(message.type)) call(entry, (observer) => observer.onMessage(message));
     },
-    tellMissed(): void {
-      for (const entry of entries) call(entry, (observer) => observer.missed());
+    notifyMissed(): void {
+      for (const entry of entries) call(entry, (observer) => observer.onMissed());
     },
   };
 }

@@ -12,7 +12,7 @@ import { installClock } from './testing/database-clock.ts';
 import { openPipeline } from './testing/pipeline.ts';
 import { createWaitingRows } from './waiting-rows.ts';
 
-test('the clock of the database is set back by an hour: what is appended leaves at once, and what has waited with who takes the lead', async () => {
+test('the clock of the database is set back by an hour: what is appended leaves at once, and what has waited leaves with the next leader', async () => {
   await using pipeline = await openPipeline();
   const setBack = await installClock(pipeline.sender.database.query);
   const broker = createLocalBroker({ log: silent });

@@ -3,7 +3,7 @@ import type { createOutboxRows, Look, OutboxRow } from './outbox-rows.ts';
 
 /** One call reads no more often than this past rows that have to wait: what is behind them has its turn with the next call. */
 const MOST_LOOKS = 10;
-/** Beyond so many keys with rows left behind it looks no further: these come first. */
+/** Beyond so many keys with rows left behind it reads no further: these come first. */
 const MOST_CROWDED = 1_000;
 
 interface ReaderOptions {
@@ -16,8 +16,8 @@ interface ReaderOptions {
 }
 
 /**
- * Reads the outbox for the relay that leads, from a mark on, so that a look costs the same whatever has gone through. It goes in passes: a pass looks
- * at everything behind the mark, and when it has, the mark rises to what was the horizon at its beginning. Of a key with many rows a few
+ * Reads the outbox for the leading relay, from a mark on, so that a poll costs the same whatever has gone through. It works in passes: one
+ * reads everything behind the mark, and when it has, the mark rises to what was the horizon at its beginning. Of a key with many rows a few
  * are brought at a time; the key is then remembered as crowded, and its rows are read by the key, behind the mark or not.
  */
 export function createOutboxReader({ rows, horizon, most, ofKey }: ReaderOptions) {
@@ -42,7 +42,7 @@ export function createOutboxReader({ rows, horizon, most, ofKey }: ReaderOptions
     return found;
   }
 
-  /** One look of the pass. @returns whether there is more to read, and room for it. */
+  /** One poll of the pass. @returns whether there is more to read, and room for it. */
   async function lookOn(found: OutboxRow[], inHand: readonly number[]): Promise<boolean> {
     const reached = await horizon.id();
     pass ??= { mark: reached, at: mark };
@@ -67,9 +67,9 @@ export function createOutboxReader({ rows, horizon, most, ofKey }: ReaderOptions
       for (let looks = 0; isMore && looks < MOST_LOOKS; looks += 1) isMore = await lookOn(found, inHand);
       return found;
     },
-    /** Whether it stopped with more to look at. */
+    /** Whether it stopped with more to read. */
     hasMore: (): boolean => pass !== undefined || crowded.size > 0,
-    /** Looks at everything once more: after a failure, and now and then. */
+    /** Reads everything once more: after a failure, and now and then. */
     startOver(): void {
       mark = 0;
       pass = undefined;

@@ -6,7 +6,7 @@ import type { Message } from './types.ts';
 export interface OutboxRow {
   readonly id: number;
   readonly subscribers: readonly string[];
-  /** Those of them for whom an earlier row of the key still waits. */
+  /** Those of them for which an earlier row of the key still waits. */
   readonly blocked: readonly string[];
   /** Too old to be sent. */
   readonly isLate: boolean;
@@ -23,12 +23,12 @@ export interface Limit {
   readonly ofKey: number;
 }
 
-/** What one look at the outbox brought. */
+/** The result of one poll of the outbox. */
 export interface Look {
   readonly rows: readonly OutboxRow[];
   /** Of each key of which rows were left behind, the first of these. */
   readonly left: ReadonlyMap<string, number>;
-  /** The id up to which it looked; undefined when nothing is behind it. */
+  /** The id up to which it read; undefined when nothing is behind it. */
   readonly upTo: number | undefined;
   /** There was more data than fits. */
   readonly isFull: boolean;
@@ -59,13 +59,13 @@ export const sentColumns = sql`
 /** A row waits for its first try. */
 const isFresh = sql`sent_at is null and parked_at is null and retry_at is null`;
 
-/** As above, in the words of the index by key, which is for looks by the key alone (migration 0009). */
+/** As above, in the words of the index by key, which is for queries by the key alone (migration 0009). */
 const isFreshOfKey = sql`${isFresh} and version > 0`;
 
 /** What waits holds up later rows of its key, but for what is replayed and has not had its turn. */
 export const holdsUp = sql`parked_at is null and (attempts > 0 or replays = 0 or retry_at <= now())`;
 
-/** The subscribers of a row for whom an earlier one of its key waits. */
+/** The subscribers of a row for which an earlier one of its key waits. */
 const blocked = sql`array(
   select subscriber from unnest(subscribers) as subscriber
   where exists (

@@ -4,15 +4,15 @@ import { sql, type Transaction } from 'kysely';
 import type { Static, TSchema } from 'typebox';
 import type { EventContract, Outbox } from './types.ts';
 
-/** A thousand times what an event needs, and little enough for a batch of them to be held in memory. Larger data rest with their owner. */
+/** A thousand times what an event needs, and little enough for a batch of them to be held in memory. Larger data stay with their owner. */
 const MOST_BYTES = 1024 * 1024;
 
 /** The source, in a contract, of an event that whichever service publishes. */
 const ANY_SERVICE = 'any-service';
 
-/** Told when something was appended. */
+/** Notified when something was appended. */
 export const OUTBOX_CHANNEL = 'outbox';
-/** Told there when dead letters are to be tried again: what waits is to be looked at. */
+/** The payload when dead letters are to be tried again: what waits is to be read again. */
 export const REPLAYED = 'replayed';
 
 interface NewRow {
@@ -54,7 +54,7 @@ export function createOutbox<Schema>(service: string, database: Database<Schema>
   }
 
   return {
-    /** State and event commit together: without its event the transaction does not, even if nobody looks at the failure. */
+    /** State and event commit together: without its event the transaction does not, even if the failure is ignored. */
     append(event, data) {
       const appended = append(event, data);
       appended.catch((error: Error) => database.forbidCommit(tx, error));

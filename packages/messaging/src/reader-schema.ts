@@ -6,7 +6,7 @@ const readers = new WeakMap<TSchema, TSchema>();
 
 /**
  * What a reader expects of data that is published by `schema`: the same, and any other property besides, as those that a newer publisher adds.
- * Who publishes is held to the schema itself.
+ * Publishers are held to the schema itself.
  */
 export function readerSchema(schema: TSchema): TSchema {
   const known = readers.get(schema);

@@ -15,7 +15,7 @@ const numberOf = ({ message }: Outgoing): number => (message.data as { n: number
 const reject = (outgoing: readonly Outgoing[], reason: Rejection['reason'], detail: string, of = (_: string) => true): Rejection[] =>
   outgoing.flatMap(({ message: { id }, subscribers }) => subscribers.filter(of).map((subscriber) => ({ id, subscriber, reason, detail })));
 
-/** A bus that takes everything at once, but for what `judge` rejects, and remembers in the order it came what somebody took. */
+/** A bus that takes everything at once, but for what `judge` rejects, and remembers in the order it came what was taken. */
 function recorder(judge: (outgoing: readonly Outgoing[]) => Rejection[] = () => []) {
   const taken: number[] = [];
   const broker: Broker = {
@@ -199,7 +199,7 @@ test('a parked row that is older than the longest replay stays where it is', asy
   expect((await sender.deadLetters.list()).items).toHaveLength(1);
 });
 
-test('many messages for somebody who is not there do not keep the others from leaving', async () => {
+test('many messages for an absent subscriber do not keep the others from leaving', async () => {
   await using pipeline = await openPipeline('the messages that wait');
   const bus = createTestBus();
   await bus.connect().subscribe('auditor', ['audited'], async () => {});
@@ -279,7 +279,7 @@ test('what waits for a subscriber holds up the later rows of its key for that su
 /** Batches of two, so that the next one is read while one is under way. */
 const SMALL = { relayBatch: 2, publishAttempts: 3, backoff: { firstMs: 100, longestMs: 100 } };
 
-test('the next batch is read while the bus has one in hand, and no row leaves before the one ahead of it', async () => {
+test('the next batch is read while the bus has one, and no row leaves before the one ahead of it', async () => {
   await using pipeline = await openPipeline('the refused row');
   const { broker, taken } = recorder((outgoing) =>
     reject(

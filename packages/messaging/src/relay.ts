@@ -11,13 +11,13 @@ import type { MessagingSettings } from './settings.ts';
 import { createWaitingRoutes, type Route } from './waiting-routes.ts';
 import { createWaitingRows } from './waiting-rows.ts';
 
-/** A bus that is away is asked again soon: it counts for nothing, and everybody waits for it. */
+/** A bus that is away is tried again soon: this counts as no failure of a message, and all messages wait for it. */
 const BROKER_BACKOFF: Backoff = { firstMs: 100, longestMs: 10_000 };
-/** Who has published nothing for so long gives the lead up: another process may reach the bus. */
+/** A leader that has published nothing for so long gives the lead up: another process may reach the bus. */
 const GIVE_UP_MS = 10_000;
 /** Rows of one key in a batch, which leave one after the other: few enough that the others do not wait for them. */
 const OF_KEY = 20;
-/** So often everything is looked at once more, whatever is known of it: a net below the marks from which the looks start. */
+/** How often everything is read once more, whatever is known of it: a safety net for the marks from which the polls start. */
 const FULL_LOOK_MS = 60_000;
 
 export interface RelayOptions<Schema> {
@@ -104,7 +104,7 @@ export function createRelay<Schema>(options: RelayOptions<Schema>): Relay {
   }
 
   /**
-   * Sends until nothing is left. What takes longest is the bus: while it has a batch in hand, the rows of the one before leave the outbox and
+   * Sends until nothing is left. What takes longest is the bus: while it has a batch, the rows of the one before leave the outbox and
    * the next is read.
    * @returns whether there was anything.
    */
@@ -203,7 +203,7 @@ export function createRelay<Schema>(options: RelayOptions<Schema>): Relay {
   };
 }
 
-/** What only observers hear may be as old as it is. */
+/** What is for observers only has no age limit. */
 const isLate = (row: Row): boolean => row.isLate && !('subscribers' in row && row.subscribers.length === 0);
 
 /** Waits for all, whatever becomes of them. @throws what the first of them threw. */

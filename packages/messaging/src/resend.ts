@@ -13,13 +13,13 @@ export interface ResendOptions {
   readonly since: Date;
   /** Only to this one, of those that the events were for. */
   readonly subscriber?: string;
-  /** So many a second are put back at most; 500 by default. */
+  /** How many per second are put back at most; 500 by default. */
   readonly ratePerSecond?: number;
   /** How long what was sent is kept, in hours. */
   readonly keptHours?: number;
 }
 
-/** So much is not kept. */
+/** What was sent then is not kept any more. */
 export class NotKeptError extends RangeError {
   override readonly name = 'NotKeptError';
 }

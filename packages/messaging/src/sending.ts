@@ -28,9 +28,9 @@ interface SenderOptions {
 /** A key at a subscriber: of these, one message is under way at a time. */
 const laneOf = (subscriber: string, { message }: Row): string => `${subscriber}\n${message.key}`;
 
-/** Hands batches to the bus, and has wait what a subscriber does not take, with what comes behind it for the same subscriber. */
+/** Hands batches to the bus, and holds back what a subscriber does not take, with what comes behind it for the same subscriber. */
 export function createSender({ broker, log, settings, waiting, routes, published }: SenderOptions) {
-  /** @param stuck where something waits since it was read, so that nothing may overtake it. @returns for whom the row leaves now. */
+  /** @param stuck where something waits since it was read, so that nothing may overtake it. @returns the subscribers it leaves for now. */
   function open(row: Row, stuck: ReadonlySet<string>): string[] {
     const goes = (subscriber: string): boolean =>
       (stuck.size === 0 || !stuck.has(laneOf(subscriber, row))) && !routes.isAsleep({ subscriber, type: row.message.type });
@@ -40,7 +40,7 @@ export function createSender({ broker, log, settings, waiting, routes, published
 
   /** @returns the rows that all of their subscribers have. */
   async function sendOne(wave: readonly Row[], stuckBefore: ReadonlySet<string>, stuck: Set<string>): Promise<OutboxRow[]> {
-    // Observers hear of a row at once, no matter which of its subscribers has to wait for it.
+    // Observers receive a row at once, whichever of its subscribers has to wait for it.
     const held = stuckBefore.union(stuck);
     const sending = wave
       .map((row): Sending => ({ row, message: row.message, subscribers: open(row, held), ...(isFresh(row) ? {} : { isRepeat: true }) }))
@@ -82,7 +82,7 @@ export function createSender({ broker, log, settings, waiting, routes, published
     const isRefused = rejection?.reason === 'refused';
     const attempts = isRefused ? 1 : 0;
     const isParked = isRefused && attempts >= settings.publishAttempts;
-    if (isRefused) tellRefusal(message, subscriber, attempts, rejection.detail, isParked);
+    if (isRefused) logRefusal(message, subscriber, attempts, rejection.detail, isParked);
     const waitMs = isRefused ? backoffMs(settings.backoff, attempts) : 0;
     return { outboxId: id, subscriber, attempts, waitMs, isParked, reason: isRefused ? rejection.detail : null };
   }
@@ -90,12 +90,12 @@ export function createSender({ broker, log, settings, waiting, routes, published
   async function refuseAgain({ id, subscriber, message, ...row }: WaitingRow, reason: string): Promise<void> {
     const attempts = row.attempts + 1;
     const isLast = attempts >= settings.publishAttempts;
-    tellRefusal(message, subscriber, attempts, reason, isLast);
+    logRefusal(message, subscriber, attempts, reason, isLast);
     if (isLast) await waiting.park([id], reason, 1);
     else await waiting.countRefusal(id, reason, backoffMs(settings.backoff, attempts));
   }
 
-  function tellRefusal(
+  function logRefusal(
     { id: messageId, type }: Row['message'],
     subscriber: string,
     attempts: number,
@@ -151,7 +151,7 @@ export function createSender({ broker, log, settings, waiting, routes, published
   };
 }
 
-/** The first row of each key, and the rows behind them: of fresh ones over all subscribers, as observers hear them in their order too. */
+/** The first row of each key, and the rows behind them: of fresh ones over all subscribers, as observers receive them in order too. */
 function splitWave(rows: readonly Row[]): [wave: Row[], later: Row[]] {
   const begun = new Set<string>();
   const wave: Row[] = [];

@@ -22,7 +22,7 @@ export interface MessagingSettings {
   readonly handlerTimeoutMs: number;
   readonly backoff: Backoff;
   readonly pruneEveryMs: number;
-  /** How often a copy tells what it takes; without a sign for a minute it counts as gone. */
+  /** How often a copy announces what it takes; without a sign for a minute it counts as gone. */
   readonly announceMs: number;
   /** How long sent rows of the outbox are kept. */
   readonly outboxRetentionHours: number;

@@ -32,7 +32,7 @@ export interface Message {
   readonly occurredAt: string;
   readonly correlationId: string;
   readonly traceparent: string;
-  /** As it came to the edge, where anybody sent one. */
+  /** As it came to the edge, where a client sent one. */
   readonly tracestate?: string;
   readonly data: unknown;
 }

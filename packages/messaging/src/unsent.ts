@@ -1,9 +1,9 @@
 import { type Kysely, sql } from 'kysely';
 import { createHorizon } from './horizon.ts';
 
-/** Counting stops here: whether ten thousand wait or a million, the age tells how bad it is. */
+/** Counting stops here: whether ten thousand wait or a million, the age shows how bad it is. */
 export const MOST_COUNTED = 10_000;
-/** So often everything is looked at once more: what was parked may wait again. */
+/** How often everything is read once more: what was parked may wait again. */
 const FULL_LOOK_MS = 60_000;
 
 /** What waits to leave the outbox, to all or to some of its subscribers. */
@@ -14,7 +14,7 @@ export interface Unsent {
   readonly oldestSeconds: number;
 }
 
-/** Looks at what waits to leave, from a mark on: below it nothing waits, and a look costs the same whatever has gone through. */
+/** Reads what waits to leave, from a mark on: below it nothing waits, and a poll costs the same whatever has gone through. */
 export function createUnsent<Schema>(db: Kysely<Schema>, clock: () => number = () => performance.now()): () => Promise<Unsent> {
   const horizon = createHorizon(db, clock);
   let mark = 0;

@@ -34,7 +34,7 @@ export const versionsOfJob = ({ version = 1, data, earlier = [] }: Declared, nam
 export const findVersion = (versions: readonly Version[], { type, version }: Message): Version | undefined =>
   versions.find((taken) => taken.type === type && taken.version === version);
 
-/** What is wrong with the data of a message, for a reader, who passes over properties that it does not know. */
+/** What is wrong with the data of a message, for a reader, which ignores properties that it does not know. */
 export const findMisfit = ({ schema }: Version, { data }: Message): string | undefined => findFault(readerSchema(schema), data);
 
 /**

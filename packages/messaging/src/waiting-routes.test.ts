@@ -11,7 +11,7 @@ function listening() {
   return { routes: createWaitingRoutes({ info: note, warn: note } as unknown as Logger), lines };
 }
 
-test('a subscriber sleeps for the type that it does not take, and no other does; the log says it once', () => {
+test('a subscriber sleeps for the type that it does not take, and no other does; it is logged once', () => {
   const { routes, lines } = listening();
   for (let now = performance.now(), tries = 0; tries < 5; tries++, now += 60_000) {
     routes.sleep(gone, 'gone is not there', now);
@@ -36,7 +36,7 @@ test('one that sleeps is not read, but tried when its sleep is over, once until 
   expect(routes.toTry(until)).toMatchObject([open]);
   expect(routes.toTry(until + 60_000)).toEqual([]);
   expect(routes.nextMs(until)).toBe(Number.POSITIVE_INFINITY);
-  // Nothing was heard of the try.
+  // The result of the try is not known.
   routes.tried(open, until);
   expect(routes.nextMs(until)).toBeGreaterThan(0);
   expect(routes.toTry(until + routes.nextMs(until))).toMatchObject([open]);

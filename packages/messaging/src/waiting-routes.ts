@@ -24,7 +24,7 @@ interface Asleep {
   readonly tries: number;
   readonly until: number;
   readonly detail: string;
-  /** One delivery is under way, which will tell. */
+  /** One delivery is under way, and will show it. */
   readonly isTried?: boolean;
 }
 
@@ -47,7 +47,7 @@ export function createWaitingRoutes(log: Logger) {
   const isAwake = ({ asleep }: State): boolean => asleep === undefined;
 
   return {
-    /** Takes over what a look at everything found, and forgets how far each was read. */
+    /** Takes over what a full poll found, and forgets how far each was read. */
     load(routes: readonly Route[]): void {
       for (const state of states.values()) Object.assign(state, { floor: new Date(0), dueAt: 0 });
       for (const route of routes) stateOf(route);
@@ -64,7 +64,7 @@ export function createWaitingRoutes(log: Logger) {
       if (first !== undefined && states.delete(first[0])) states.set(...first);
       return due.map(([, state]) => state);
     },
-    /** Those whose sleep is over: to be tried, each until `sleep`, `wake` or `next` tells how it went. */
+    /** Those whose sleep is over: to be tried, each until `sleep`, `wake` or `next` reports how it went. */
     toTry(now: number): readonly State[] {
       const ready = [...states.values()].filter(({ asleep }) => asleep !== undefined && asleep.until <= now);
       for (const state of ready) state.asleep = { ...(state.asleep as Asleep), until: Number.POSITIVE_INFINITY, isTried: true };
@@ -79,7 +79,7 @@ export function createWaitingRoutes(log: Logger) {
       if (tries === 1) log.warn({ ...route, reason: detail }, 'messages wait: a declared subscriber does not take them');
       state.asleep = { tries, detail, until: now + backoffMs(BACKOFF, tries) };
     },
-    /** The try of a route has ended: without a word it sleeps on. */
+    /** The try of a route has ended: if nothing was reported, it sleeps on. */
     tried(route: Route, now: number): void {
       const asleep = states.get(nameOf(route))?.asleep;
       if (asleep?.isTried) this.sleep(route, asleep.detail, now);

@@ -11,10 +11,10 @@ import { happened, silent } from './testing/copies.ts';
 import { openPipeline } from './testing/pipeline.ts';
 import { PermanentError } from './types.ts';
 
-/** Anyone who is not woken sleeps until long after the test. */
+/** What is not woken sleeps until long after the test. */
 const settings = { pollMs: 3_600_000 };
 
-test('what is appended, accepted and replayed wakes those who carry and handle it, in this process and in another, without polling', async () => {
+test('what is appended, accepted and replayed wakes the relay and the workers, in this process and in another, without polling', async () => {
   await using pipeline = await openPipeline();
   const broker = createLocalBroker({ log: silent });
   let isBroken = true;
@@ -37,7 +37,7 @@ test('what is appended, accepted and replayed wakes those who carry and handle i
   expect(await sender.health()).toMatchObject([{ ok: true }, { ok: true }]);
 });
 
-test('an append in the process whose relay leads is told to no other; one in a process whose relay waits is', async () => {
+test('an append in the process with the leading relay notifies no other process; one in a process with a waiting relay does', async () => {
   await using pipeline = await openPipeline();
   const broker = createLocalBroker({ log: silent });
   await pipeline.startReceiver(broker);
@@ -68,7 +68,7 @@ test('an append in the process whose relay leads is told to no other; one in a p
   await eventually(() => expect(heard.length).toBe(before + 1));
 });
 
-test('an append that is not awaited, or whose failure nobody looks at, takes its transaction with it', async () => {
+test('an append that is not awaited, or whose failure is ignored, takes its transaction with it', async () => {
   await using pipeline = await openPipeline('the relay is never started here');
   const { database } = pipeline.sender;
   await sql`create table states (n integer)`.execute(database.query);

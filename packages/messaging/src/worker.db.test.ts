@@ -106,7 +106,7 @@ test.for([
   expect((await service.rows())[0]?.['reason']).toMatch(/longer than 200 ms|statement timeout/);
 });
 
-test('cron enqueues once for all the times that nobody was there, and again when the next one comes', async () => {
+test('cron enqueues once for all the runs that were missed, and again when the next one comes', async () => {
   const write = effect();
   await using service = await openService([write], { crons: [{ job: 'write', everySeconds: 3_600 }] });
   const { database, messaging } = service;
@@ -119,7 +119,7 @@ test('cron enqueues once for all the times that nobody was there, and again when
   await eventually(async () => expect(await service.effects()).toEqual([0, 0]));
 });
 
-test('many processes that look at the same time enqueue a cron once', async () => {
+test('many processes that poll at the same time enqueue a cron once', async () => {
   const write = effect();
   const crons = [{ job: 'write', everySeconds: 3_600 }];
   await using service = await openService([write], { crons });

@@ -29,7 +29,7 @@ export interface WorkerOptions<Schema> {
 /**
  * Handles the rows of one consumer. Row locks say who has what, so a process that dies frees its rows at once. Several rows share a
  * transaction as long as none fails; if one does, all are rolled back and as many are taken one by one, so that a bad row hurts no other.
- * What a process had in hand when it died may have killed it: each such row is tried by itself, and as failed until it has not.
+ * A row that a process held when it died may have killed it: each such row is tried by itself, and counts as failed until it succeeds.
  */
 export function startWorker<Schema>({ handler, database, semaphore, marks, copies, log, settings, observe }: WorkerOptions<Schema>): Loop {
   const { name, ordered, everySeconds = Number.POSITIVE_INFINITY, batch = settings.inboxBatch } = handler;
@@ -94,12 +94,12 @@ export function startWorker<Schema>({ handler, database, semaphore, marks, copie
   async function presumeFailed(tx: Transaction<Schema>, { id, attempts: before, message }: InboxRow): Promise<void> {
     const isLast = before >= settings.handleAttempts;
     const attempts = isLast ? before : before + 1;
-    const reason = 'the process that had it in hand ended';
+    const reason = 'the process that handled it ended';
     await countFailure(tx, id, { attempts, reason, waitMs: waitMs(message, attempts), isLast });
     const details = { consumer: name, messageId: message.id, attempts, reason };
     if (isLast) log.error(details, 'message is dead');
     // The first time most are only the neighbours of the one that did it.
-    else log[before === 0 ? 'debug' : 'warn'](details, 'message may have ended a process, is tried by itself');
+    else log[before === 0 ? 'debug' : 'warn'](details, 'message may have ended a process, will be tried by itself');
   }
 
   /** Tries a row that is presumed to fail. */
@@ -165,7 +165,7 @@ export function startWorker<Schema>({ handler, database, semaphore, marks, copie
   });
 }
 
-/** Ends a transaction without a commit, which would tell that all of its rows were given back. */
+/** Ends a transaction without a commit, which would mean that all of its rows were given back. */
 class SuspectsAmongOthers extends Error {}
 
 /** For people who look at a dead letter; Postgres holds no NUL in a text. */

@@ -3,12 +3,12 @@ import pg from 'pg';
 /** How long a connect, or the wait for a free pooled connection, may take. */
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
-/** The server has ended a statement by then: a connection that has said nothing hangs. */
+/** The server has ended a statement by then: a connection that has not answered hangs. */
 export const STATEMENT_LIMIT_MS = STATEMENT_TIMEOUT_MS + 5_000;
-/** Somebody waits, and does better to come back. */
+/** A client waits, and does better to retry. */
 export const REQUEST_LIMIT_MS = 5_000;
 /**
- * Somebody waits, and who has the lock may take longer than they can. Shorter than `REQUEST_LIMIT_MS`, beyond which a connection counts as
+ * A client waits, and the holder of the lock may take too long for it. Shorter than `REQUEST_LIMIT_MS`, beyond which a connection counts as
  * hanging, and those beside it with it. In a transaction of the background there is none: see `named-pool.ts`.
  */
 const LOCK_TIMEOUT_MS = 2_000;

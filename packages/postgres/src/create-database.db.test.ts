@@ -118,7 +118,7 @@ describe('values', () => {
 });
 
 describe('availability', () => {
-  test('a caller that finds no free connection in time gets database_unavailable with a time to come back', async () => {
+  test('a caller that finds no free connection in time gets database_unavailable with a time to retry', async () => {
     await using closing = disposable(other(1, 1_000));
     const error = await closing.database.transaction(() => caught(sql`select 1`.execute(closing.database.query)));
     expect(error).toBeInstanceOf(AppError);

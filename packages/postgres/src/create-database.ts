@@ -22,7 +22,7 @@ export interface DatabaseOptions {
   readonly acquireTimeoutMs?: number;
   /** How long a request waits for the answer to a statement before it gets `database_unavailable`. */
   readonly requestLimitMs?: number;
-  /** The same for what nobody waits for: longer than the server lets a statement take. */
+  /** The same for background work: longer than the server lets a statement take. */
   readonly statementLimitMs?: number;
 }
 
@@ -92,7 +92,7 @@ export function createDatabase<Schema>({
       await query.destroy();
       // Kysely ends the pool only if it has used it; health may have used it alone.
       if (!pool.ending) await pool.end();
-      // The pool says it has ended as soon as it has asked its connections to; who stops the server next must not cut them off.
+      // The pool reports its end as soon as it has asked its connections to end; a stop of the server after that must not cut them off.
       await Promise.all([...ended].map(([client, end]) => hasEnded(client, end)));
     },
   };

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 
-/** How long a server has to say good-bye. */
+/** How long a server has to close properly. */
 const GOOD_BYE_MS = 2_000;
 
 /** Ends a connection at once, with a server or a network behind it that may hang. */

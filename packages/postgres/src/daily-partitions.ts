@@ -6,7 +6,7 @@ import type { Database } from './database.ts';
 const BATCH = 1_000;
 /** So many days have a partition before they begin: several days in which none could be made do no harm. */
 const DAYS_AHEAD = 3;
-/** A change of the partitions gives up after this, so that those who wait behind it go on: a dump may hold the table for hours. */
+/** A change of the partitions gives up after this, so that sessions that wait behind it go on: a dump may hold the table for hours. */
 const LOCK_TIMEOUT = '100ms';
 
 /** A table that is partitioned by day, UTC: `<table>_YYYY_MM_DD`, and `<table>_default` for rows of a day without a partition. */
@@ -58,7 +58,7 @@ async function pastPartitions<Schema>(db: Kysely<Schema>, { table, hours }: Dail
   return rows.map(({ name }) => name);
 }
 
-/** One by one, as each may have to wait for who reads the table. */
+/** One by one, as each may have to wait for readers of the table. */
 async function changeEach<Schema>(
   database: Database<Schema>,
   log: Logger,

@@ -16,22 +16,22 @@ export interface Database<Schema> {
    */
   transaction<T>(work: (tx: Transaction<Schema>) => Promise<T>): Promise<T>;
   /**
-   * Calls `callback` after `tx` has committed, and awaits it before `transaction` resolves; never if it has not, or if nobody knows.
+   * Calls `callback` after `tx` has committed, and awaits it before `transaction` resolves; never if it has not, or that is unknown.
    * The same function is called once, however often it was given.
    */
   afterCommit(tx: Transaction<Schema>, callback: () => unknown): void;
   /** From now on `tx` ends in a rollback that throws `reason`, even if the error that made it unfit is swallowed. */
   forbidCommit(tx: Transaction<Schema>, reason: Error): void;
   /**
-   * Tells everybody who listens to `channel`: in this process at once, in others within some 15 ms, in a statement of its own. Equal
-   * ones that come fast are one. It may be lost, with the connection or the process: who waits for it looks by itself now and then.
+   * Notifies every listener of `channel`: in this process at once, in others within some 15 ms, in a statement of its own. Equal ones in
+   * quick succession become one. One may be lost, with the connection or the process: its listeners also poll now and then.
    * Never inside a transaction, whose commit would then wait for those of all databases of the server: use `afterCommit`.
-   * @param payload up to 7,999 bytes; an empty one says that anything may have happened.
+   * @param payload up to 7,999 bytes; an empty one means that anything may have happened.
    */
   notify(channel: string, payload?: string): void;
   /**
    * Calls `handler` on each notification of `channel`, and once after every reconnect, as notifications may have been missed.
-   * When it returns `true`, nobody else has to hear of what this process told.
+   * When it returns `true`, no other process is notified of what this one sent.
    * @returns a function that ends it.
    */
   listen(channel: string, handler: (payload: string) => unknown): Promise<() => Promise<void>>;

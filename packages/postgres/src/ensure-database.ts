@@ -24,7 +24,7 @@ export async function ensureDatabase({ adminUrl, database, role, password }: Ens
     await client.query(`select pg_advisory_lock(hashtextextended('stoa ensure database', 0))`);
     await unlessThere(client, 'select from pg_roles where rolname = $1', role, `create role ${roleName}`);
     await client.query(`alter role ${roleName} login password ${pg.escapeLiteral(password)}`);
-    // Only who can become a role may make it an owner: a superuser can, others need the grant.
+    // Only members of a role may make it an owner: a superuser counts as one, others need the grant.
     const { rows } = await client.query<{ rolsuper: boolean }>('select rolsuper from pg_roles where rolname = current_user');
     if (rows[0]?.rolsuper !== true) await client.query(`grant ${roleName} to current_user`);
     await unlessThere(client, 'select from pg_database where datname = $1', database, `create database ${databaseName} owner ${roleName}`);

@@ -36,7 +36,7 @@ function behindNetwork(name: string, options: Partial<DatabaseOptions> = {}): Da
 
 /** As a request does it. */
 const inRequest = <T>(work: () => Promise<T>) =>
-  runInContext({ correlationId: 'a', traceparent: `00-${'1'.repeat(32)}-${'1'.repeat(16)}-00`, address: '192.0.2.1' }, work);
+  runInContext({ correlationId: 'a', traceparent: `00-${'1'.repeat(32)}-${'1'.repeat(16)}-00`, clientIp: '192.0.2.1' }, work);
 
 async function timed(work: () => Promise<unknown>): Promise<{ error: unknown; ms: number }> {
   const begin = performance.now();
@@ -80,7 +80,7 @@ describe('a database that hangs', () => {
     expect(ms).toBeLessThan(2 * requestLimitMs);
   });
 
-  test('is told by health, and all is well again unaided when the network is', async () => {
+  test('is reported by health, and all recovers by itself with the network', async () => {
     await using database = behindNetwork('healed', { maxConnections: 3 });
     await open(database, 3);
     network.freeze();
@@ -92,7 +92,7 @@ describe('a database that hangs', () => {
     await inRequest(() => open(database, 6));
   });
 
-  test('keeps what is in hand in the background longer, but not for ever', async () => {
+  test('lets background work in progress wait longer, but not for ever', async () => {
     const statementLimitMs = 1_500;
     await using database = behindNetwork('background', { statementLimitMs });
     await open(database, 1);

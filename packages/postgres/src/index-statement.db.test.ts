@@ -49,7 +49,7 @@ const indexes = async (table = 'a') => {
   );
   return rows;
 };
-/** What the server does just now: asked for outside of the writer's transaction, which would be told the same again and again. */
+/** What the server does just now: asked for outside of the writer's transaction, which would get the same answer again and again. */
 const activity = async (that: RawBuilder<unknown>) => {
   const { rows } = await sql<{ pid: number }>`
     select pid from pg_stat_activity where datname = current_database() and ${that}`.execute(fixture.database.query);
@@ -168,7 +168,7 @@ describe('a file that begins with "-- stoa: no transaction"', () => {
     ['two statements, one of them in the condition', "create index concurrently if not exists x on a (id) where note <> ';'; select 1"],
     ['an index that cannot be made a second time', 'create index concurrently x on a (id);'],
     ['an index without a name', 'create index concurrently on a (id);'],
-    ['an index that blocks who writes', 'create index if not exists x on a (id);'],
+    ['an index that blocks writers', 'create index if not exists x on a (id);'],
     ['a change of rows, which might come twice', 'update a set id = id + 1;'],
     ['a comment in front of it alone', '/* drop */ drop index concurrently if exists x;'],
   ])('is refused before anything runs when it holds %s', async (_, statement) => {
@@ -178,7 +178,7 @@ describe('a file that begins with "-- stoa: no transaction"', () => {
   });
 });
 
-test('a file that needs to run outside of a transaction, and does not say so, is told how', async () => {
+test('a file that needs to run outside of a transaction, and does not say so, fails with a hint', async () => {
   await write({ ...TABLE, '0002-index.sql': 'create index concurrently if not exists a_id on a (id);' });
   expect((await refusal()).message).toBe(
     'shop/0002-index.sql: CREATE INDEX CONCURRENTLY cannot run inside a transaction block (25001); begin the file with "-- stoa: no transaction"',

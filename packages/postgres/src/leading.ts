@@ -5,7 +5,7 @@ import { isUnavailable } from './unavailable.ts';
 
 /** A process that does not lead asks again after this long, plus up to as much again. */
 const RETRY_MS = 500;
-/** Who gave the lead up by itself stays out for several times as long as the others wait between their tries. */
+/** A process that gave the lead up by itself stays out for several times as long as the others wait between their tries. */
 const STAND_BACK_MS = 5_000;
 /** Waiters do not ask in step. */
 const spread = (milliseconds: number): number => milliseconds * (1 + Math.random());
@@ -41,7 +41,7 @@ export function createLeading({ link, log, name: database }: LeadingOptions): { 
     startLoop({
       step: async (stopped) => spread(await attempt(name, work, stopped)),
       onFailure(error, _failures, stopped) {
-        // A lost connection is told by the session, once for all that it carries.
+        // A lost connection is logged by the session, once for all that it carries.
         if (!stopped.aborted && !isUnavailable(error)) log.error({ err: error, database, lead: name }, 'leading failed, will try again');
         return spread(RETRY_MS);
       },

@@ -29,7 +29,7 @@ afterAll(async () => {
 
 /** As a request does it. */
 const inRequest = <T>(work: () => Promise<T>) =>
-  runInContext({ correlationId: 'a', traceparent: `00-${'1'.repeat(32)}-${'1'.repeat(16)}-00`, address: '192.0.2.1' }, work);
+  runInContext({ correlationId: 'a', traceparent: `00-${'1'.repeat(32)}-${'1'.repeat(16)}-00`, clientIp: '192.0.2.1' }, work);
 
 const BUSY = { kind: 'unavailable', code: 'database_busy', retryAfterSeconds: 1 };
 const change = (db: Database<unknown>['query']) => sql`update accounts set n = n + 1 where id = 1`.execute(db);
@@ -61,7 +61,7 @@ async function whileLocked(work: (free: () => void) => Promise<void>): Promise<v
   }
 }
 
-test('a request that waits for a lock is told so after 2 s, by itself or in a transaction, and its neighbours keep their connections', async () => {
+test('a request that waits for a lock fails as busy after 2 s, in a transaction or not, and its neighbours keep their connections', async () => {
   await Promise.all(Array.from({ length: 4 }, () => sql`select pg_sleep(0.05)`.execute(database.query)));
   const before = await pids();
   expect(before).toHaveLength(4);

@@ -65,7 +65,7 @@ describe('migrate', () => {
     await rm(later, { recursive: true });
   });
 
-  test('a failing statement leaves nothing of its file, keeps the files before it, and is told with file, line, column and SQL state', async () => {
+  test('a failing statement leaves nothing of its file, keeps the files before it, and is reported with file, line, column and SQL state', async () => {
     await write({ '0001-a.sql': 'create table a ();', '0002-b.sql': "create table b ();\n-- ü\nselect 'é', nonsense;\n" });
     const error = await refusal();
     expect(error).toBeInstanceOf(MigrationError);
@@ -75,7 +75,7 @@ describe('migrate', () => {
     expect(await run()).toBe(1);
   });
 
-  test('a failure without a position is told with what the server says of it', async () => {
+  test('a failure without a position is reported with the message of the server', async () => {
     await write({ '0001-a.sql': 'create table a (id int primary key); insert into a values (1), (1);' });
     expect((await refusal()).message).toMatch(/^shop\/0001-a\.sql: duplicate key .*\(23505\); Key \(id\)=\(1\) already exists/);
   });

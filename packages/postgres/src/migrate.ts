@@ -14,7 +14,7 @@ export interface MigrateOptions {
 
 /** A statement that waits longer for a table's lock makes everybody behind it wait too: fail and let the operator try again. */
 const LOCK_TIMEOUT_MS = 30_000;
-/** How often a starter that waits for another one asks. */
+/** How often a starter that waits for another one polls. */
 const ASK_AGAIN_MS = 250;
 /** Those that the role or the database may have for the statements of services. */
 const TIME_LIMITS = [

@@ -16,8 +16,14 @@ export interface AnswerLimits {
 /** What is known of a real connection for as long as it lives. */
 interface Known {
   /** When the server last answered on it. */
-  heardAt: number;
+  lastAnswerAt: number;
   silence: Error | undefined;
+  /** What it is handed out as next: as long as no transaction began on it, the same. */
+  standIn: StandIn | undefined;
+}
+
+interface StandIn extends PostgresPoolClient {
+  isGivenBack: boolean;
 }
 
 const BEGINS_TRANSACTION = /^\s*(begin|start transaction)\b/i;
@@ -37,17 +43,17 @@ export function namedPool(pool: pg.Pool, { requestLimitMs, statementLimitMs }: A
   let silentSince = Number.NEGATIVE_INFINITY;
 
   async function send(client: pg.PoolClient, of: Known, text: string, values: readonly unknown[]): Promise<pg.QueryResult> {
-    // Who did not answer a statement answers no rollback either.
+    // A server that did not answer a statement does not answer a rollback either.
     if (of.silence !== undefined) throw asUnavailable(of.silence);
     const name = nameOf(text);
     const sentAt = performance.now();
     const limit = isRequest() ? requestLimitMs : statementLimitMs;
-    // Nobody waits for a transaction of the background: it waits for locks as long as its statements may take. In the same round trip.
+    // No client waits for a background transaction: it waits for locks as long as its statements may take. In the same round trip.
     const sent = !isRequest() && BEGINS_TRANSACTION.test(text) ? `${text}; set local lock_timeout = 0` : text;
     try {
       const statement = { text: sent, values: values as unknown[], ...(name && { name }), query_timeout: limit };
       const result = await inStatementSpan(database, text, name, () => client.query(statement));
-      of.heardAt = performance.now();
+      of.lastAnswerAt = performance.now();
       return result;
     } catch (error) {
       if (isSilence(error)) {
@@ -58,26 +64,31 @@ export function namedPool(pool: pg.Pool, { requestLimitMs, statementLimitMs }: A
     }
   }
 
-  /** Kysely keeps state per object it is given, so each time has one of its own. */
-  function handOut(client: pg.PoolClient, of: Known): PostgresPoolClient {
-    let isGivenBack = false;
+  /**
+   * Kysely keeps state per object it is given. A transaction has one of its own, as its statements may come late; single statements, which
+   * Kysely waits for, share one: to make it costs more than to send them.
+   */
+  function handOut(client: pg.PoolClient, of: Known): StandIn {
     let isOver = false;
     const query = async (text: string, values: readonly unknown[]): Promise<pg.QueryResult> => {
       // A commit that fails is followed by a rollback.
       const ends = ENDS_TRANSACTION.test(text);
-      if (isGivenBack || (isOver && !ends))
+      if (standIn.isGivenBack || (isOver && !ends))
         throw new TransactionMisuse('The transaction has ended: this statement would run outside of it.');
       isOver ||= ends;
+      if (BEGINS_TRANSACTION.test(text)) of.standIn = undefined;
       return await send(client, of, text, values);
     };
-    // Kysely's other form of `query`, with a cursor, is used by `stream()` alone, which needs a cursor library we do not have.
-    return {
+    const standIn: StandIn = {
+      isGivenBack: false,
+      // Kysely's other form of `query`, with a cursor, is used by `stream()` alone, which needs a cursor library we do not have.
       query: query as unknown as PostgresPoolClient['query'],
       release(destroy) {
-        isGivenBack = true;
+        standIn.isGivenBack = true;
         client.release(destroy || of.silence !== undefined);
       },
     };
+    return standIn;
   }
 
   return {
@@ -88,9 +99,13 @@ export function namedPool(pool: pg.Pool, { requestLimitMs, statementLimitMs }: A
         const client = await pool.connect().catch((error: unknown) => {
           throw asUnavailable(error);
         });
-        const of = known.get(client) ?? { heardAt: performance.now(), silence: undefined };
+        const of = known.get(client) ?? { lastAnswerAt: performance.now(), silence: undefined, standIn: undefined };
         known.set(client, of);
-        if (of.heardAt >= silentSince) return handOut(client, of);
+        if (of.lastAnswerAt >= silentSince) {
+          of.standIn ??= handOut(client, of);
+          of.standIn.isGivenBack = false;
+          return of.standIn;
+        }
         cutOff(client);
         client.release(true);
       }

@@ -12,13 +12,13 @@ interface Papers {
   readonly breed: string;
 }
 
-test('a column is what was said of it, and may be null as before; the others are as they were', () => {
+test('a column is what was declared for it, and may be null as before; the others are as they were', () => {
   type Narrower = Narrow<Pet, { papers: JSONColumnType<Papers>; search: ColumnType<never, string, string> }>;
   expectTypeOf<Selectable<Narrower>>().toEqualTypeOf<{ name: string; papers: Papers | null; size: number }>();
   expectTypeOf<InsertType<Narrower['papers']>>().toEqualTypeOf<string | null>();
 });
 
-test('of a column that is not there, or more than a column reads as, nothing can be said', () => {
+test('nothing can be declared for a column that is not there, nor more than a column reads as', () => {
   // @ts-expect-error no such column
   type NoColumn = Narrow<Pet, { colour: string }>;
   // @ts-expect-error a name is no number

@@ -32,8 +32,8 @@ async function hearerOf(database: Database<unknown>, channel: string): Promise<s
   return heard;
 }
 
-describe('what is told', () => {
-  test('is heard at once in this process, once, and soon in the others', async () => {
+describe('a notification', () => {
+  test('is received at once in this process, once, and soon in the others', async () => {
     const [here, there] = [open('here'), open('there')];
     const [own, other] = [await hearerOf(here, 'news'), await hearerOf(there, 'news')];
     here.notify('news', 'a');
@@ -44,7 +44,7 @@ describe('what is told', () => {
     expect(other).toEqual(['a', 'b']);
   });
 
-  test('often in a short time is told to the others a few times, each payload', async () => {
+  test('that is sent often in a short time reaches the others a few times, with each payload', async () => {
     const [here, there] = [open('here'), open('there')];
     const other = await hearerOf(there, 'often');
     for (let n = 0; n < 1_000; n++) here.notify('often', `${n % 3}`);
@@ -54,7 +54,7 @@ describe('what is told', () => {
     expect(other.length).toBeLessThan(10);
   });
 
-  test('in more ways than can be kept is told as an empty payload, which stands for all', async () => {
+  test('with more payloads than can be kept is sent as an empty payload, which stands for all', async () => {
     const [here, there] = [open('here'), open('there')];
     const other = await hearerOf(there, 'many');
     for (let n = 0; n < 1_000; n++) here.notify('many', `${n}`);
@@ -62,7 +62,7 @@ describe('what is told', () => {
     expect(other.length).toBeLessThan(250);
   });
 
-  test('and settled here is told to nobody else', async () => {
+  test('that is settled here is sent to no other process', async () => {
     const [here, there] = [open('here'), open('there')];
     const other = await hearerOf(there, 'settled');
     let isSettled = true;
@@ -74,7 +74,7 @@ describe('what is told', () => {
     expect(other).toEqual(['second']);
   });
 
-  test('by a process that closes at once is heard', async () => {
+  test('by a process that closes at once is received', async () => {
     const other = await hearerOf(open('there'), 'parting');
     const here = createDatabase<unknown>({ url: fixture.url, name: 'here', log, metrics: new Registry() });
     here.notify('parting', 'a');
@@ -82,7 +82,7 @@ describe('what is told', () => {
     await eventually(() => expect(other).toEqual(['a']));
   });
 
-  test('while the server is away disturbs nobody, and keeps nobody from closing', async () => {
+  test('while the server is away does no harm, and does not hold up a close', async () => {
     await using network = await startTcpProxy(Number(new URL(fixture.url).port)).then((proxy) => ({
       ...proxy,
       [Symbol.asyncDispose]: () => proxy.close(),
@@ -103,9 +103,9 @@ describe('what is told', () => {
 
 /**
  * The lock of NOTIFY is taken at the commit and held until its WAL is safe, here as long as a standby that never comes does not
- * confirm it: anyone who needs that lock waits too, in any database of the server.
+ * confirm it: every session that needs that lock waits too, in any database of the server.
  */
-test('a commit that takes its time holds up no commit of another database, and what was told after it is heard there', async () => {
+test('a slow commit holds up no commit of another database, and notifications after it are received there', async () => {
   const server = await startTestServer({ max_wal_senders: '2', synchronous_standby_names: 'nobody', synchronous_commit: 'local' });
   try {
     const admin = open('admin', server.url);

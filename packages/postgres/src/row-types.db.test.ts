@@ -50,7 +50,7 @@ export interface Tables {
 `);
 });
 
-test('a text that a check limits to some values is a union of them; no other check says anything of a type', async () => {
+test('a text that a check limits to some values is a union of them; no other check affects a type', async () => {
   await using fixture = await testDatabase();
   const types = await typesOf(
     fixture,
@@ -77,9 +77,9 @@ test('a text that a check limits to some values is a union of them; no other che
 `);
 });
 
-test('a type of which nobody has said how it reads has no row type', async () => {
+test('a type without a declared reading has no row type', async () => {
   await using fixture = await testDatabase();
-  await expect(typesOf(fixture, sql`create table pets (weight numeric(6, 2))`)).rejects.toThrow('pets.weight reads, which is numeric(6,2)');
+  await expect(typesOf(fixture, sql`create table pets (weight numeric(6, 2))`)).rejects.toThrow('pets.weight of type numeric(6,2)');
 });
 
 function typeOf(value: unknown): string {

@@ -23,7 +23,7 @@ const READS_AS: Readonly<Record<string, string>> = {
 };
 const IMPORTS = ['ColumnType', 'Generated', 'GeneratedAlways'];
 
-/** What Postgres makes of `check (status in ('a', 'b'))`, and of one value alone. One that is not valid says nothing of older rows. */
+/** What Postgres makes of `check (status in ('a', 'b'))`, and of one value alone. One that is not valid does not hold for older rows. */
 const ONE_OF = /^CHECK \(\((\w+) = (?:ANY \(ARRAY\[((?:'(?:[^']|'')*'::text(?:, )?)+)\]\)|('(?:[^']|'')*'::text))\)\)$/;
 const VALUE = /'((?:[^']|'')*)'::text/g;
 
@@ -55,7 +55,7 @@ function unionOf(check: string): [string, string][] {
 
 function columnType(table: string, { name, type, required, value }: Column, union: string | undefined): string {
   const read = union ?? READS_AS[type];
-  if (read === undefined) throw new Error(`Nobody has said how ${table}.${name} reads, which is ${type}: say it in row-types.ts`);
+  if (read === undefined) throw new Error(`No reading is declared for ${table}.${name} of type ${type}: add one in row-types.ts`);
   // It reads as what it is, and is written as text.
   if (read === 'unknown') return `ColumnType<unknown, string${value === '' ? '' : ' | undefined'}, string>${required ? '' : ' | null'}`;
   const whole = required ? read : `${read} | null`;

@@ -30,7 +30,7 @@ export interface SessionConnectionOptions {
   readonly name: string;
   /** Restores what a new connection must have, before `link` hands it out. `again` is false the first time. */
   prepare(link: Link, again: boolean): Promise<void>;
-  /** Is told of what others sent, not of what was sent on this connection. */
+  /** Called for what others sent, not for what was sent on this connection. */
   notified(channel: string, payload: string): void;
   readonly heartbeatMs?: number;
 }

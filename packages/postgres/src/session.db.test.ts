@@ -41,7 +41,7 @@ describe('listen', () => {
     await eventually(() => expect(heard).toEqual(['1', '2', '3']));
   });
 
-  test('two handlers of one channel both hear, and ending one leaves the other', async () => {
+  test('two handlers of one channel are both called, and ending one leaves the other', async () => {
     const [first, second]: [string[], string[]] = [[], []];
     const database = open('a');
     const end = await database.listen('shared', (payload) => first.push(payload));
@@ -54,7 +54,7 @@ describe('listen', () => {
     expect(first).toEqual(['both']);
   });
 
-  test('after a lost connection it calls the handler once, as something may have been missed, and hears again', async () => {
+  test('after a lost connection it calls the handler once, as something may have been missed, and receives again', async () => {
     const heard: string[] = [];
     await open('lossy').listen('lossy', (payload) => heard.push(payload));
     await endSession('lossy');
@@ -117,7 +117,7 @@ describe('listen', () => {
 });
 
 describe('lead', () => {
-  /** Leads under `name` and tells when it began, and why it ended. */
+  /** Leads under `name` and reports when it began, and why it ended. */
   async function leader(database: Database<unknown>, name: string) {
     const events: string[] = [];
     const stop = await database.lead(name, async (signal) => {
@@ -175,7 +175,7 @@ describe('lead', () => {
     await stop();
   });
 
-  test('who ends its work by itself gives the lead up and stays out, and another one takes it', async () => {
+  test('a leader that ends its work by itself gives the lead up and stays out, and another one takes it', async () => {
     let tries = 0;
     const first = open('gives up');
     await first.lead('given up', async () => void (tries += 1));
@@ -199,7 +199,7 @@ describe('lead', () => {
     expect(rows).toEqual([{ sessions: 1 }]);
   });
 
-  test('the same name twice on one database object is a mistake that is told', async () => {
+  test('the same name twice on one database object is an error', async () => {
     const database = open('a');
     const stop = await database.lead('twice', async () => {});
     await expect(database.lead('twice', async () => {})).rejects.toThrow('twice');

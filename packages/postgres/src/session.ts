@@ -17,11 +17,11 @@ export interface Session extends Pick<Database<unknown>, 'listen' | 'lead' | 'no
   close(): Promise<void>;
 }
 
-/** Listening and leading need a connection that stays: both share one, outside the pool. What is told goes out on it too. */
+/** Listening and leading need a connection that stays: both share one, outside the pool. Notifications are sent on it too. */
 export function createSession({ options, log, name }: SessionOptions): Session {
   const handlers = new Map<string, Set<Handler>>();
 
-  /** @returns whether one of the handlers says that nobody else has to hear of it. */
+  /** @returns whether one of the handlers settled it, so that no other process has to be notified. */
   const tell = (channel: string, payload: string): boolean => {
     let isSettled = false;
     for (const handler of [...(handlers.get(channel) ?? [])]) {
@@ -56,7 +56,7 @@ export function createSession({ options, log, name }: SessionOptions): Session {
         const rest = handlers.get(channel);
         if (!rest?.delete(own) || rest.size > 0) return;
         handlers.delete(channel);
-        // Nobody hears any more, so nothing waits for the server: a subscription of a lost link went with it.
+        // Nobody listens any more, so nothing waits for the server: a subscription of a lost link went with it.
         await connection
           .live()
           ?.query(`unlisten ${pg.escapeIdentifier(channel)}`)

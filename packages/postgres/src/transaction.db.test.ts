@@ -10,7 +10,7 @@ type Tx = Transaction<unknown>;
 const MISUSE = { name: 'TransactionMisuse' };
 
 let fixture: TestDatabase<unknown>;
-/** Of one connection, so that whatever comes late meets the next who has it. */
+/** Of one connection, so that whatever comes late meets its next user. */
 let database: Database<unknown>;
 
 beforeAll(async () => {
@@ -68,7 +68,7 @@ describe('a transaction that is rolled back while a branch of it goes on', () =>
 });
 
 describe('two statements at once', () => {
-  test('the second is refused, and with it the commit, even if nobody looks at the refusal', async () => {
+  test('the second is refused, and with it the commit, even if the refusal is ignored', async () => {
     const refused = database.transaction(async (tx) => {
       const [first, second] = await Promise.allSettled([effect(tx, 'first'), effect(tx, 'second')]);
       expect(first).toMatchObject({ status: 'fulfilled' });
@@ -127,7 +127,7 @@ describe('a transaction that has ended', () => {
     expect(await effects()).toEqual(['awaited', 'the next']);
   });
 
-  test('a commit that fails is told as it failed, and the connection is as good as before', async () => {
+  test('a commit that fails is reported as it failed, and the connection stays usable', async () => {
     await sql`create table later (what text references effects deferrable initially deferred)`.execute(fixture.database.query);
     await expect(database.transaction((tx) => sql`insert into later values ('missing')`.execute(tx))).rejects.toMatchObject({
       code: '23503',

@@ -15,7 +15,7 @@ import { startTestServer } from './testing/index.ts';
 const NAMESPACE = `stoa-${process.pid}`;
 const [NEAR, FAR] = [`sv${process.pid}n`, `sv${process.pid}f`];
 const [HERE, THERE] = [1, 2].map((host) => `10.197.${process.pid % 256}.${host}`) as [string, string];
-/** Of nobody: what is sent to it is lost, and nobody is told. */
+/** The address of no machine: what is sent to it is lost without notice. */
 const NOBODY = '02:00:00:00:09:99';
 const script = fileURLToPath(new URL('./testing/vanishing-machine.ts', import.meta.url));
 const ip = (...words: string[]) => execFileSync('ip', words, { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -71,7 +71,7 @@ if (why === undefined) {
       expect(await leaders()).toBe(1);
       machine.vanish();
       const vanishedAt = performance.now();
-      // It waits to be told: the kernel sends again and again, and no keep-alive.
+      // A notification waits to be sent: the kernel retransmits it, and sends no keep-alive.
       await eventually(
         async () => {
           database.notify('news');

@@ -1,13 +1,13 @@
 import { type Command, Redis, type RedisOptions } from 'ioredis';
 
-/** Who waits longer for an answer does better without Redis. */
+/** A caller that would wait longer for an answer does better without Redis. */
 const ANSWER_WITHIN_MS = 500;
-/** What a server says that is no primary, or that has nothing yet. Before Redis 7 a script's refusal stands within another error. */
+/** The errors of a server that is no primary, or that has no data yet. Before Redis 7 a script's refusal stands within another error. */
 const NO_PRIMARY = /^(READONLY|MASTERDOWN|LOADING) | -READONLY /;
 
 /**
  * A client whose commands have an end. A connection that does not answer in time, or whose server has become a replica, is given up, so
- * that the next one finds who is there now: once, however many commands find it.
+ * that the next one reaches the current server: once, however many commands notice it.
  */
 export class BoundedRedis extends Redis {
   #isGivenUp = false;

@@ -36,7 +36,7 @@ const echo = async ({ client }: RedisConnection): Promise<void> => {
 const isThere = async ({ health }: RedisConnection) => await eventually(() => expect(health().ok).toBe(true));
 const isAway = async ({ health }: RedisConnection) => await eventually(() => expect(health().ok).toBe(false));
 
-test('a Redis that goes and comes is noticed without help: told once when it went, once when it is back', async () => {
+test('a Redis that goes and comes back is noticed without help: logged once when it is lost, once when it is back', async () => {
   const server = await serverOf();
   const { redis, said } = connectTo(server.url);
   expect(await redis.ready()).toBe(true);
@@ -79,7 +79,7 @@ test('what is under way when it is killed is rejected, and not sent to the next 
   expect(await redis.client.get('counted')).toBeNull();
 });
 
-test('one that hangs costs the first command half a second, and those behind it nothing; it is taken up again when it answers', async () => {
+test('one that hangs costs the first command half a second, and those behind it nothing; it is used again when it answers', async () => {
   const server = await serverOf();
   const { redis, said } = connectTo(server.url);
   await redis.ready();
@@ -117,7 +117,7 @@ test('however many find that it hangs, the connection is given up once', async (
   expect(said()).toEqual(['Redis is away', 'Redis is back']);
 });
 
-test('a primary that has become a replica is away, also to who asks nothing of it; told once, and taken up when it is one again', async () => {
+test('a primary that has become a replica counts as away, even when idle; logged once, and used again when it is a primary again', async () => {
   const [server, successor] = [await serverOf(), await serverOf()];
   const { redis, said } = connectTo(server.url);
   expect(await redis.ready()).toBe(true);
@@ -151,7 +151,7 @@ test('the first command that a replica refuses gives the connection up, and none
   expect(await redis.client.get('counted')).toBeNull();
 });
 
-test('one that takes no writes is told as away, whatever it still answers', async () => {
+test('one that takes no writes is reported as away, whatever it still answers', async () => {
   const server = await serverOf();
   const { redis, said } = connectTo(server.url);
   await redis.ready();

@@ -5,7 +5,7 @@ import { BoundedRedis } from './bounded-redis.ts';
 const CONNECT_WITHIN_MS = 2_000;
 /** The longest pause between two tries to connect. */
 const LONGEST_PAUSE_MS = 1_000;
-/** How often a write is tried, so that it is known whether Redis takes writes when nobody asks anything of it. */
+/** How often a write is tried, so that it is known whether Redis takes writes even while it is idle. */
 const TRY_EVERY_MS = 1_000;
 
 export interface ConnectRedisOptions {
@@ -35,7 +35,7 @@ export function connectRedis({ url, log }: ConnectRedisOptions): RedisConnection
   let tries = 0;
   const client = new BoundedRedis(url, {
     connectTimeout: CONNECT_WITHIN_MS,
-    // A connection that is given up is not waited for: a server that hangs does not say good-bye either.
+    // A connection that is given up is not waited for: a server that hangs does not close it properly either.
     disconnectTimeout: 0,
     enableOfflineQueue: false,
     // What was under way when the connection broke may have been done: it is rejected, not repeated.

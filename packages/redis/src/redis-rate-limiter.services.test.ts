@@ -39,7 +39,7 @@ rateLimiterContract('Redis', async () => {
 });
 
 describe('in Redis', () => {
-  test('keys tell nobody, and go with their window', async () => {
+  test('keys reveal no caller, and expire with their window', async () => {
     const { redis, limiter } = await limiterAt(SHARED);
     const secret = `192.0.2.1 ada-${randomUUID()}@example.com`;
     const own = { ...policy, name: `p${randomUUID()}` };

@@ -60,7 +60,7 @@ export function createRedisRateLimiter(redis: RedisConnection, { fallback, log }
     const { limit, windowSeconds } = policy;
     const reservation = forMs === undefined ? '' : uuidv7();
     const answer = await take(redis, keysOf(policy, key), [limit, windowSeconds * 1_000, reservation, forMs ?? 0]);
-    if (!isTaken.Check(answer)) throw new TypeError('Redis answered something else than a limit');
+    if (!isTaken.Check(answer)) throw new TypeError('Redis answered something other than a limit');
     const [allowed, used, now, endsAt, undecided] = answer;
     return {
       allowed: allowed === 1,
@@ -108,7 +108,7 @@ export function createRedisRateLimiter(redis: RedisConnection, { fallback, log }
   };
 }
 
-/** Digests: a key may be an address or what somebody typed. The braces keep both in one slot of a cluster. */
+/** Digests: a key may be a client IP or what somebody typed. The braces keep both in one slot of a cluster. */
 function keysOf({ name }: RatePolicy, key: string): [string, string] {
   const window = `stoa:limit:{${name}:${createHash('sha256').update(key).digest('base64url')}}`;
   return [window, `${window}:undecided`];

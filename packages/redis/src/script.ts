@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { RedisConnection } from './connection.ts';
 
-/** Runs a script on Redis: nobody sees a part of what it does, nor comes in between. */
+/** Runs a script on Redis atomically: no other client sees a part of what it does, nor comes in between. */
 export type Script = (redis: RedisConnection, keys: readonly string[], args: readonly (string | number)[]) => Promise<unknown>;
 
 /** @param lua for Redis 5 or newer; sent where Redis does not know it yet, named by its digest else. */

@@ -73,7 +73,7 @@ export function loadConfig<T extends TObject>(schema: T, environment: Environmen
   return config as Static<T>;
 }
 
-/** Variables that end in `_URL` must be one that can be used, its user and password too: later is too late to say so. */
+/** Variables that end in `_URL` must be usable URLs, user and password too: later is too late for the error. */
 function isUrl(text: string): boolean {
   try {
     const { username, password } = new URL(text);

@@ -1,5 +1,5 @@
 /**
- * How a service is deployed, said by itself: `deployment` in its definition. `npm run reports` writes the files in `deploy/` by it.
+ * How a service is deployed, declared by itself: `deployment` in its definition. `npm run reports` writes the files in `deploy/` from it.
  * What is left out suits a flat service, which needs its database, RabbitMQ and Redis and calls nobody.
  */
 export interface Deployment {

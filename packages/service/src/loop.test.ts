@@ -34,7 +34,7 @@ test('a wake-up while a step runs is not lost', async () => {
   await loop.stop();
 });
 
-test('a failure is waited out, no matter who wakes, and counted until a step succeeds', async () => {
+test('a wake-up does not shorten the wait after a failure, and failures are counted until a step succeeds', async () => {
   const failures: number[] = [];
   let steps = 0;
   const loop = startLoop({
@@ -55,7 +55,7 @@ test('a failure is waited out, no matter who wakes, and counted until a step suc
   await loop.stop();
 });
 
-test('a stop waits for the step in hand and begins no other', async () => {
+test('a stop waits for the running step and begins no other', async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   let steps = 0;
   let stopped = false;
@@ -75,7 +75,7 @@ test('a stop waits for the step in hand and begins no other', async () => {
   expect(steps).toBe(1);
 });
 
-test('a failure of the step in hand knows that the loop stops', async () => {
+test('the handler of a failure of the running step knows that the loop stops', async () => {
   const { promise, reject } = Promise.withResolvers<never>();
   const told: boolean[] = [];
   const loop = startLoop({

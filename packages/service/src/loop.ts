@@ -1,14 +1,14 @@
 export interface LoopOptions {
   /** Does one round of work. @returns how long to wait before the next one, in milliseconds; 0 = there may be more right now. */
   readonly step: (stopping: AbortSignal) => Promise<number>;
-  /** Is told of the `failures`-th failure in a row, also while the loop stops. @returns how long to wait; a wake-up does not shorten it. */
+  /** Called on the `failures`-th failure in a row, also while the loop stops. @returns how long to wait; a wake-up does not shorten it. */
   readonly onFailure: (error: unknown, failures: number, stopping: AbortSignal) => number;
 }
 
 export interface Loop {
   /** Ends the present wait; while a step runs, the one after it follows at once. */
   wake(): void;
-  /** Resolves when the step in hand has ended. */
+  /** Resolves when the running step has ended. */
   stop(): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-/** At most `count` holders at a time; who waits longest is next. */
+/** At most `count` holders at a time; the longest waiter is next. */
 export function createSemaphore(count: number) {
   const queue: (() => void)[] = [];
   let free = count;

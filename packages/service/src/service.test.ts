@@ -81,7 +81,7 @@ test('keys differ by purpose, are stable, and need 32 bytes', () => {
   expect(() => createKeys('c2hvcnQ=')).toThrow(RangeError);
 });
 
-test('an error is made from its catalogue and can be told more', () => {
+test('an error is made from its catalogue and can have a more specific message', () => {
   const errors = defineErrors({ taken: { kind: 'conflict', title: 'Taken.', cause: 'c', fix: 'f' } });
   expect(errors.taken({ retryAfterSeconds: 3 })).toMatchObject({
     kind: 'conflict',
@@ -93,7 +93,7 @@ test('an error is made from its catalogue and can be told more', () => {
   expect(errors.catalogue.taken.fix).toBe('f');
 });
 
-test('what was looked for is there, or is the error that says so; what is there may be empty', () => {
+test('orThrow returns what was found, which may be empty, and throws the error where nothing was', () => {
   const errors = defineErrors({ lost: { kind: 'not-found', title: 'Lost.', cause: 'c', fix: 'f' } });
   for (const found of [0, '', false, null]) expect(orThrow(found, errors.lost)).toBe(found);
   expect(() => orThrow(undefined, errors.lost)).toThrow(expect.objectContaining({ code: 'lost' }));

@@ -21,7 +21,7 @@ export interface Service {
   readonly http: FastifyInstance;
   /** Begins background work: consumers, relay, jobs. */
   start(): Promise<void>;
-  /** Ends background work, finishing what is in hand. */
+  /** Ends background work, finishing what is in progress. */
   stop(): Promise<void>;
   health(): Promise<readonly HealthPart[]>;
 }
@@ -33,7 +33,7 @@ export interface ServiceDefinition<Deps, Config extends TObject = TObject> {
   readonly config: Config;
   /** Rules over several variables. @throws ConfigError */
   checkConfig?(config: Static<Config>): void;
-  /** What its routes ask of who calls them, as `notes:write`: a role or an API key may have it. */
+  /** The permissions that its routes require, such as `notes:write`: a role or an API key may have them. */
   readonly permissions?: readonly string[];
   /** The service's folder of `.sql` migrations; absent when it has no database. */
   readonly migrations?: URL;
@@ -42,7 +42,7 @@ export interface ServiceDefinition<Deps, Config extends TObject = TObject> {
   /** Of packages that keep tables in its database, as the event store does: they run before its own. */
   readonly packageMigrations?: readonly { readonly name: string; readonly directory: URL }[];
   create(deps: Deps): Service | Promise<Service>;
-  /** Adds what nobody has, to try out how the system is with much: `stoa seed --<name> N`. @returns what to tell of it. */
+  /** Adds made-up data, to try the system with a lot of it: `stoa seed --<name> N`. @returns what to report. */
   seed?(deps: Pick<Deps, CommandDeps & keyof Deps>, seeding: Seeding): Promise<string>;
 }
 

@@ -21,7 +21,7 @@ describe('W3C Trace Context level 1', () => {
     ['two headers, joined', `00-${TRACE}-${SPAN}-01, 00-${TRACE}-${SPAN}-01`],
     ['two headers, as a list', [`00-${TRACE}-${SPAN}-01`]],
     ['a line break at the end', `00-${TRACE}-${SPAN}-01\n`],
-  ])('%s begins a new trace, which nobody is said to have sampled, without the state of the old one', ([, sent]) => {
+  ])('%s begins a new trace, marked as not sampled, without the state of the old one', ([, sent]) => {
     const { traceparent, tracestate } = createContext({ traceparent: sent, tracestate: 'vendor=1' });
     expect(traceparent).toMatch(/^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-00$/);
     expect(traceparent).not.toContain(TRACE);

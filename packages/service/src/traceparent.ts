@@ -13,7 +13,7 @@ export function readTraceparent(sent: unknown): string | undefined {
   return `00-${ids}-0${Number.parseInt(flags as string, 16) & 1}`;
 }
 
-/** Printable ASCII; of longer ones than 512 characters nobody promises to pass them on (§3.3.1.5). */
+/** Printable ASCII; implementations need not pass on more than 512 characters (§3.3.1.5). */
 const TRACESTATE = /^[\x20-\x7e]{1,512}$/;
 
 export const readTracestate = (sent: unknown): string | undefined => (typeof sent === 'string' && TRACESTATE.test(sent) ? sent : undefined);

@@ -76,7 +76,7 @@ async function runSpan<T>(span: Span, context: RequestContext, work: (span?: Spa
 
 const CODE = /^[\w.-]{1,64}$/;
 
-/** The code of an error of ours, of the database or the system; else its class. Messages may hold what came in. */
+/** The code of an error of ours, of the database or the system; else its class. Messages may hold input. */
 export function errorType(error: unknown): string {
   const code = (error as { code?: unknown } | undefined)?.code;
   if (typeof code === 'string' && CODE.test(code)) return code;

@@ -22,7 +22,7 @@ test('what is late is an error, or what the caller makes of it', async () => {
   await expect(withTimeout(never, 1, late)).rejects.toThrow('users does not answer');
 });
 
-test('work that fails after its time fails nobody', async () => {
+test('work that fails after its time-out has no effect', async () => {
   const unhandled: unknown[] = [];
   const onUnhandled = (reason: unknown) => void unhandled.push(reason);
   process.on('unhandledRejection', onUnhandled);

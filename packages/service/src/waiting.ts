@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
- * Waits for `work` for at most `timeoutMs`; after that the result is what `onTimeout` returns or throws. The work is not stopped: how it
- * ends then reaches nobody.
+ * Waits for `work` for at most `timeoutMs`; after that the result is what `onTimeout` returns or throws. The work is not stopped: its
+ * result is then ignored.
  * @throws what `work` throws in time; without `onTimeout` an Error when it is late.
  */
 export async function withTimeout<T, Late = never>(work: Promise<T>, timeoutMs: number, onTimeout?: () => Late): Promise<T | Late> {

@@ -1,13 +1,13 @@
 import type { Metrics } from '@stoa/service';
 import { Counter, Gauge, Histogram } from 'prom-client';
 
-/** Who calls whom. */
+/** The caller and the target. */
 interface Labels {
   readonly service: string;
   readonly target: string;
 }
 
-/** `refused`: an answer that says no. `failed`: no answer. */
+/** `refused`: an answer that refuses. `failed`: no answer. */
 type Ending = 'answered' | 'refused' | 'failed' | 'timeout' | 'aborted';
 
 const instruments = new WeakMap<Metrics, ReturnType<typeof createInstruments>>();

@@ -23,7 +23,7 @@ afterAll(() => system[Symbol.asyncDispose]());
 const calling = (more: Partial<Task<unknown>> = {}) => callTask<unknown>(system.outside.url, more);
 const count = async (table: 'tasks' | 'finished_tasks') =>
   (await sql<{ count: number }>`select count(*)::integer as count from ${sql.table(table)}`.execute(system.database.query)).rows[0]?.count;
-/** As many as `count` that wait, without a word to anybody. */
+/** As many as `count` that wait, without a notification. */
 const insert = (count: number, { kind = 'call', destination = '', version = 1, late = 0 } = {}) =>
   sql`
     insert into tasks (id, kind, version, destination, data, correlation_id, traceparent, due_at, run_at)
@@ -75,7 +75,7 @@ describe('a claim', () => {
     expect(await claimedBy(room('hook', { free: 5 }))).toEqual({ slow: 3, fast: 2 });
   });
 
-  test('counts what is in hand of a destination already', async () => {
+  test('counts the tasks of a destination that run already', async () => {
     await insert(100, { kind: 'hook', destination: 'slow', late: 60 });
     await insert(100, { kind: 'hook', destination: 'fast' });
     const held = new Map([['slow', 3]]);

@@ -1,12 +1,12 @@
 import { sql, type Transaction } from 'kysely';
 import type { Claim } from './leased-worker.ts';
 
-/** Looks after this long even if nobody called: a call may be lost, with the process that was to make it. */
+/** Polls after this long even without a notification: one may be lost, with the process that was to send it. */
 const IDLE_MS = 5_000;
 /** When others hold all that is due, for the moment that their claim takes. */
 const HELD_MS = 250;
 
-/** A task that this process has in hand. */
+/** A task that this process has claimed. */
 export interface ClaimedTask {
   readonly id: string;
   /** The number of this claim: what ends the run asks for it. */
@@ -34,7 +34,7 @@ export interface Room {
   readonly versions: readonly number[];
   readonly free: number;
   readonly perDestination: number;
-  /** How many are in hand, by destination. */
+  /** How many are claimed, by destination. */
   readonly held: ReadonlyMap<string, number>;
 }
 
@@ -81,7 +81,7 @@ const ofQueue = sql`
   status = 'queued' and tasks.kind = queues.kind and tasks.version = queues.version and tasks.destination = queues.destination`;
 
 /**
- * Takes due tasks of each kind that has room, those of each destination in turn. @returns when to look again, where nothing is due.
+ * Takes due tasks of each kind that has room, those of each destination in turn. @returns when to poll again, where nothing is due.
  */
 export async function claimTasks<Schema>(tx: Transaction<Schema>, instanceId: string, rooms: readonly Room[]): Promise<Claim<ClaimedTask>> {
   const { rows: claimed } = await sql<ClaimedTask>`
@@ -109,7 +109,7 @@ export async function claimTasks<Schema>(tx: Transaction<Schema>, instanceId: st
   return { claimed, waitMs: Math.min(wait > 0 ? Math.max(wait, 1) : HELD_MS, IDLE_MS) };
 }
 
-/** Takes this task, if it is of one of these kinds, whenever it is due and whatever pauses, unless somebody has it. */
+/** Takes this task, if it is of one of these kinds, whenever it is due and whatever pauses, unless another process has it. */
 export async function claimTask<Schema>(
   tx: Transaction<Schema>,
   instanceId: string,

@@ -23,7 +23,7 @@ const calling = (name = 'call') => callTask<unknown>(system.outside.url, { name 
 const becomes = (id: string, expected: object) => eventually(async () => expect(await system.state(id)).toMatchObject(expected));
 
 /** One that was refused for good. */
-async function bury(name = 'call') {
+async function addDeadTask(name = 'call') {
   system.outside.behave(422);
   const { stop } = await system.start([calling(name)]);
   const id = await system.enqueue(calling(name), { n: 3 });
@@ -34,7 +34,7 @@ async function bury(name = 'call') {
 
 describe('a dead task', () => {
   test('is a dead letter like all others: listed among them, shown with its data', async () => {
-    const id = await bury();
+    const id = await addDeadTask();
     await sql`
       insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, status, attempts, reason, failed_at)
       values ('on-rain', gen_random_uuid(), 'rain', 1, 'sky', 'k', now(), 'c', 't', '{}', 'dead', 12, 'too wet', now() - interval '1 h')`.execute(
@@ -60,7 +60,7 @@ describe('a dead task', () => {
   });
 
   test('is replayed by its id: with all of its tries, and under a key that it has not used', async () => {
-    const id = await bury();
+    const id = await addDeadTask();
     const [letter] = (await letters.list()).items;
     system.outside.behave(200);
     await system.start([calling()]);
@@ -81,8 +81,8 @@ describe('a dead task', () => {
     await becomes(id, { status: 'dead', failures: 2 });
   });
 
-  test('tells what replayed it last, when that did not help', async () => {
-    await bury();
+  test('shows its last replay, when that did not help', async () => {
+    await addDeadTask();
     const [letter] = (await letters.list()).items;
     await system.start([calling()]);
     await letters.replayAll({ type: 'call' }, { ratePerSecond: 100, by: 'user:ada' });

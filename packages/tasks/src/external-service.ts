@@ -18,7 +18,7 @@ import { LeftBehind, withLastWord } from './last-word.ts';
 export interface ExternalServiceOptions {
   /** `stripe`: its part in health, its label in metrics. */
   readonly name: string;
-  /** Ours, which calls. */
+  /** Our own service, which makes the calls. */
   readonly service: string;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -40,7 +40,7 @@ export interface ExternalServiceOptions {
 /** A service that is not ours, as this process calls it: with a time-out, a circuit breaker and a bulkhead. */
 export interface ExternalService {
   /**
-   * @param work ends soon after its signal is aborted, by its own word; else it is left behind.
+   * @param work ends soon after its signal is aborted, with its own result; else it is left behind.
    * @param signal ends the call before its time, and is no failure of the service.
    * @throws ExternalServiceError, or what `work` throws.
    */

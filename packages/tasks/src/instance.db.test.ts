@@ -16,7 +16,7 @@ afterAll(() => system[Symbol.asyncDispose]());
 
 const log = createLog({ level: 'silent' });
 const group = { name: 'service tasks', table: 'task_instances' };
-/** An instance that has claimed once, and is never heard of again. */
+/** An instance that has claimed once, and gives no sign of life any more. */
 const silent = (id: string) => createInstance<unknown>({ database: system.database, group, id, log, reclaim: async () => 0 });
 const isWaitedFor = async () => {
   const { rows } = await sql`

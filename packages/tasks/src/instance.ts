@@ -28,26 +28,26 @@ export interface InstanceOptions<Schema> {
   readonly group: InstanceGroup;
   /** A UUID that no other process has, nor this one after a restart. */
   readonly id: string;
-  /** Puts back into the queue what `owners` have in hand, `except` these ids. @returns how many. */
+  /** Puts the tasks of `owners` back into the queue, `except` these ids. @returns how many. */
   reclaim(tx: Transaction<Schema>, owners: readonly string[], except: readonly string[]): Promise<number>;
   readonly log: Logger;
   /** Others than our own, for tests. */
   readonly heartbeats?: Heartbeats | undefined;
 }
 
-/** This process among those of its group. What a dead one had in hand goes back to the queue. */
+/** This process among those of its group. The tasks of a dead one go back to the queue. */
 export interface Instance<Schema> {
   start(): Promise<void>;
   /** Keeps the lease until `tx` ends: nobody takes over meanwhile. @throws when the lease is lost; the next heartbeat takes a new one. */
   hold(tx: Transaction<Schema>): Promise<void>;
-  /** Puts back what is ours in the database, `except` what is in hand indeed. @returns how many tasks it were. */
+  /** Puts back what is ours in the database, `except` what really is in progress. @returns how many tasks it were. */
   reclaimOwn(except: readonly string[]): Promise<number>;
-  /** Call when nothing is in hand any more. */
+  /** Call when nothing is in progress any more. */
   stop(): Promise<void>;
 }
 
 /**
- * The lease of an instance covers all that it has in hand, and each heartbeat renews it. An instance shows that it lives in two ways: by its
+ * The lease of an instance covers all of its tasks, and each heartbeat renews it. An instance shows that it lives in two ways: by its
  * heartbeat, and by the lock it leads under its id, which goes when its connection goes. A process that starts takes the locks of those it
  * finds, and so takes over soon from one that was killed; those that run take more time. How old a heartbeat is proves nothing, as nobody can
  * beat while the database is away: it counts how long it was watched without a change.
@@ -73,7 +73,7 @@ export function createInstance<Schema>(options: InstanceOptions<Schema>): Instan
     return stop;
   }
 
-  /** Tries for as long as the heartbeat of the other does not tell. */
+  /** Tries until the heartbeat of the other shows whether it lives. */
   async function succeed(other: string): Promise<void> {
     const { promise: over, resolve } = Promise.withResolvers<void>();
     const stop = await lead(other, async (signal) => {
@@ -129,7 +129,7 @@ export function createInstance<Schema>(options: InstanceOptions<Schema>): Instan
       for (const other of watched.keys()) await succeed(other);
       beating = setInterval(() => {
         beat = heartbeat().catch((error) => {
-          // What could not be heard is no silence.
+          // A heartbeat that could not be read does not count as missing.
           watched.clear();
           log.warn({ err: error, group: group.name }, 'no heartbeat: the database is away');
         });
@@ -137,11 +137,11 @@ export function createInstance<Schema>(options: InstanceOptions<Schema>): Instan
     },
     async hold(tx) {
       const { rows } = await sql`select from ${instances} where id = ${id} for key share`.execute(tx);
-      if (rows.length === 0) throw new Error('the lease of this instance is lost: others may have what it had in hand');
+      if (rows.length === 0) throw new Error('the lease of this instance is lost: others may have its tasks');
     },
     reclaimOwn: (except) =>
       database.transaction(async (tx) => {
-        // Behind a claim whose answer was lost and that is still under way at the server.
+        // Waits behind a claim whose answer was lost and that is still under way at the server.
         await sql`select from ${instances} where id = ${id} for update`.execute(tx);
         return await reclaim(tx, [id], except);
       }),
@@ -149,7 +149,7 @@ export function createInstance<Schema>(options: InstanceOptions<Schema>): Instan
       clearInterval(beating);
       await beat;
       await Promise.all([...stops].map((stop) => stop()));
-      // Ours may be what a claim took whose answer was lost: without our row nobody would look for it.
+      // The tasks of a claim whose answer was lost may be ours: without our row nobody would look for them.
       await release([id]);
     },
   };

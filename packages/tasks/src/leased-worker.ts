@@ -8,7 +8,7 @@ import { createInstance, type InstanceOptions } from './instance.ts';
 const RECOVER_MS = 1_000;
 /** The longest that a timer takes. */
 const FOREVER_MS = 2 ** 31 - 1;
-/** How long a stop lets what is in hand come to its end. */
+/** How long a stop lets running tasks finish. */
 const GRACE_MS = 5_000;
 
 /** What a claim took, and when to claim again. */
@@ -28,7 +28,7 @@ export interface LeasedWorkerOptions<Schema, Task extends { readonly id: string 
   readonly database: Database<Schema>;
   readonly instanceId: string;
   readonly log: Logger;
-  /** Most tasks in hand at once in this process; 0 in one that only runs what it is handed by `runNow`. */
+  /** Most tasks at once in this process; 0 in one that only runs what it is handed by `runNow`. */
   readonly concurrency: number;
   /**
    * Takes up to `most` tasks for this instance, which becomes their owner. The transaction is short, and a fencing number of each task is
@@ -46,18 +46,18 @@ export interface LeasedWorkerOptions<Schema, Task extends { readonly id: string 
 
 export interface LeasedWorker<Schema, Task> {
   start(): Promise<void>;
-  /** There may be something to claim; `isPaceChanged`: perhaps before the time that the last claim told. */
+  /** There may be something to claim; `isPaceChanged`: perhaps before the time that the last claim returned. */
   wake(isPaceChanged?: boolean): void;
   /** Claims one task out of turn, beside `concurrency`, and runs it. @returns false when `claim` found it taken, or this process is ending. */
   runNow(id: string, claim: (tx: Transaction<Schema>) => Promise<Task | undefined>): Promise<boolean>;
-  /** Claims nothing more, and resolves when nothing is in hand: what takes too long is aborted. */
+  /** Claims nothing more, and resolves when nothing is in progress: what takes too long is aborted. */
   stop(): Promise<void>;
   health(): HealthPart;
 }
 
 /**
  * Runs tasks that are rows of a table: claims them as fast as `claim` allows and lets each go its way without waiting for it. The process
- * holds a lease on what it has in hand and renews it. What a process had in hand that died, or lost the answer to a claim, is reclaimed.
+ * holds a lease on its tasks and renews it. The tasks of a process that died, or that lost the answer to a claim, are reclaimed.
  */
 export function createLeasedWorker<Schema, Task extends { readonly id: string }>(
   options: LeasedWorkerOptions<Schema, Task>,
@@ -79,7 +79,7 @@ export function createLeasedWorker<Schema, Task extends { readonly id: string }>
     if (!isPaced || isPaceChanged) loop?.wake();
   }
 
-  /** In hand from now on, before `work` claims it: nobody else here takes it for lost. */
+  /** In progress from now on, before `work` claims it: nothing else here takes it for lost. */
   function take(task: string, work: () => Promise<boolean>): Promise<void> {
     const way = work()
       .then((isQueued) => {
@@ -88,11 +88,11 @@ export function createLeasedWorker<Schema, Task extends { readonly id: string }>
       })
       .catch((error) => {
         isUnsure = true;
-        log.error({ err: error, task, worker: name }, 'a task could not be brought to its end, will be reclaimed');
+        log.error({ err: error, task, worker: name }, 'a task could not be completed, will be reclaimed');
         wake();
       })
       .finally(() => {
-        // It may be in hand anew.
+        // It may be in progress again.
         if (inHand.get(task) === way) inHand.delete(task);
       });
     inHand.set(task, way);
@@ -105,7 +105,7 @@ export function createLeasedWorker<Schema, Task extends { readonly id: string }>
       return await run(task, ending.signal);
     } finally {
       running -= 1;
-      // A free hand matters only where all were full.
+      // A free slot matters only where all were taken.
       if (running === concurrency - 1) wake();
     }
   }
@@ -122,7 +122,7 @@ export function createLeasedWorker<Schema, Task extends { readonly id: string }>
   async function reclaimUnknown(): Promise<void> {
     isUnsure = false;
     const tasks = await instance.reclaimOwn([...inHand.keys()]);
-    if (tasks > 0) log.warn({ tasks, worker: name }, 'tasks that this process did not know of are in the queue again');
+    if (tasks > 0) log.warn({ tasks, worker: name }, 'tasks unknown to this process were put back into the queue');
   }
 
   /** One claim. @returns milliseconds until the next one. */

@@ -2,10 +2,10 @@ import type { Database } from '@stoa/postgres';
 import { sql, type Transaction } from 'kysely';
 import { MOST_CRASHES, TASKS_CHANNEL } from './task.ts';
 
-const REASON = 'the process that had the task in hand is gone, or does not know of it';
+const REASON = 'the process that ran the task is gone, or does not know of it';
 
 /**
- * Puts back into the queue what `owners` have in hand, `except` what is in hand indeed. A task whose attempt had begun may have happened: the
+ * Puts the tasks of `owners` back into the queue, `except` those really in progress. A task whose attempt had begun may have happened: the
  * attempt ends as `unknown`, and after too many of these the task is dead. @returns how many tasks it were.
  */
 export async function reclaimTasks<Schema>(

@@ -7,7 +7,7 @@ export interface RetryLimits {
   /** The wait after the first of these; it doubles with each. */
   readonly firstDelayMs: number;
   readonly longestDelayMs: number;
-  /** How long everybody leaves a destination alone that takes nothing. */
+  /** How long nothing is sent to a destination that takes nothing. */
   readonly pauseMs: number;
 }
 

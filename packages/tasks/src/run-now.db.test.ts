@@ -76,7 +76,7 @@ test('no more than 32 at a time: a request beyond them does not wait', async () 
   expect(await worker.runNow(ids[32] as string, 30_000)).toMatchObject({ status: 'done' });
 });
 
-test('a process that stops takes up nothing more, also while it finishes what it has in hand', async () => {
+test('a process that stops takes up nothing more, also while it finishes running tasks', async () => {
   system.outside.behave('hang');
   const worker = await startOnlyAnswering();
   const first = await enqueue();

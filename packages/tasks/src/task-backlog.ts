@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** More are not counted: a look costs the same however many wait. */
+/** More are not counted: a query costs the same however many wait. */
 const MOST_COUNTED = 10_000;
 
 /** What waits of one kind. */

@@ -2,12 +2,12 @@ import type { HealthPart } from '@stoa/service';
 import type { Kysely } from 'kysely';
 import { readPauses, readTaskBacklog } from './task-backlog.ts';
 
-/** Idle, a task begins within milliseconds; a minute means that somebody has to look. */
+/** Idle, a task begins within milliseconds; a minute means that an operator has to look. */
 const LATE_SECONDS = 60;
-/** As for the part of the database itself: who asks for readiness gives up after seconds. */
+/** As for the part of the database itself: a readiness probe gives up after seconds. */
 const ANSWER_WITHIN_MS = 2_000;
 
-/** `ok` while nothing that is due waits for more than a minute and no destination pauses; dead letters are told. */
+/** `ok` while nothing that is due waits for more than a minute and no destination pauses; dead letters are reported. */
 export async function checkTaskHealth<Schema>(db: Kysely<Schema>, worker: HealthPart): Promise<HealthPart> {
   if (!worker.ok) return worker;
   const { promise: late, reject } = Promise.withResolvers<never>();

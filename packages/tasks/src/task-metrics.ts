@@ -3,7 +3,7 @@ import { Gauge, Histogram } from 'prom-client';
 import type { Outcome } from './outcome.ts';
 import type { Backlog } from './task-backlog.ts';
 
-/** The gauges of one scrape share one look at the database. */
+/** The gauges of one scrape share one query of the database. */
 const SAMPLE_MS = 500;
 
 export interface TaskMetrics {

@@ -17,7 +17,7 @@ export interface Ending {
   readonly response: string | null;
 }
 
-/** Everything that a run writes: only while the task is still in this claim's hands. */
+/** Everything that a run writes: only while this claim still holds the task. */
 const isOurs = (instanceId: string, { id, fence }: ClaimedTask) =>
   sql`id = ${id} and owner = ${instanceId} and fence = ${fence} and status = 'running'`;
 
@@ -41,7 +41,7 @@ export async function beginAttempt<Schema>(
   return rows[0] && { id, ...rows[0] };
 }
 
-/** What became of an attempt is kept with it, whosever the task is by then. */
+/** What became of an attempt is kept with it, whichever process has the task by then. */
 const endAttempt = (attempt: string, { status, response }: Ending) => sql`
   update task_attempts set status = ${status}, response = ${response}, ended_at = clock_timestamp() where id = ${attempt}`;
 

@@ -20,7 +20,7 @@ afterAll(() => system[Symbol.asyncDispose]());
 const calling = (more: object = {}) => callTask<unknown>(system.outside.url, more);
 const becomes = (id: string, expected: object) => eventually(async () => expect(await system.state(id)).toMatchObject(expected));
 
-test('health: well while nothing is late and nothing pauses; dead letters are told', async () => {
+test('health: well while nothing is late and nothing pauses; dead letters are reported', async () => {
   const worker = await system.start([calling()]);
   expect(await worker.health()).toEqual([{ name: 'tasks', background: true, ok: true }]);
   await sql`
@@ -73,7 +73,7 @@ test('what was done is kept by days, and goes after its time', async () => {
   expect(rows).toEqual([{ there: false }]);
 });
 
-test('a task goes on while its kind fills all hands of another', async () => {
+test('a task runs although another kind uses all of its own slots', async () => {
   system.outside.behave((id) => (slow.has(id) ? 'hang' : 200));
   const slow = new Set<string>();
   const kinds = [calling({ name: 'slow', concurrency: 1 }), calling({ name: 'fast', concurrency: 1 })];

@@ -35,7 +35,7 @@ export interface TaskWorkerOptions<Schema> {
 
 export interface TaskWorker<Schema> {
   start(): Promise<void>;
-  /** Finishes what is in hand, or aborts it after 5 s. */
+  /** Finishes running tasks, or aborts them after 5 s. */
   stop(): Promise<void>;
   health(): Promise<HealthPart[]>;
   /**
@@ -54,7 +54,7 @@ export function createTaskWorker<Schema>(options: TaskWorkerOptions<Schema>): Ta
   if (kinds.size < tasks.flatMap(namesOf).length) throw new TypeError(`two tasks of ${service} have the same name`);
   const metrics = createTaskMetrics(options.metrics, service);
   const runTask = createRunTask<Schema>({ database, instanceId, log, metrics });
-  /** In hand in turn, by kind and destination. */
+  /** Running in turn, by kind and destination. */
   const inHand = new Map(tasks.map(({ name }) => [name, new Map<string, number>()]));
   const inline = new Set<string>();
   const outcomes = new Map<string, (outcome: Outcome<Schema> | undefined) => void>();
@@ -85,7 +85,7 @@ export function createTaskWorker<Schema>(options: TaskWorkerOptions<Schema>): Ta
       return await run(claimed, signal);
     } finally {
       const count = held.get(destination) as number;
-      // A free hand matters only where all of the kind, or of the destination, were full.
+      // A free slot matters only where all of the kind, or of the destination, were taken.
       if (sumOf(held) === concurrency || count === perDestination) worker.wake();
       if (count > 1) held.set(destination, count - 1);
       else held.delete(destination);

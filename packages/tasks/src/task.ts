@@ -3,7 +3,7 @@ import type { Static, TSchema } from 'typebox';
 import type { Outcome } from './outcome.ts';
 import type { RetryLimits } from './retry-policy.ts';
 
-/** A kind of task, for who enqueues it. */
+/** A kind of task, as the code that enqueues it sees it. */
 export interface TaskKind<Data extends TSchema = TSchema> {
   /** Unique in the service, stable for ever: `create-payment-intent`. */
   readonly name: string;
@@ -31,17 +31,17 @@ export interface Run {
   readonly signal: AbortSignal;
 }
 
-/** A kind of task, for who runs it. */
+/** A kind of task, as the worker that runs it sees it. */
 export interface Task<Schema, Data extends TSchema = TSchema> extends TaskKind<Data> {
   /** Names that it had before: tasks that were enqueued under them are run as this kind. */
   readonly formerNames?: readonly string[];
   /** Versions that are still under way, each with what makes the data of this one of theirs. */
   readonly earlier?: readonly EarlierJob[];
-  /** Most in hand at once in one process; 4 by default. */
+  /** Most that run at once in one process; 4 by default. */
   readonly concurrency?: number;
-  /** Most in hand at once in one process with the same destination, so that a slow one leaves room for others; `concurrency` by default. */
+  /** Most that run at once in one process for one destination, so that a slow one leaves room for others; `concurrency` by default. */
   readonly perDestination?: number;
-  /** What is not said is that of `defaultLimits`. */
+  /** What is left out is that of `defaultLimits`. */
   readonly retry?: Partial<RetryLimits>;
   /** A task that is not done so many seconds after it was to run first is given up; without it, its tries are its end. */
   readonly patienceSeconds?: number;
@@ -61,13 +61,13 @@ export const defaultLimits: RetryLimits = {
 };
 
 /**
- * Times that a task may be taken up again after its process died with it in hand. More than above: deaths of machines must not cost anybody
- * their task, and most come before the call. A bound there must be, as a task might be what ends the process.
+ * Times that a task may be taken up again after its process died while running it. More than above: the death of a machine must not cost a
+ * client its task, and most come before the call. There must be a bound, as a task might be what ends the process.
  */
 export const MOST_CRASHES = 20;
 
 /** Declares a task; the type of `data` comes from its schema. */
 export const task = <Schema, Data extends TSchema>(definition: Task<Schema, Data>): Task<Schema, Data> => definition;
 
-/** Told, with the kind, when there is something to claim. */
+/** Notified, with the kind, when there is something to claim. */
 export const TASKS_CHANNEL = 'tasks';

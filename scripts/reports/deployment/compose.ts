@@ -28,7 +28,7 @@ const anchors = `x-service: &service
   read_only: true
   cap_drop: [ALL]
   security_opt: ['no-new-privileges:true']
-  # Longer than a process gives itself: up to 20 s of draining (DRAIN_MS, 3 s if nobody says so) and 25 s to stop.
+  # Longer than the limits of a process: up to 20 s of draining (DRAIN_MS, 3 s by default) and 25 s to stop.
   stop_grace_period: 50s
   logging: &logging
     driver: json-file
@@ -137,7 +137,7 @@ const stores = `  postgres:
 networks:
   # The services, and what they share. What goes to servers outside, as mails do, leaves by this one.
   stoa: {}
-  # The databases and who owns one; no way out.
+  # The databases and the services that own one; no access to the outside.
   data: { internal: true }
 
 volumes:

@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 import { loadServices } from '../../../apps/server/src/services.ts';
 import { serverConfig } from '../../../apps/server/src/settings.ts';
 
-/** Whom every other service asks who has access. */
+/** The service that every other one asks who has access. */
 export const IDENTITY = 'users';
 
 /** What is deployed of one service. */

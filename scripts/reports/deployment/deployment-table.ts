@@ -12,14 +12,14 @@ changes it; with Compose one container does what the api and the worker of a ser
 
 ## Processes
 
-| name | copies | set aside for each | memory at most | it |
+| name | copies | reserved for each | memory at most | note |
 |---|---|---|---|---|
 ${lines(deployed.flatMap(({ workloads }) => workloads).map(processRow))}
 ## Connections of PostgreSQL
 
 ${connections()}
 
-## Who reaches whom
+## Network access
 
 Nothing else is open (\`network-policies.yaml\`). From outside only the gateway can be reached.
 
@@ -29,7 +29,7 @@ ${lines(deployed.map(reachRow))}| \`migrate\` | | PostgreSQL | |
 
 ## Secrets
 
-| name | has | who has it |
+| name | contains | used by |
 |---|---|---|
 | \`stoa\` | \`STOA_SECRET\`, \`BROKER_URL\`, \`REDIS_URL\` | every process; of it migrations only \`STOA_SECRET\` |
 ${lines(secrets.map(({ owner, name, examples }) => `| \`${name}\` | ${list(Object.keys(examples))} | ${owner} |`))}\

@@ -16,8 +16,8 @@ export function networkPolicies(): string {
   ];
   return `# ${MADE}
 #
-# Nobody may talk to anybody but for what stands here. The stores are pods with these names in any namespace; for stores outside of
-# the cluster an overlay puts their addresses in (ipBlock).
+# Only the traffic that is listed here is allowed. The stores are pods with these names in any namespace; for stores outside of
+# the cluster an overlay adds their addresses (ipBlock).
 ${policies.join('---\n')}`;
 }
 
@@ -41,7 +41,7 @@ spec:
           podSelector: { matchLabels: { k8s-app: kube-dns } }
       ports: [{ port: 53, protocol: UDP }, { port: 53, protocol: TCP }]
 `,
-  `# Anyone who brings requests from outside: an ingress controller has its own namespace, which the overlay names.
+  `# Whatever brings requests from outside: an ingress controller has its own namespace, which the overlay names.
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: { name: to-gateway }
@@ -54,7 +54,7 @@ spec:
 `,
 ];
 
-/** The gateway, and who calls it, reach a service. */
+/** The gateway and the callers of a service reach it. */
 function toService({ name }: Deployed): string {
   const callers = services.filter(({ callees }) => callees.includes(name));
   const reasons = callers.flatMap((caller) => (caller.calls[name] ? [`${caller.name} asks ${name} for ${caller.calls[name]}.`] : []));

@@ -40,7 +40,7 @@ ${typeof copies === 'number' ? `  replicas: ${copies}\n` : ''}  revisionHistoryL
       # Links would set variables like USERS_PORT=tcp://…, which is a setting of Stoa.
       enableServiceLinks: false
       securityContext: { runAsNonRoot: true, runAsUser: 1000, runAsGroup: 1000, seccompProfile: { type: RuntimeDefault } }
-      # 5 s in which others hear that this one goes, up to 20 s of draining (DRAIN_MS, 3 s if nobody says so), 25 s to stop,
+      # 5 s in which others learn that this one stops, up to 20 s of draining (DRAIN_MS, 3 s by default), 25 s to stop,
       # and some to spare.
       terminationGracePeriodSeconds: 55
       topologySpreadConstraints:
@@ -67,7 +67,7 @@ ${lines(env.map((variable) => `            - ${variable}`))}\
 export const fromSecret = (variable: string, secret: string) =>
   `{ name: ${variable}, valueFrom: { secretKeyRef: { name: ${secret}, key: ${variable} } } }`;
 
-/** Others find what answers. What brings requests in from outside balances by itself, so that the gateway has one address. */
+/** Other services resolve the processes that answer. An ingress balances the load by itself, so that the gateway has one address. */
 function serviceName(service: Deployed): string {
   const { name } = service;
   const headless = `\

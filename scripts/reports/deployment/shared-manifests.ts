@@ -6,7 +6,7 @@ export function configMap(): string {
   const own = deployed.flatMap((service) => Object.entries(service.configMap));
   return `# ${MADE}
 #
-# What is no secret: every process gets all of it and takes what it knows. An overlay changes and adds what is its own.
+# Settings that are no secrets: every process gets all of them and uses those that it knows. An overlay changes and adds its own.
 apiVersion: v1
 kind: ConfigMap
 metadata: { name: stoa, labels: { app.kubernetes.io/part-of: stoa } }
@@ -56,7 +56,7 @@ spec:
 /** `deploy/kubernetes/base/kustomization.yaml`. */
 export const baseKustomization = () => `# ${MADE}
 #
-# Stoa without what is a cluster's own: its names, images, secrets and stores. See ../overlays/example and docs/operations.md.
+# Stoa without what is specific to a cluster: its names, images, secrets and stores. See ../overlays/example and docs/operations.md.
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources:
@@ -110,13 +110,13 @@ const common = `apiVersion: v1
 kind: Secret
 metadata: { name: stoa }
 stringData:
-  # 32 random bytes in base64: \`npx stoa secret\`. Keep it with the back-ups: nothing else opens what it has sealed.
+  # 32 random bytes in base64: \`npx stoa secret\`. Keep it with the back-ups: nothing else decrypts what it has encrypted.
   STOA_SECRET: ''
   BROKER_URL: amqp://stoa:PASSWORD@rabbitmq.stores:5672
   REDIS_URL: redis://:PASSWORD@redis.stores:6379
 `;
 
-const administrator = `# Only the migration jobs have it: somebody who may make databases and roles.
+const administrator = `# Only the migration jobs have it: a database user that may create databases and roles.
 apiVersion: v1
 kind: Secret
 metadata: { name: stoa-migrate }

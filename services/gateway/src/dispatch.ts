@@ -40,7 +40,7 @@ export function dispatchTo(gateway: Http, backend: Backend, { responses, limits 
   }
 }
 
-/** Counts requests for the gateway's own routes, of those that are declared from now on, before it is asked who makes them: as for a service here. */
+/** Counts requests for the gateway's own routes that are declared from now on, before the caller is authorized: as for a service here. */
 export function countOwn(gateway: Http, limits: Limits): void {
   const limit = limits.of(false);
   gateway.addHook('onRoute', (route) => {
@@ -55,8 +55,8 @@ const FORGEABLE = /^(?:x-user|x-stoa|x-forwarded|x-real-ip|forwarded|x-client-ip
 const AUTHORITY = /^https?:\/\/[^/?#]*\/?/i;
 
 /**
- * What a client could claim by its request without being it: nothing behind the gateway is to depend on it. To come after what reads the headers
- * of those who may set them.
+ * Drops what a client could falsely claim: nothing behind the gateway may depend on it. Must be registered after what reads these headers
+ * from trusted peers.
  */
 export function dropClaims(gateway: Http): void {
   gateway.addHook('onRequest', ({ raw }, _reply, done) => {

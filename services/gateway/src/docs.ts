@@ -6,7 +6,7 @@ import { sendPage } from '@stoa/http/pages';
 import type { Frame } from './pages/frame.ts';
 
 const swaggerUi = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
-/** Read when they are asked for: nothing of them stays in memory. */
+/** Read when they are requested: nothing of them stays in memory. */
 const FILES = {
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
   'swagger-ui.css': 'text/css; charset=utf-8',

@@ -5,10 +5,10 @@ import { askInBothCases, sendHostileBodies } from '@stoa/http/testing';
 import { createKeys, createLog, createMetrics } from '@stoa/service';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { gateway } from './index.ts';
-import { createBuryingService } from './testing/burying-service.ts';
+import { createDeadLetterService } from './testing/dead-letter-service.ts';
 
 let who: TestIdentity;
-let stones: Awaited<ReturnType<typeof createBuryingService>>;
+let stones: Awaited<ReturnType<typeof createDeadLetterService>>;
 let http: Http;
 let authorization: string;
 beforeAll(async () => {
@@ -19,7 +19,7 @@ beforeAll(async () => {
     log: createLog({ level: 'silent' }),
     metrics: createMetrics(),
   };
-  stones = await createBuryingService('stones', shared);
+  stones = await createDeadLetterService('stones', shared);
   http = (await gateway.create({ ...shared, services: [stones.service], asyncApi: {} })).http as unknown as Http;
   await http.ready();
   authorization = await who.person('dead-letters:read', 'dead-letters:replay');

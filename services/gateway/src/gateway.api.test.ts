@@ -39,7 +39,7 @@ async function createStones(name = 'stones', addRoutes: (http: Http) => unknown 
       id: request.params.id,
       headers: request.headers,
       correlationId: currentContext()?.correlationId,
-      address: request.clientAddress,
+      address: request.clientIp,
     }),
   );
   http.post(`/v1/${name}`, { schema: { body: Type.Object({ weight: Type.Number() }, { additionalProperties: false }) } }, async () => {
@@ -160,7 +160,7 @@ test('readiness names the parts of every service', async () => {
 });
 
 describe('documents and pages', () => {
-  test('readiness is a table for who asks for HTML first, JSON for all others', async () => {
+  test('readiness is a table for clients that ask for HTML first, JSON for all others', async () => {
     isHealthy = false;
     const ask = (accept: string) => front.http.inject({ url: '/health/ready', headers: { accept } });
     const shown = await ask('text/html,application/xml;q=0.9,*/*;q=0.8');

@@ -50,8 +50,8 @@ export const gatewayConfig = Type.Object({
   ...limitsConfig,
   TRUSTED_PROXIES: Type.String({
     default: '',
-    expected: 'addresses and CIDRs, like 10.0.0.7,192.168.0.0/16,fd00::/8',
-    description: 'Proxies in front of the gateway: from them, and nobody else, the address of a client is taken out of X-Forwarded-For.',
+    expected: 'IP addresses and CIDRs, like 10.0.0.7,192.168.0.0/16,fd00::/8',
+    description: 'Proxies in front of the gateway: only their X-Forwarded-For is used to find the IP address of a client.',
   }),
 });
 
@@ -65,14 +65,14 @@ export interface GatewayDeps {
   readonly identity: Identity;
   /** The services behind it that run in this process. */
   readonly services: readonly Service[];
-  /** Those that run in others: what they declare stands in the directory. Closed by who made them. */
+  /** Those that run in other processes: what they declare is in the directory. Their creator closes them. */
   readonly elsewhere?: readonly Upstream[];
   /** Another directory than the generated one, for services that are made for a test. */
   readonly directory?: Directory;
   /** The document that `/asyncapi.json` serves. */
   readonly asyncApi: object;
   readonly clock?: Clock;
-  /** Says which public answers have changed: without it none are kept. */
+  /** Reports which public answers have changed: without it none are kept. */
   readonly broker?: Broker;
   /** Where copies of the gateway share what they keep. */
   readonly redis?: RedisConnection | undefined;
@@ -121,7 +121,7 @@ async function createGateway(deps: GatewayDeps): Promise<Service> {
   if (limits) countOwn(http, limits);
   serveDeadLetters(http, deps, backends);
   for (const backend of backends) dispatchTo(http, backend, { responses, limits });
-  // Made once, at the first question: only then have all routes been declared.
+  // Made once, at the first request: only then have all routes been declared.
   let openApi: object | undefined;
   http.get('/openapi.json', { schema: { hide: true } }, async () => (openApi ??= mergeOpenApi(http, backends)));
   http.get('/asyncapi.json', { schema: { hide: true } }, async () => asyncApi);

@@ -23,7 +23,7 @@ describe.each(['here', 'elsewhere'] as const)('requests for a service %s', (wher
     return all;
   };
 
-  test('without a token are counted by address, each class for itself, whatever the path', async () => {
+  test('without a token are counted by client IP, each class for itself, whatever the path', async () => {
     nextMinute();
     expect(await statuses(2, '/v1/notes')).toEqual([200, 200]);
     expect(await statuses(2, '/v1/drafts')).toEqual([200, 429]);
@@ -32,7 +32,7 @@ describe.each(['here', 'elsewhere'] as const)('requests for a service %s', (wher
     expect(await statuses(1, '/v1/notes')).toEqual([200]);
   });
 
-  test('are told what is left, from the cache too, and when to come again', async () => {
+  test('show what is left, from the cache too, and when to retry', async () => {
     nextMinute();
     const [first, kept] = [await ask('/v1/notes'), await ask('/v1/notes')];
     expect(first.headers.get('ratelimit-policy')).toBe('"public-reads";q=3;w=60');
@@ -47,7 +47,7 @@ describe.each(['here', 'elsewhere'] as const)('requests for a service %s', (wher
 
   const limitsTold = ({ status, headers }: Response) => [status, headers.get('ratelimit-policy'), headers.get('ratelimit')];
 
-  test('are told the limits of the service behind those of the gateway; who refuses says when to come again', async () => {
+  test('show the limits of the service behind those of the gateway; the one that refuses says when to retry', async () => {
     nextMinute();
     const policies = '"public-reads";q=3;w=60, "visits";q=2;w=30';
     expect(limitsTold(await ask('/v1/visits'))).toEqual([200, policies, '"public-reads";r=2;t=60, "visits";r=1;t=30']);
@@ -60,13 +60,13 @@ describe.each(['here', 'elsewhere'] as const)('requests for a service %s', (wher
     expect(byGateway.headers.get('retry-after')).toBe('60');
   });
 
-  test('are not told the limits of a service that was not asked', async () => {
+  test('do not show the limits of a service that was not called', async () => {
     nextMinute();
     const told = [await ask('/v1/kept-visits'), await ask('/v1/kept-visits')].map(({ headers }) => headers.get('ratelimit'));
     expect(told).toEqual(['"public-reads";r=2;t=60, "visits";r=1;t=30', '"public-reads";r=1;t=60']);
   });
 
-  test('with a token are counted by who it is, and take nothing from the others at the address', async () => {
+  test('with a token are counted by account, and take nothing from others at the client IP', async () => {
     nextMinute();
     const [ada, bot] = [await system.who.person(), await system.who.serviceAccount()];
     expect(await statuses(5, '/v1/drafts', { authorization: ada })).toEqual([200, 200, 200, 200, 429]);
@@ -76,7 +76,7 @@ describe.each(['here', 'elsewhere'] as const)('requests for a service %s', (wher
     expect(await statuses(1, '/v1/notes', { method: 'POST', authorization: bot })).toEqual([200]);
   });
 
-  test('with a bad token are refused, and count for their address', async () => {
+  test('with a bad token are refused, and count for their client IP', async () => {
     nextMinute();
     const before = system.asked();
     const answer = await fetch(`${system.url}/v1/drafts`, { headers: { authorization: 'Bearer made-up' } });

@@ -30,7 +30,7 @@ const stranger = (): Headers => ({ 'x-forwarded-for': `10.0.${++strangers >> 8}.
 
 interface Answer {
   readonly status: number;
-  /** What is left, as the client is told. */
+  /** What is left, as the answer says. */
   readonly left: number;
 }
 
@@ -45,7 +45,7 @@ async function ask(copy: 0 | 1, headers: Headers, method = 'GET'): Promise<Answe
 const atOnce = (count: number, headers: Headers, method?: string) =>
   Promise.all(Array.from({ length: count }, (_, n) => ask(n % 2 === 0 ? 0 : 1, headers, method)));
 
-/** How many are let in, each with a place of its own. */
+/** How many are admitted, each with a place of its own. */
 async function letIn(count: number, headers: Headers, method?: string): Promise<number> {
   const answers = await atOnce(count, headers, method);
   const places = answers.filter(({ status }) => status === 200).map(({ left }) => left);
@@ -54,19 +54,19 @@ async function letIn(count: number, headers: Headers, method?: string): Promise<
   return places.length;
 }
 
-/** Resolves when both copies count in Redis, as they are told at their next request. */
+/** Resolves when both copies count in Redis, which their next request shows. */
 const isBack = () => eventually(() => expect(system.copies.map((copy) => copy.redis.health().ok)).toEqual([true, true]));
 
-describe('of three times as many as a limit allows, at once over two copies', () => {
-  test('exactly as many are let in of an address, reads and writes each for themselves; others have theirs', async () => {
-    const address = stranger();
-    const [reads, writes] = await Promise.all([letIn(3 * READS, address), letIn(3 * WRITES, address, 'PUT')]);
+describe('of three times as many requests as a limit allows, at once over two copies', () => {
+  test('exactly the limit is admitted per client IP, reads and writes counted apart; others have their own', async () => {
+    const clientIp = stranger();
+    const [reads, writes] = await Promise.all([letIn(3 * READS, clientIp), letIn(3 * WRITES, clientIp, 'PUT')]);
     expect([reads, writes]).toEqual([READS, WRITES]);
-    expect(await letIn(2, address)).toBe(0);
+    expect(await letIn(2, clientIp)).toBe(0);
     expect(await letIn(2, stranger())).toBe(2);
   });
 
-  test.each(['person', 'serviceAccount'] as const)('exactly as many are let in of a %s, from whatever addresses', async (kind) => {
+  test.each(['person', 'serviceAccount'] as const)('exactly the limit is admitted per %s, from whatever client IPs', async (kind) => {
     const authorization = await system.who[kind]();
     const answers = await Promise.all(
       Array.from({ length: 3 * OWN_READS }, (_, n) => ask(n % 2 === 0 ? 0 : 1, { ...stranger(), authorization })),
@@ -84,14 +84,14 @@ describe('without Redis', () => {
   };
 
   test.each(['stopped', 'out of reach'] as const)(
-    '%s: each copy counts for itself and stays ready; back, they count together again unaided',
+    '%s: each copy counts for itself and stays ready; they count together again when it is back',
     async (how) => {
       const before = stranger();
       expect(await letIn(3 * READS, before)).toBe(READS);
       await breaks[how].begin();
       try {
-        const address = stranger();
-        const answers = await atOnce(6 * READS, address);
+        const clientIp = stranger();
+        const answers = await atOnce(6 * READS, clientIp);
         for (const copy of [0, 1])
           expect(
             answers.filter(({ status }, n) => n % 2 === copy && status === 200),

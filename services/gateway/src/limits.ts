@@ -1,5 +1,5 @@
 import { bearerToken, type Identity, type Principal } from '@stoa/auth';
-import { addressKey, type RateLimiter, type RatePolicy, tellFirstLimit } from '@stoa/http';
+import { clientIpKey, enforceFirstLimit, type RateLimiter, type RatePolicy } from '@stoa/http';
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify';
 import { type Static, Type } from 'typebox';
 
@@ -7,10 +7,10 @@ const perMinute = (what: string, amount: number) =>
   Type.Integer({ default: amount, minimum: 0, description: `${what} in a minute; 0 = off.` });
 
 export const limitsConfig = {
-  RATE_LIMITS: Type.Enum(['on', 'off'], { default: 'on', description: 'Limits per client address. Budgets per account stay on.' }),
-  PUBLIC_READS_PER_MINUTE: perMinute('Reads of one client address without a valid token', 6_000),
+  RATE_LIMITS: Type.Enum(['on', 'off'], { default: 'on', description: 'Limits per client IP. Budgets per account stay on.' }),
+  PUBLIC_READS_PER_MINUTE: perMinute('Reads of one client IP without a valid token', 6_000),
   SIGNED_IN_READS_PER_MINUTE: perMinute('Reads of one person or service account', 6_000),
-  WRITES_PER_MINUTE: perMinute('Writes of one person or service account, or else of one client address,', 1_200),
+  WRITES_PER_MINUTE: perMinute('Writes of one person or service account, or else of one client IP,', 1_200),
 };
 
 type LimitsConfig = Static<ReturnType<typeof Type.Object<typeof limitsConfig>>>;
@@ -24,7 +24,7 @@ export interface Limits {
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 /**
- * Counts requests by who makes them: by the person or service account whose token the gateway has verified, else by the client's address.
+ * Counts requests by caller: by the person or service account whose token the gateway has verified, else by the client's IP.
  * A token is verified here and again by its service. In the same process a bad one is the service's to refuse, which costs no more.
  */
 export function createLimits(limiter: RateLimiter, identity: Identity, config: LimitsConfig): Limits | undefined {
@@ -41,9 +41,9 @@ export function createLimits(limiter: RateLimiter, identity: Identity, config: L
       done();
       return;
     }
-    const key = principal === undefined ? `address ${addressKey(request.clientAddress)}` : keyOf(principal);
+    const key = principal === undefined ? `ip ${clientIpKey(request.clientIp)}` : keyOf(principal);
     // On the raw response, where what answers writes.
-    limiter.consume(chosen, key).then((state) => done(tellFirstLimit(reply.raw, chosen, state)), done);
+    limiter.consume(chosen, key).then((state) => done(enforceFirstLimit(reply.raw, chosen, state)), done);
   }
 
   return {
@@ -52,7 +52,7 @@ export function createLimits(limiter: RateLimiter, identity: Identity, config: L
       if (token === undefined) return count(request, reply, undefined, done);
       identity.authenticate(token).then(
         (principal) => count(request, reply, principal, done),
-        // Counted first: who makes tokens up has as many tries as others have requests.
+        // Counted first: a client that makes tokens up has as many tries as others have requests.
         (refusal: Error) => count(request, reply, undefined, (limited?: Error) => done(limited ?? (isElsewhere ? refusal : undefined))),
       );
     },

@@ -1,13 +1,13 @@
 import { ConfigError } from '@stoa/service';
 import { describe, expect, test } from 'vitest';
-import { clientAddressOf, readTrustedProxies } from './trusted-proxies.ts';
+import { clientIpOf, readTrustedProxies } from './trusted-proxies.ts';
 
 describe('the client is', () => {
   const isTrusted = readTrustedProxies('10.0.0.0/8, 192.0.2.7,fd00::/8');
   test.for([
     ['the peer, when it is not trusted', '203.0.113.9', '198.51.100.1', '203.0.113.9'],
     ['the peer, when it says nothing', '10.0.0.1', undefined, '10.0.0.1'],
-    ['whom a trusted peer was called from', '10.0.0.1', '198.51.100.1', '198.51.100.1'],
+    ['the caller that a trusted peer names', '10.0.0.1', '198.51.100.1', '198.51.100.1'],
     [
       'the rightmost that is not trusted, whatever they wrote before themselves',
       '10.0.0.1',
@@ -21,15 +21,15 @@ describe('the client is', () => {
     ['without its port', '10.0.0.1', '198.51.100.1:4711', '198.51.100.1'],
     ['an IPv6 address', 'fd00::1', '2001:db8::7', '2001:db8::7'],
     ['an IPv6 address with its port', 'fd00::1', '[2001:db8::7]:4711', '2001:db8::7'],
-    ['told by a trusted IPv4 address that comes mapped', '::ffff:10.0.0.1', '198.51.100.1', '198.51.100.1'],
-    ['not told by another that comes mapped', '::ffff:203.0.113.9', '198.51.100.1', '::ffff:203.0.113.9'],
+    ['named by a trusted IPv4 address that comes mapped', '::ffff:10.0.0.1', '198.51.100.1', '198.51.100.1'],
+    ['not named by another that comes mapped', '::ffff:203.0.113.9', '198.51.100.1', '::ffff:203.0.113.9'],
     ['beyond a trusted proxy that is written mapped', '10.0.0.1', '198.51.100.1, ::ffff:10.0.0.2', '198.51.100.1'],
   ] as const)('%s', ([, peer, header, expected]) => {
-    expect(clientAddressOf(peer, header, isTrusted)).toBe(expected);
+    expect(clientIpOf(peer, header, isTrusted)).toBe(expected);
   });
 
   test('the peer, when nobody is trusted', () => {
-    expect(clientAddressOf('127.0.0.1', '198.51.100.1', readTrustedProxies(''))).toBe('127.0.0.1');
+    expect(clientIpOf('127.0.0.1', '198.51.100.1', readTrustedProxies(''))).toBe('127.0.0.1');
   });
 });
 

@@ -65,7 +65,7 @@ describe('a link', () => {
 });
 
 describe('a notice', () => {
-  test('of a wished address goes to the old one, and says which, when and what to do', async () => {
+  test('of a requested new address goes to the old one, and says which, when and what to do', async () => {
     const { email } = await system.notice('email-change-requested', { newEmail: 'countess@example.org' });
     const { message } = await latest(service, email);
     expect(message).toMatchObject({ subject: 'Another address is wanted for your Stoa account', links: [], code: null });
@@ -120,7 +120,7 @@ describe('a person who is deleted', () => {
     for (const { email } of [gone, notice]) expect((await service.http.inject(`/mailbox/messages?to=${email}`)).json().items).toEqual([]);
   });
 
-  test('gets nothing either that was asked for before and is heard after', async () => {
+  test('gets nothing either that was requested before and arrives after', async () => {
     const userId = randomUUID();
     await system.deleteUser(userId);
     const late = [await system.notice('email-changed', { userId }), await system.requestLink('confirm-email', { userId })];
@@ -130,7 +130,7 @@ describe('a person who is deleted', () => {
     }
   });
 
-  test('may be told so as often as the bus likes', async () => {
+  test('may be deleted by an event that comes several times', async () => {
     const { again } = await system.deleteUser(randomUUID());
     await again();
     await drained(system.database);

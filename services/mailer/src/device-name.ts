@@ -22,8 +22,8 @@ const SYSTEMS: readonly (readonly [RegExp, string])[] = [
 const first = (names: typeof PROGRAMS, text: string) => names.find(([pattern]) => pattern.test(text))?.[1];
 
 /**
- * What a person would call the device whose program sent this `User-Agent`: `Firefox on Linux`. Of an unknown program it is what
- * that says of itself.
+ * What a person would call the device whose program sent this `User-Agent`: `Firefox on Linux`. For an unknown program it is what
+ * the program says of itself.
  * @returns `null` where that is nothing, or holds a link.
  */
 export function deviceName(userAgent: string | null): string | null {

@@ -4,14 +4,14 @@ import { consumer } from '@stoa/messaging';
 import { sql } from 'kysely';
 import type { MailerTables } from './tables.ts';
 
-/** Of a user the mailer keeps that they are deleted. */
+/** The mailer records that a user was deleted. */
 export const deletedUsers = createReplica<MailerTables>({ table: 'deleted_users', id: 'user_id' });
 
 export const DELETED_REASON = 'the account was deleted';
 
 /**
  * What still waits for a deleted user is not sent. Nothing here depends on order: the consumers of one user's events run side by side,
- * and a dead letter may be replayed after days, so this leaves a mark behind that is looked at when a mail leaves.
+ * and a dead letter may be replayed after days, so this leaves a mark behind that is checked when a mail leaves.
  */
 export const onUserDeleted = () =>
   consumer<MailerTables, typeof userDeleted.schema>({

@@ -5,22 +5,22 @@ import type { Renderer } from './render.ts';
 import type { MailerTables } from './tables.ts';
 import { type TemplateData, type TemplateName, templateOf, type templates } from './templates.ts';
 
-/** Told whenever a mail is ready to leave. */
+/** Notified whenever a mail is ready to leave. */
 export const QUEUE_CHANNEL = 'mail_queued';
-/** Told on the same channel when the next turn comes earlier than it was said to. */
+/** Sent on the same channel when the next turn comes earlier than senders expect. */
 export const PACE_CHANGED = 'pace';
 
 export type MailRequest<Name extends TemplateName> = {
   readonly template: Name;
   readonly recipient: string;
-  /** Whose mail it is: deleted, they get it no more. */
+  /** The person it is for, who gets it no more once deleted. */
   readonly userId: string;
   readonly data: TemplateData<Name>;
   /** The event that asks for the mail. */
   readonly cause: { readonly id: string; readonly correlationId: string; readonly traceparent: string; readonly tracestate?: string };
 } & ((typeof templates)[Name] extends { readonly carries: string }
   ? {
-      /** What users is asked for at the moment of leaving. */
+      /** What is requested from users when the mail leaves. */
       readonly requestId: string;
     }
   : { readonly requestId?: undefined });

@@ -84,11 +84,11 @@ describe.each(carrying('link'))('the mail %s', (name) => {
   });
 });
 
-test('the subject of a reset says so, for who looks for it', () => {
+test('the subject of a reset says so, for a person who looks for it', () => {
   expect(render('reset-password', to, { name: null }).subject).toContain('Reset');
 });
 
-test('a template that only a newer version knows is said to be unknown', () => {
+test('a template that only a newer version knows is reported as unknown', () => {
   expect(() => render('newer' as 'welcome', to, { name: null })).toThrow(/no template "newer"/);
 });
 

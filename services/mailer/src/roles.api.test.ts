@@ -11,7 +11,7 @@ let works: Service;
 beforeAll(async () => {
   system = await mailerFixture();
   answers = await system.start({ runsBackgroundWork: false });
-  expect(await senders(), 'who only answers is no sender').toEqual([]);
+  expect(await senders(), 'a copy that only answers is no sender').toEqual([]);
   works = await system.start();
 });
 afterAll(async () => {
@@ -22,20 +22,20 @@ afterAll(async () => {
 const senders = () => system.database.query.selectFrom('instances').select('id').execute();
 const partsOf = async (service: Service) => (await service.health()).map(({ name, ok }) => `${name} ${ok}`);
 
-test('health speaks of the sender where there is one, and tells of nothing wrong where there is none', async () => {
+test('health shows the sender where there is one, and no fault where there is none', async () => {
   expect(await partsOf(answers)).toEqual(['database true', 'relay true', 'inbox true']);
   expect(await partsOf(works)).toEqual(['database true', 'relay true', 'inbox true', 'sender true', 'mailbox true']);
   expect(await senders()).toHaveLength(1);
 });
 
-test('who waits for a mail at the one hears of what the other has sent', async () => {
+test('a client that waits for a mail at the one gets what the other has sent', async () => {
   const email = `${crypto.randomUUID()}@example.com`;
   const waiting = latest(answers, email);
   const { code } = await system.request({ email });
   expect(await waiting).toMatchObject({ status: 200, message: { to: email, code } });
 });
 
-test('a mail that is sent again by the one leaves by the other', async () => {
+test('a mail that is queued again at the one is sent by the other', async () => {
   const authorization = await system.who.serviceAccount('mails:read', 'mails:resend');
   const { email } = await system.requestLink('reset-password');
   await latest(answers, email);

@@ -10,7 +10,7 @@ export interface MailerTables extends Omit<Tables, 'mails'> {
 export type MailStatus = Selectable<Tables['mails']>['status'];
 export type AttemptStatus = Selectable<Tables['attempts']>['status'];
 
-/** Where a mail is on its way; `delivered`, `bounced` and `suppressed` are learned from providers that tell. */
+/** Where a mail is on its way; `delivered`, `bounced` and `suppressed` are learned from providers that report it. */
 export const MAIL_STATUSES = [
   'queued',
   'sending',

@@ -24,7 +24,7 @@ const outcome = (answer: Awaited<ReturnType<typeof patch>>) => Object.keys(tally
 const typesOf = async (id: string) => (await stoa.eventsOf(id)).map(({ type }) => type);
 
 describe('a text that is changed', () => {
-  test('is answered whole with its new tag, read by everybody, and told of', async () => {
+  test('is answered whole with its new tag, read by everybody, and published', async () => {
     const post = await stoa.write(ada, { title: 'Kept', text: 'Before.' });
     const tag = await stoa.tagOf(post.id);
     stoa.clock.advance(1_000);
@@ -96,7 +96,7 @@ describe('who changes a post', () => {
     expect((await read(id)).text).toBe(text);
   });
 
-  test('is told in vain of one that is not there', async () => {
+  test('is nobody, when there is no such post', async () => {
     const { id } = await stoa.write(ada);
     await remove(id);
     expect(outcome(await patch(id, { text: 'b' }))).toBe('404 post_not_found');
@@ -105,7 +105,7 @@ describe('who changes a post', () => {
 });
 
 describe('who deletes a post', () => {
-  test('is its author: it is gone from everywhere, and told of once', async () => {
+  test('is its author: it is gone from everywhere, and this is published once', async () => {
     const { id } = await stoa.write(ada, { title: 'Ephemeral' });
     const deletedAt = stoa.clock.now().toISOString();
     const answer = await remove(id);
@@ -116,7 +116,7 @@ describe('who deletes a post', () => {
     expect((await stoa.eventsOf(id)).slice(1)).toEqual([{ type: 'post-deleted', data: { postId: id, deletedAt } }]);
   });
 
-  test('is who may moderate, which the audit log is told', async () => {
+  test('is a moderator, which the audit log records', async () => {
     const { id } = await stoa.write(ada);
     expect((await remove(id, moderator)).statusCode).toBe(204);
     const at = stoa.clock.now().toISOString();
@@ -220,7 +220,7 @@ describe('the tag of a post', () => {
     expect([(await again()).statusCode, (await again()).json().text]).toEqual([200, 'b']);
   });
 
-  test('is another when the author is called otherwise', async () => {
+  test('changes when the author gets another name', async () => {
     const author = await stoa.person();
     const { id } = await stoa.write(author);
     const tags = [await stoa.tagOf(id)];
@@ -228,7 +228,7 @@ describe('the tag of a post', () => {
       [1, 'Ada'],
       [2, 'Ada Lovelace'],
     ] as const) {
-      await stoa.hears(userProfileChanged, { userId: author.id, name, version });
+      await stoa.receives(userProfileChanged, { userId: author.id, name, version });
       const answer = await stoa.send('GET', `/v1/posts/${id}`, { headers: { 'if-none-match': tags.join(', ') } });
       expect([answer.statusCode, answer.json().author]).toEqual([200, { id: author.id, name }]);
       tags.push(answer.headers['etag'] as string);

@@ -30,7 +30,7 @@ const age = (word: string, days: number) =>
   sql`insert into words (word, used_on) values (${word}, current_date - ${days}::int)
     on conflict (word) do update set used_on = excluded.used_on`.execute(system.database.query);
 
-test('what is over goes a batch at a time, and as long as there may be more the job says so', async () => {
+test('expired data is removed a batch at a time, and the job says whether there may be more', async () => {
   const { query } = system.database;
   await sql`
     insert into authors (id, deleted_at)

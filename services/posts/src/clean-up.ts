@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { authors } from './authors.ts';
 import type { PostsTables } from './tables.ts';
 
-/** Longer than a profile counts that comes late: see on-user-events.ts. */
+/** Longer than a late profile counts: see on-user-events.ts. */
 const KEPT_DAYS = 30;
 const BATCH = 1_000;
 /** Each is looked for in the index of all posts. */
@@ -23,8 +23,9 @@ export const cleanUp = job({
 });
 
 /**
- * A word of posts that are all deleted is of no use, and may be somebody's. Who writes it at this moment holds its row, or makes it anew.
- * Materialized, as the planner takes every word for one that the first few posts have: it would read all of them for one that none has.
+ * A word of posts that are all deleted is of no use, and may be personal data. A transaction that writes it at this moment
+ * holds its row, or makes it anew. Materialized, as the planner assumes that the first few posts have every word: it would read
+ * all of them for one that none has.
  */
 async function forgetWords(tx: Transaction<PostsTables>): Promise<number> {
   const { rows } = await sql<{ word: string; isUsed: boolean }>`

@@ -40,7 +40,7 @@ describe('a post that is written', () => {
     expect((await stoa.page(`author=${ada.id}&limit=1`)).items).toEqual([post]);
   });
 
-  test('is told of once', async () => {
+  test('is published once', async () => {
     const { id, createdAt } = await stoa.write(ada);
     expect(await stoa.eventsOf(id)).toEqual([{ type: 'post-created', data: { postId: id, authorId: ada.id, createdAt } }]);
   });
@@ -56,7 +56,7 @@ describe('who writes', () => {
     expect([robot.statusCode, robot.json().code]).toEqual([403, 'permission_denied']);
   });
 
-  test('is asked before the body is read', async () => {
+  test('is checked before the body is read', async () => {
     const answer = await stoa.http.inject({
       method: 'POST',
       url: '/v1/posts',

@@ -10,7 +10,7 @@ export const postsErrors = defineErrors({
   not_the_author: {
     kind: 'forbidden',
     title: 'This post was written by somebody else.',
-    cause: 'Only who wrote a post changes it; who may moderate can hide or delete it.',
+    cause: 'Only the author can change a post; a moderator can hide or delete it.',
     fix: 'Log in as its author, or leave it.',
   },
 });

@@ -21,7 +21,7 @@ const description = {
   tags: { posts: 'What people write. Everybody reads, also without an account.' },
 };
 
-/** Posts are written and read here, and who wrote them is learned from events. */
+/** Posts are written and read here; the names of their authors are learned from events. */
 export const posts: ServiceDefinition<ServiceDeps<PostsConfig, PostsTables>, typeof postsConfig> = {
   name: description.name,
   config: postsConfig,

@@ -54,7 +54,7 @@ describe('a post that is hidden', () => {
     expect(await listed()).toEqual(queries.map(() => false));
   });
 
-  test('cannot be changed; its author may delete it, and who is neither hears that there is none', async () => {
+  test('cannot be changed; its author may delete it, and another person gets 404', async () => {
     const { id } = await stoa.write(ada);
     await set('hide', id);
     for (const as of [ada, eve, moderator]) {
@@ -77,7 +77,7 @@ describe('a post that is hidden', () => {
 });
 
 describe('hiding and showing', () => {
-  test('is told readers and the audit log, once, however often and at once it is done', async () => {
+  test('is published to readers and the audit log once, however often and parallel it is done', async () => {
     const { id } = await stoa.write(ada);
     const at = stoa.clock.now().toISOString();
     expect(tally(await times(10, () => set('hide', id)))).toEqual({ 200: 10 });
@@ -97,7 +97,7 @@ describe('hiding and showing', () => {
       { type: 'audit-recorded', data: moderated('post-shown') },
     ]);
     await eventually(() => {
-      const told = stoa.heardBy('users').filter(({ data }) => (data as { subject?: string }).subject === id);
+      const told = stoa.receivedBy('users').filter(({ data }) => (data as { subject?: string }).subject === id);
       expect(new Set(told.map(({ data }) => (data as { action: string }).action))).toEqual(new Set(['post-hidden', 'post-shown']));
     });
   });

@@ -101,7 +101,7 @@ export function createUserEvents({ onUserDeleted, clock, outbox, jobs }: UserEve
     }),
   ];
 
-  /** For the users who were there before this service, and in case that something is amiss; it may run at any time. */
+  /** For the users who were there before this service, and in case that something was missed; it may run at any time. */
   const askForProfiles = job({
     name: 'ask-for-profiles',
     data: Type.Object({}, { additionalProperties: false }),

@@ -79,8 +79,8 @@ export function createFindPost(db: Kysely<PostsTables>): (id: string) => Promise
 }
 
 /**
- * The newest posts are looked through first, as the planner knows neither how rare a word is that few have, nor which words go together. Where
- * too few of them have it to fill a page from the next window, so few have it that the index gives all of them.
+ * The newest posts are searched first, as the planner knows neither how rare a rare word is, nor which words occur together. Where
+ * too few of them match to fill a page from the next window, the word is so rare that the index gives all of them.
  */
 const WINDOWS = [2_000, 30_000] as const;
 const GROWTH = WINDOWS[1] / WINDOWS[0];

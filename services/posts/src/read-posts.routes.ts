@@ -12,7 +12,7 @@ export interface ReadPostsRoutes {
   readonly cursors: Cursors;
 }
 
-/** Events drop what is kept at once. Where none comes through, nobody is shown for longer what is gone. */
+/** Events invalidate what is kept at once. When none comes through, what is gone is shown for no longer than this. */
 const maxAgeSeconds = 1;
 const ListQuery = PageQuery({
   author: Type.Optional(Type.String({ format: 'uuid', description: 'Only posts of this account.' })),
@@ -31,7 +31,7 @@ const ListQuery = PageQuery({
 });
 const tags = ['posts'];
 
-/** Reading, which anybody may. */
+/** Reading, which is open to everybody. */
 export function readPostsRoutes(http: Http, { query, cursors }: ReadPostsRoutes): void {
   const list = createPostList(query);
   const find = createFindPost(query);
@@ -50,7 +50,7 @@ export function readPostsRoutes(http: Http, { query, cursors }: ReadPostsRoutes)
         querystring: ListQuery,
         response: {
           200: Answer('The posts of one page.', Page('PostPage', PostAnswer)),
-          // Who asks for hidden ones is refused as on a route that needs the permission.
+          // A request for hidden ones is refused as on a route that needs the permission.
           ...problems(authErrors, 'token_missing', 'permission_denied'),
         },
       },

@@ -104,7 +104,7 @@ describe('a misspelt word', () => {
     expect(await search('delphiniuns', `&author=${eve.id}`)).toEqual([hers.id]);
   });
 
-  test('goes on as it began, though its right spelling comes to be', async () => {
+  test('goes on as it began, though a post with its right spelling is added', async () => {
     const all = (await times(5, () => stoa.write(ada, { title: 'Ranunculus' })))
       .map(({ id }) => id)
       .sort()
@@ -162,7 +162,7 @@ test('what is rare is found behind thousands of newer posts', async () => {
   }
 });
 
-test('of more words than say anything the first count', async () => {
+test('of too many words only the first count', async () => {
   const words = Array.from({ length: 30 }, (_, n) => `w${n}z`);
   const { id } = await stoa.write(ada, { title: 'Wordy', text: words.slice(0, 20).join(' ') });
   expect(await search(words.join(' '))).toEqual([id]);

@@ -17,7 +17,7 @@ const BATCH = 20_000;
 
 /**
  * Adds posts of made-up authors, written evenly over the last year: 20 to 60 words each, of which few are in most posts and most in few; the
- * number in a title is in no other. No event tells of them.
+ * number in a title is in no other. No event is published for them.
  */
 export async function seedPosts(deps: { readonly database: Database<PostsTables>; readonly clock: Clock }, { count, onProgress }: Seeding) {
   const { query, transaction } = deps.database;

@@ -19,28 +19,28 @@ afterAll(async () => {
 });
 
 const authorOf = async (stoa: PostsUnderTest, id: string) => (await stoa.send('GET', `/v1/posts/${id}`)).json().author;
-const goes = (stoa: PostsUnderTest, { id: userId }: Person) => stoa.hears(userDeleted, { userId, deletedAt: new Date().toISOString() });
+const goes = (stoa: PostsUnderTest, { id: userId }: Person) => stoa.receives(userDeleted, { userId, deletedAt: new Date().toISOString() });
 const tries = (stoa: PostsUnderTest, as: Person) => stoa.send('POST', '/v1/posts', { as, body: { title: 'A title', text: 'A text.' } });
 
 describe('a post names its author', () => {
-  test('by what was heard of them, wherever it is shown, and not at all before', async () => {
+  test('by the profile that arrived, wherever it is shown, and not at all before', async () => {
     const ada = await deleting.person();
     const { id, author } = await deleting.write(ada, { title: 'Nomenclature' });
     expect(author).toEqual({ id: ada.id, name: null });
-    await deleting.hears(userProfileChanged, { userId: ada.id, name: 'Ada', version: 1 });
+    await deleting.receives(userProfileChanged, { userId: ada.id, name: 'Ada', version: 1 });
     const named = { id: ada.id, name: 'Ada' };
     expect(await authorOf(deleting, id)).toEqual(named);
     for (const query of ['limit=1', `author=${ada.id}`, 'q=nomenclature', 'q=a nomenclature']) {
       expect((await deleting.page(query)).items[0]?.author).toEqual(named);
     }
     expect((await deleting.write(ada)).author).toEqual(named);
-    await deleting.hears(userProfilesSnapshot, { profiles: [{ userId: ada.id, name: null, version: 2 }] });
+    await deleting.receives(userProfilesSnapshot, { profiles: [{ userId: ada.id, name: null, version: 2 }] });
     expect(await authorOf(deleting, id)).toEqual({ id: ada.id, name: null });
   });
 
-  test('by a name that was heard before they wrote', async () => {
+  test('by a name that arrived before they wrote', async () => {
     const ada = await deleting.person();
-    await deleting.hears(userProfilesSnapshot, { profiles: [{ userId: ada.id, name: 'Ada', version: 4 }] });
+    await deleting.receives(userProfilesSnapshot, { profiles: [{ userId: ada.id, name: 'Ada', version: 4 }] });
     expect((await deleting.write(ada)).author).toEqual({ id: ada.id, name: 'Ada' });
   });
 
@@ -48,31 +48,31 @@ describe('a post names its author', () => {
     const ada = await deleting.person();
     const { id } = await deleting.write(ada);
     const newest = uuidv7();
-    await deleting.hears(userProfileChanged, { userId: ada.id, name: 'New', version: 3 }, newest);
-    await deleting.hears(userProfileChanged, { userId: ada.id, name: 'Old', version: 2 });
-    await deleting.hears(userProfileChanged, { userId: ada.id, name: 'New', version: 3 }, newest);
-    await deleting.hears(userProfilesSnapshot, { profiles: [{ userId: ada.id, name: 'Oldest', version: 1 }] });
+    await deleting.receives(userProfileChanged, { userId: ada.id, name: 'New', version: 3 }, newest);
+    await deleting.receives(userProfileChanged, { userId: ada.id, name: 'Old', version: 2 });
+    await deleting.receives(userProfileChanged, { userId: ada.id, name: 'New', version: 3 }, newest);
+    await deleting.receives(userProfilesSnapshot, { profiles: [{ userId: ada.id, name: 'Oldest', version: 1 }] });
     expect(await authorOf(deleting, id)).toEqual({ id: ada.id, name: 'New' });
   });
 
-  test('whose account changed otherwise: the tag stays, and so does what is about to be written by it', async () => {
+  test('whose account changed in another way: the tag stays, so that a change with it still succeeds', async () => {
     const ada = await deleting.person();
-    await deleting.hears(userProfileChanged, { userId: ada.id, name: 'Ada', version: 3 });
+    await deleting.receives(userProfileChanged, { userId: ada.id, name: 'Ada', version: 3 });
     const { id } = await deleting.write(ada);
     const tag = await deleting.tagOf(id);
-    await deleting.hears(userProfilesSnapshot, { profiles: [{ userId: ada.id, name: 'Ada', version: 9 }] });
+    await deleting.receives(userProfilesSnapshot, { profiles: [{ userId: ada.id, name: 'Ada', version: 9 }] });
     expect(await deleting.tagOf(id)).toBe(tag);
-    await deleting.hears(userProfileChanged, { userId: ada.id, name: 'Ada Lovelace', version: 10 });
+    await deleting.receives(userProfileChanged, { userId: ada.id, name: 'Ada Lovelace', version: 10 });
     expect(await deleting.tagOf(id)).not.toBe(tag);
   });
 });
 
-test('all profiles are asked for when the service is new', async () => {
+test('all profiles are requested when the service is new', async () => {
   const { rows } = await sql<{ data: object }>`select data from outbox_events where type = 'user-profiles-requested'`.execute(
     deleting.database.query,
   );
   expect(rows).toEqual([{ data: { requestId: expect.any(String) } }]);
-  expect(deleting.heardBy('users').map(({ type }) => type)).toContain('user-profiles-requested');
+  expect(deleting.receivedBy('users').map(({ type }) => type)).toContain('user-profiles-requested');
 });
 
 describe('an account that is deleted', () => {
@@ -93,7 +93,7 @@ describe('an account that is deleted', () => {
 
   test('leaves its posts without an author, where they are to stay', async () => {
     const ada = await keeping.person();
-    await keeping.hears(userProfileChanged, { userId: ada.id, name: 'Ada', version: 1 });
+    await keeping.receives(userProfileChanged, { userId: ada.id, name: 'Ada', version: 1 });
     const post = await keeping.write(ada, { title: 'Posthumous' });
     const tag = await keeping.tagOf(post.id);
     await goes(keeping, ada);
@@ -119,8 +119,8 @@ describe('an account that is deleted', () => {
       const { id } = await stoa.write(ada);
       for (const person of [ada, silent]) {
         await goes(stoa, person);
-        await stoa.hears(userProfileChanged, { userId: person.id, name: 'Revenant', version: 9 });
-        await stoa.hears(userProfilesSnapshot, { profiles: [{ userId: person.id, name: 'Revenant', version: 10 }] });
+        await stoa.receives(userProfileChanged, { userId: person.id, name: 'Revenant', version: 9 });
+        await stoa.receives(userProfilesSnapshot, { profiles: [{ userId: person.id, name: 'Revenant', version: 10 }] });
         const answer = await tries(stoa, person);
         expect([answer.statusCode, answer.json().code, answer.headers['www-authenticate']]).toEqual([
           401,
@@ -136,7 +136,7 @@ describe('an account that is deleted', () => {
     }
   });
 
-  test('of more than a thousand posts is let go in batches, each post told of once', async () => {
+  test('with more than a thousand posts is removed in batches, each post published once', async () => {
     for (const [stoa, type] of [
       [deleting, 'post-deleted'],
       [keeping, 'post-changed'],
@@ -164,7 +164,7 @@ describe('an account that is deleted', () => {
     for (const stoa of [deleting, keeping]) {
       const people = await times(12, async (n) => {
         const person = await stoa.person();
-        // Half of them have been heard of before.
+        // Half of them are known already.
         if (n % 2 === 0) await stoa.write(person);
         return person;
       });
@@ -185,11 +185,11 @@ describe('an account that is deleted', () => {
     }
   });
 
-  test('that was never heard of is none of ours, and stays gone', async () => {
+  test('that is unknown here leaves nothing, and stays deleted', async () => {
     const nobody = { id: randomUUID(), authorization: '' };
     await goes(deleting, nobody);
     await goes(deleting, nobody);
-    await deleting.hears(userProfileChanged, { userId: nobody.id, name: 'Late', version: 1 });
+    await deleting.receives(userProfileChanged, { userId: nobody.id, name: 'Late', version: 1 });
     const { rows } = await sql`select name from authors where id = ${nobody.id}`.execute(deleting.database.query);
     expect(rows).toEqual([{ name: null }]);
   });

@@ -32,7 +32,7 @@ function handlerFor(onUserDeleted: 'delete' | 'anonymise') {
   const { consumers } = createUserEvents({ onUserDeleted, clock, outbox, jobs });
   return (event: { readonly name: string }, data: unknown, occurredAt = clock.now().toISOString()) =>
     database.transaction(async (tx) => {
-      // Each takes the data of its own event: here they are told by its name.
+      // Each takes the data of its own event: here they are found by its name.
       const taker = consumers.find((each) => each.event.name === event.name) as unknown as {
         handle(tx: unknown, data: unknown, message: { readonly occurredAt: string }): Promise<void>;
       };
@@ -94,7 +94,7 @@ const expectAlways = (onUserDeleted: 'delete' | 'anonymise', happenings: readonl
   );
 
 describe('whatever order events come in, and however often', () => {
-  test('who is there is called by the newest of their names', async () => {
+  test('an existing user has the newest of their names', async () => {
     const end = { name: 'Name 4', isGone: false, posts: ['another 1', 'him 1', 'him 1 hidden'], events: [] };
     await expectAlways(
       'delete',
@@ -119,7 +119,7 @@ describe('whatever order events come in, and however often', () => {
   });
 });
 
-test('an account that goes waits for the post that is being written by it, and takes that along', async () => {
+test('the deletion of an account waits for the post that is being written by it, and removes that too', async () => {
   const { outbox, database } = fixture;
   const [written, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const slow = createWritePosts({
@@ -151,7 +151,7 @@ test('an account that goes waits for the post that is being written by it, and t
   expect(await database.query.selectFrom('posts').select('id').where('author_id', '=', userId).execute()).toEqual([]);
 });
 
-test('profiles that cross keep no one waiting for each other: many are told at once, in opposite orders', async () => {
+test('overlapping profiles do not block each other: many arrive at once, in opposite orders', async () => {
   const handle = handlerFor('delete');
   const ids = Array.from({ length: 200 }, () => randomUUID());
   const tell = (order: readonly string[], version: number) =>
@@ -161,7 +161,7 @@ test('profiles that cross keep no one waiting for each other: many are told at o
   expect(rows).toEqual([{ name: 'Name 12', version: 12 }]);
 });
 
-test('nor when they come many to a transaction, each by itself, in opposite orders', async () => {
+test('nor when many come in one transaction, each by itself, in opposite orders', async () => {
   const { outbox, jobs, database } = fixture;
   const [changed] = createUserEvents({ onUserDeleted: 'delete', clock, outbox, jobs }).consumers;
   const ids = Array.from({ length: 30 }, () => randomUUID());
@@ -186,7 +186,7 @@ test('events that come when the tombstone of a deleted user is forgotten bring n
   await handle(userProfilesSnapshot, { profiles: [profile] }, daysAgo(31));
   const names = () => fixture.database.query.selectFrom('authors').select('name').where('id', '=', userId).execute();
   expect(await names()).toEqual([]);
-  // One who is there is told of again, if theirs were among them.
+  // The profile of an existing user comes again with the next snapshot.
   await handle(userProfilesSnapshot, { profiles: [profile] }, daysAgo(28));
   expect(await names()).toEqual([{ name: 'Ada' }]);
 });

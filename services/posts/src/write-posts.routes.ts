@@ -59,7 +59,7 @@ export function writePostsRoutes(http: Http, posts: WritePosts): void {
         tags,
         operationId: 'deletePost',
         summary: 'Delete a post',
-        description: 'Your own, or with the permission `posts:moderate` any.',
+        description: 'Your own; with the permission `posts:moderate` any post.',
         params: IdParams(PostId),
         headers: IfMatch,
         response: { 204: NoBody('Deleted. No body.'), ...problems(postsErrors, 'not_the_author', 'post_not_found') },
@@ -71,7 +71,7 @@ export function writePostsRoutes(http: Http, posts: WritePosts): void {
   );
 
   for (const [action, isHidden, summary] of [
-    ['hide', true, 'Hide a post: readers are told that there is none'],
+    ['hide', true, 'Hide a post: readers get the answer that there is none'],
     ['show', false, 'Show a post that was hidden'],
   ] as const) {
     http.post(

@@ -1,6 +1,6 @@
 import type { Caller } from '@stoa/auth';
 import { auditRecorded, postChanged, postCreated, postDeleted } from '@stoa/contracts';
-import { addressKey } from '@stoa/http';
+import { clientIpKey } from '@stoa/http';
 import type { ServiceContext } from '@stoa/kit';
 import { currentContext, uuidv7 } from '@stoa/service';
 import { sql, type Transaction } from 'kysely';
@@ -54,7 +54,7 @@ export function createWritePosts({ database, outbox, clock }: Ports) {
         return changed;
       }),
 
-    /** By its author, also what is hidden, or by who moderates. @throws 404 `post_not_found`; 403 `not_the_author`; what `requireState` throws. */
+    /** By its author, even when hidden, or by a moderator. @throws 404 `post_not_found`; 403 `not_the_author`; what `requireState` throws. */
     remove: (id: string, by: Caller, requireState: RequireState): Promise<void> =>
       database.transaction(async (tx) => {
         const post = await lock(tx, id);
@@ -98,8 +98,8 @@ export function createWritePosts({ database, outbox, clock }: Ports) {
     action: 'post-hidden' | 'post-shown' | 'post-deleted',
     { actor }: Caller,
   ) {
-    const address = currentContext()?.address;
-    const clientIp = address === undefined ? null : addressKey(address);
+    const { clientIp: ip } = currentContext() ?? {};
+    const clientIp = ip === undefined ? null : clientIpKey(ip);
     const at = clock.now().toISOString();
     await outbox(tx).append(auditRecorded, { action, actor, subject: id, clientIp, details: { authorId }, at });
   }

@@ -55,7 +55,7 @@ const mint = (copy: number, requestId: string) =>
   post(copy, '/internal/activation-codes', { requestId }, { authorization: serviceCredential(users.derive, 'mailer') });
 
 describe('over two copies', () => {
-  test('of twenty identical registrations one is made, the others are told so', async () => {
+  test('one of twenty identical registrations is made, the others are refused', async () => {
     const person = { ...somebody(), login: 'over_two_redis_copies', phone: '+49 30 888888' };
     expect(tally(await times(20, (index) => post(index, '/v1/users', person)))).toEqual({ '201': 1, '409 email_taken': 19 });
     expect(await users.requestsOf(person)).toHaveLength(1);
@@ -72,13 +72,13 @@ describe('over two copies', () => {
     });
   });
 
-  test('being many is no failure: a hundred at a time that are right are all let in', async () => {
+  test('being many is no failure: a hundred at a time that are right are all admitted', async () => {
     const people = await times(100, () => users.registered());
     const activated = await Promise.all(people.map((person, index) => activate(index, person, person.code)));
     expect(tally(activated)).toEqual({ '200': 100 });
   });
 
-  test('a hundred wrong passwords are sixty failures of an address, thirty for one account ten', async () => {
+  test('a hundred wrong passwords are sixty failures of a client IP, thirty for one account ten', async () => {
     expect(tally(await times(100, (index) => activate(index, somebody(), '0000')))).toEqual({
       '401 invalid_credentials': 60,
       '429 rate_limited': 40,
@@ -104,7 +104,7 @@ describe('over two copies', () => {
     expect((await activate(1, person, person.code)).json().code).toBe('code_attempts_exhausted');
   });
 
-  test('of twenty that send the right code one activates', async () => {
+  test('one of twenty that send the right code activates', async () => {
     const person = await users.registered();
     const { 200: activated, ...others } = tally(await times(20, (index) => activate(index, person, person.code)));
     expect(activated).toBe(1);
@@ -120,7 +120,7 @@ describe('while Redis is away', () => {
   };
 
   test.each(['killed', 'a replica since a failover'] as const)(
-    '%s: codes are refused with 503 and Retry-After, all else goes on, and the copy stays ready; back, codes work unaided',
+    '%s: codes are refused with 503 and Retry-After, all else goes on, and the copy stays ready; codes work again when it is back',
     async (how) => {
       const person = await users.registered();
       await breaks[how].begin();

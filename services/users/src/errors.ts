@@ -9,7 +9,7 @@ export const errors = defineErrors({
     kind: 'conflict',
     title: 'There is an account with this e-mail address.',
     cause: 'Another account, activated or not, has the same address; letter case makes no difference.',
-    fix: 'Activate the account that exists, or use another address. An account that is never activated goes a day after its last code.',
+    fix: 'Activate the account that exists, or use another address. An account never activated is removed a day after its last code.',
   },
   phone_taken: {
     kind: 'conflict',
@@ -26,13 +26,13 @@ export const errors = defineErrors({
   credentials_required: {
     kind: 'unauthenticated',
     title: 'This route needs HTTP Basic credentials.',
-    cause: 'There was no `Authorization: Basic` header, or it was malformed: RFC 7617 wants base64 of `e-mail:password` in UTF-8.',
+    cause: 'There was no `Authorization: Basic` header, or it was malformed: RFC 7617 requires base64 of `e-mail:password` in UTF-8.',
     fix: 'Send the e-mail address and the password of the account, `curl -u name@example.com:password` for example.',
   },
   invalid_credentials: {
     kind: 'unauthenticated',
     title: 'E-mail address or password is wrong.',
-    cause: 'There is no such account, or the password is not its own. Which of the two is not told.',
+    cause: 'There is no such account, or the password is not its own. The answer does not say which.',
     fix: 'Check both. Password characters count exactly, spaces and letter case too.',
   },
   account_blocked: {
@@ -86,8 +86,8 @@ export const errors = defineErrors({
   },
   too_many_attempts: {
     kind: 'too-many',
-    title: 'Too many wrong passwords for this account from this address.',
-    cause: 'Ten wrong passwords within fifteen minutes came from your address. Others are not affected.',
+    title: 'Too many wrong passwords for this account from this IP address.',
+    cause: 'Ten wrong passwords within fifteen minutes came from your IP address. Others are not affected.',
     fix: 'Wait as long as `Retry-After` says, or reset the password with `POST /v1/password-resets`.',
   },
   already_active: {
@@ -117,7 +117,7 @@ export const errors = defineErrors({
   codes_unavailable: {
     kind: 'unavailable',
     title: 'Codes cannot be checked at this moment.',
-    cause: 'What counts the tries of a code is away. Without it any number of codes could be tried.',
+    cause: 'The store that counts the tries of a code is unavailable. Without it any number of codes could be tried.',
     fix: 'Send the request again as soon as `Retry-After` says.',
   },
   code_budget_spent: {
@@ -202,20 +202,20 @@ export const errors = defineErrors({
   link_budget_spent: {
     kind: 'too-many',
     title: 'This account has asked for too many mails of this kind.',
-    cause: 'An account may wish for another address five times an hour.',
+    cause: 'An account may request another address five times an hour.',
     fix: 'Wait as long as `Retry-After` says.',
   },
   hashing_busy: {
     kind: 'unavailable',
     title: 'Too many passwords are being checked at this moment.',
-    cause: 'Checking a password is slow on purpose, and the line before it is full, or moved too slowly.',
+    cause: 'Checking a password is slow on purpose, and the queue for it is full, or moved too slowly.',
     fix: 'Send the request again as soon as `Retry-After` says.',
   },
 });
 
 export const credentialsRequired = (): AppError => errors.credentials_required({ headers: basicChallenge });
 
-/** For who was let in, and whose session or account ended before the work was done. */
+/** For a caller who was admitted, and whose session or account ended before the work was done. */
 export { tokenInvalid };
 
 /** @param indices where they stand in `roles`. */

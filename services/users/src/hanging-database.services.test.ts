@@ -2,7 +2,7 @@ import { createDatabase } from '@stoa/postgres';
 import { createLog, createMetrics } from '@stoa/service';
 import { eventually, startTcpProxy, type TcpProxy } from '@stoa/service/testing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { UsersSchema } from './infrastructure/tables.ts';
+import type { UsersTables } from './infrastructure/tables.ts';
 import { somebody, tally, times, type UsersUnderTest, usersUnderTest } from './testing/users-under-test.ts';
 
 /** For a free connection, and then for an answer on it. */
@@ -20,7 +20,7 @@ beforeAll(async () => {
   network = await startTcpProxy(Number(new URL(users.url).port));
   stack.defer(() => network.close());
   const url = Object.assign(new URL(users.url), { port: `${network.port}` }).href;
-  const database = createDatabase<UsersSchema>({ url, name: 'copy', log: createLog({ level: 'silent' }), metrics: createMetrics() });
+  const database = createDatabase<UsersTables>({ url, name: 'copy', log: createLog({ level: 'silent' }), metrics: createMetrics() });
   stack.defer(() => database.close());
   const other = await users.another({ database });
   stack.defer(() => other.stop());
@@ -49,7 +49,7 @@ const wave = () => {
 };
 const WELL = { '201': 15, '401 invalid_credentials': 15 };
 
-test('a copy whose database hangs refuses within seconds and is not ready; others go on; it comes back unaided', async () => {
+test('a copy whose database hangs refuses within seconds and is not ready; others go on; it recovers without help', async () => {
   expect(tally(await wave())).toEqual(WELL);
   network.freeze();
   const first = wave();
@@ -68,7 +68,7 @@ test('a copy whose database hangs refuses within seconds and is not ready; other
   expect(tally(await wave())).toEqual(WELL);
 });
 
-test('connections that hang while new ones work are left behind, without help and with no more than those in hand refused', async () => {
+test('connections that hang while new ones work are left behind without help, and only requests in progress are refused', async () => {
   await wave();
   network.hang();
   const answers = await wave();

@@ -2,7 +2,7 @@ import { createService, type ServiceDeps } from '@stoa/kit';
 import type { ServiceDefinition } from '@stoa/service';
 import { type UsersConfig, usersConfig } from './config.ts';
 import { ownErrors } from './errors.ts';
-import type { UsersSchema } from './infrastructure/tables.ts';
+import type { UsersTables } from './infrastructure/tables.ts';
 import { permissionRoutes, sessionRoutes } from './wiring/access.ts';
 import { accountLinksRoutes, administrationRoutes, registrationRoutes, setUpRoutes } from './wiring/accounts.ts';
 import { seed } from './wiring/administration.ts';
@@ -28,7 +28,7 @@ const description = {
 };
 
 /** Accounts: who there is, whose address is proven, and who has access. */
-export const users: ServiceDefinition<ServiceDeps<UsersConfig, UsersSchema>, typeof usersConfig> = {
+export const users: ServiceDefinition<ServiceDeps<UsersConfig, UsersTables>, typeof usersConfig> = {
   name: description.name,
   config: usersConfig,
   permissions: [

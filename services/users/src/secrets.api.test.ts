@@ -20,7 +20,7 @@ function collect() {
   };
 }
 
-test('nothing that lets anybody in is in the log or the database, in any spelling, after all that can be done', async () => {
+test('no secret is in the log or the database, in any spelling, after everything that can be done', async () => {
   // Eight digits, since four may well be found in a time or an id.
   await using users = await usersUnderTest({ CODE_LENGTH: '8' });
   const people = peopleOf(users);

@@ -11,13 +11,13 @@ export interface AdminOptions {
 const USAGE = 'stoa admin create --email name@example.com, or: stoa admin unprotect --email name@example.com';
 
 /**
- * `create`: an administrator whom nobody deletes, demotes or blocks; its password comes from standard input or STOA_ADMIN_PASSWORD,
+ * `create`: an administrator whom nobody can delete, demote or block; its password comes from standard input or STOA_ADMIN_PASSWORD,
  * else a link to set it is printed. `unprotect`: takes that protection away.
  */
 export async function admin(environment: Environment, [action]: readonly string[], options: AdminOptions): Promise<void> {
   const { email } = options;
-  if (action !== 'create' && action !== 'unprotect') throw new StartProblem('What is to be done with which administrator?', USAGE, 64);
-  if (email === undefined) throw new StartProblem('Whose account is it?', USAGE, 64);
+  if (action !== 'create' && action !== 'unprotect') throw new StartProblem('The action must be create or unprotect.', USAGE, 64);
+  if (email === undefined) throw new StartProblem('The e-mail address of the account is missing.', USAGE, 64);
   const password = action === 'create' ? await passwordOf(environment, options) : undefined;
   await visitUsers(environment, (visit) => (action === 'create' ? create(visit, email, password) : unprotect(visit, email)));
 }
@@ -44,7 +44,7 @@ async function create({ administration, publicUrl }: UsersVisit, typed: string, 
       );
     case 'appointed':
       console.log(`${email} ${made.isNews ? 'is an administrator now, and protected' : 'was a protected administrator before'}.`);
-      return console.log('The account was there, and its password stays as it was.');
+      return console.log('The account existed already, and its password stays as it was.');
     case 'refused':
       throw made.status === 'blocked'
         ? new StartProblem(
@@ -54,7 +54,7 @@ async function create({ administration, publicUrl }: UsersVisit, typed: string, 
           )
         : new StartProblem(
             `The account ${email} is not activated: somebody has registered the address, and it may be somebody else.`,
-            'Anyone who reads the mails of this address resets its password at /account/forgot-password, which activates it; then repeat. Or use another address.',
+            'The owner of this address can reset the password at /account/forgot-password, which activates the account; then repeat. Or use another address.',
             65,
           );
   }
@@ -63,7 +63,7 @@ async function create({ administration, publicUrl }: UsersVisit, typed: string, 
 async function unprotect({ administration }: UsersVisit, email: string) {
   switch (await administration.unprotect(email)) {
     case 'done':
-      return console.log(`${email} is protected no more: other administrators can demote, block and delete the account.`);
+      return console.log(`${email} is no longer protected: other administrators can demote, block and delete the account.`);
     case 'not-protected':
       return console.log(`${email} was not protected.`);
     case 'unknown':

@@ -23,15 +23,15 @@ interface Wanted {
 type Act = (service: string, letters: DeadLetters, wanted: Wanted) => Promise<void>;
 
 /**
- * `list`: what could be neither published nor handled, a line each. `show ID`: one with its payload, and who had it tried again. `replay ID`
- * hands one in again, `replay` all of them or those of a type or consumer, so many a second. An id is `<service>.<box>-<number>`, as the list
- * shows it, and as `/v1/dead-letters` does. It works on the databases, whether Stoa runs or not.
+ * `list`: the messages that could not be published or handled, one per line. `show ID`: one with its payload, and who replayed it last.
+ * `replay ID` replays one, `replay` all of them or those of a type or consumer, at a rate per second. An id is `<service>.<box>-<number>`,
+ * as in the list and in `/v1/dead-letters`. It works on the databases, whether Stoa runs or not.
  */
 export async function deadLetters(environment: Environment, [action = '', id]: readonly string[], options: Options): Promise<void> {
   const act = actions[action];
   if (act === undefined || (action === 'show' && id === undefined) || (action === 'list' && id !== undefined))
     throw new StartProblem(
-      'What is to be done with the dead letters?',
+      'The action must be list, show with an ID, or replay.',
       'stoa dead-letters list, stoa dead-letters show ID, or stoa dead-letters replay [ID]',
       64,
     );
@@ -54,7 +54,7 @@ function splitId(id: string | undefined): readonly [string?, string?] {
 
 function readRate(rate: string | undefined): number | undefined {
   if (rate === undefined) return undefined;
-  if (!/^[1-9]\d{0,3}$/.test(rate)) throw new StartProblem(`--rate ${rate} is not so many a second.`, 'Take a number from 1 to 9999.', 64);
+  if (!/^[1-9]\d{0,3}$/.test(rate)) throw new StartProblem(`--rate ${rate} is not a rate per second.`, 'Take a number from 1 to 9999.', 64);
   return Number(rate);
 }
 
@@ -81,9 +81,9 @@ const actions: Readonly<Record<string, Act>> = {
   async replay(service, letters, { id, filter, rate }) {
     if (id === undefined) {
       const options = { by: BY, ...(rate === undefined ? {} : { ratePerSecond: rate }) };
-      console.log(`${service}: ${await letters.replayAll(filter, options)} handed in again`);
+      console.log(`${service}: ${await letters.replayAll(filter, options)} replayed`);
     } else if (await letters.replay(id, BY)) {
-      console.log(`${service}.${id}: handed in again`);
+      console.log(`${service}.${id}: replayed`);
     } else {
       throw new StartProblem(`There is no dead letter ${service}.${id}, or it is too old to be replayed.`, FROM_LIST, 66);
     }

@@ -116,7 +116,7 @@ async function examineRedis({ redisUrl, brokerUrl }: Topology, { redis }: Outsid
       what,
       state: 'wrong',
       detail,
-      fix: 'Check REDIS_URL and that Redis runs. Meanwhile nobody can activate, and limits count per process.',
+      fix: 'Check REDIS_URL and that Redis runs. Meanwhile no account can be activated, and limits count per process.',
     },
   ];
 }

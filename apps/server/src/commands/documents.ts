@@ -19,7 +19,7 @@ export async function printAsyncApi(): Promise<void> {
   console.log(JSON.stringify(asyncApi(), null, 2));
 }
 
-/** All services with their routes, on databases that are never asked. */
+/** All services with their routes, on databases that are never queried. */
 export async function wireForDocuments() {
   return await wire({
     topology: topologyOf(readSettings({}, []), [GATEWAY, ...serviceNames]),

@@ -33,7 +33,7 @@ const message = (subscriber: string) => ({
   subscribers: [subscriber],
 });
 
-test('queues from which nobody takes are told, with what waits in them, whatever else somebody wrote into the register', async () => {
+test('queues without a consumer are reported with their waiting messages, whatever else somebody wrote into the register', async () => {
   await using system = await openRuntime();
   const { broker, brokerPrefix, client } = system;
   const good = { what: 'broker', state: 'good', detail: 'answers' };
@@ -55,13 +55,13 @@ test('queues from which nobody takes are told, with what waits in them, whatever
       {
         what: `queue ${brokerPrefix}.mailer`,
         state: 'noted',
-        detail: '1 messages wait, and nobody takes from it',
+        detail: '1 messages wait, and it has no consumer',
         fix: 'Start a process of mailer that works (ROLE=worker or all).',
       },
       {
         what: `queue ${brokerPrefix}.gone`,
         state: 'noted',
-        detail: 'there is no subscriber gone any more; 1 messages wait, and 0 take from it',
+        detail: 'the subscriber gone no longer exists; 1 messages wait, and 0 consumers take them',
         fix: `If nobody needs them, delete it: rabbitmqctl delete_queue ${brokerPrefix}.gone`,
       },
     ]),

@@ -10,7 +10,7 @@ import type { Finding } from './finding.ts';
 const CONNECT_MS = 5_000;
 const AWAY = 'Check BROKER_URL and that RabbitMQ runs. Meanwhile events wait in the outboxes.';
 
-/** Whether the broker answers, and the queues from which nobody takes. */
+/** Whether the broker answers, and the queues without a consumer. */
 export async function examineBroker(
   { brokerUrl, brokerPrefix: prefix }: Pick<Topology, 'brokerUrl' | 'brokerPrefix'>,
   broker: Broker,
@@ -33,7 +33,7 @@ async function examineQueues(options: Parameters<typeof findIdleQueues>[0]): Pro
     ({ subscriber, queue, messages }): Finding => ({
       what: `queue ${queue}`,
       state: 'noted',
-      detail: `${messages} messages wait, and nobody takes from it`,
+      detail: `${messages} messages wait, and it has no consumer`,
       fix: `Start a process of ${subscriber} that works (ROLE=worker or all).`,
     }),
   );
@@ -41,7 +41,7 @@ async function examineQueues(options: Parameters<typeof findIdleQueues>[0]): Pro
     ({ subscriber, queue, messages, consumers }): Finding => ({
       what: `queue ${queue}`,
       state: 'noted',
-      detail: `there is no subscriber ${subscriber} any more; ${messages} messages wait, and ${consumers} take from it`,
+      detail: `the subscriber ${subscriber} no longer exists; ${messages} messages wait, and ${consumers} consumers take them`,
       fix: `If nobody needs them, delete it: rabbitmqctl delete_queue ${queue}`,
     }),
   );

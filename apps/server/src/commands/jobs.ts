@@ -10,7 +10,7 @@ const answers: Record<RunNow, string> = {
 };
 
 /**
- * `list`: what runs by itself, a line each. `run <service>.<job>` has one run now; the process that works for the service takes it up within
+ * `list`: the scheduled jobs, one per line. `run <service>.<job>` runs one now: the worker process of the service starts it within
  * seconds, or when it starts.
  */
 export async function jobs(environment: Environment, [action = '', id]: readonly string[]): Promise<void> {
@@ -22,7 +22,7 @@ export async function jobs(environment: Environment, [action = '', id]: readonly
   }
   const [, service, job = ''] = /^([a-z0-9-]+)\.(.+)$/.exec(id ?? '') ?? [];
   if (action !== 'run' || service === undefined)
-    throw new StartProblem('What is to be done with the jobs?', 'stoa jobs list, or stoa jobs run SERVICE.JOB', 64);
+    throw new StartProblem('The action must be list, or run with a job.', 'stoa jobs list, or stoa jobs run SERVICE.JOB', 64);
   await visitServices(environment, service, async (_service, database) => {
     const done = await runScheduledJob(database, job);
     if (done === undefined) throw new StartProblem(`There is no job ${id}.`, 'Take one from: stoa jobs list', 66);

@@ -4,7 +4,7 @@ import { withRuntime } from '../runtime.ts';
 import { loadServices } from '../services.ts';
 import { chosenServices, readSettings } from '../settings.ts';
 
-/** Makes the database and role of each chosen service, and brings its tables up to date. Can be repeated; changes nothing then. */
+/** Makes the database and role of each chosen service, and brings its tables up to date. A repeat changes nothing. */
 export async function migrateAll(environment: Environment): Promise<void> {
   const settings = readSettings(environment, []);
   const definitions = await loadServices(chosenServices(environment));

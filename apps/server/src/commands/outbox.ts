@@ -9,20 +9,20 @@ interface Options {
   readonly rate?: string;
 }
 
-/** With a date, a time and a zone: what a server or a person takes for "here" is not meant. */
+/** With a date, a time and a time zone: no local time zone is assumed. */
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
 
 /**
- * `resend --since TIME`: puts what the services sent since then into their outboxes again, so that their relays send it once more. It works on the
- * databases, whether Stoa runs or not.
+ * `resend --since TIME`: puts the events sent since then into the outboxes of the services again, so that their relays send them once more.
+ * It works on the databases, whether Stoa runs or not.
  */
 export async function outbox(environment: Environment, [action = '']: readonly string[], options: Options): Promise<void> {
   const { since = '', subscriber, rate } = options;
   const time = TIME.test(since) ? new Date(since) : undefined;
   if (action !== 'resend' || time === undefined || Number.isNaN(time.getTime()))
-    throw new StartProblem('Since when is what was sent to be sent again?', 'stoa outbox resend --since 2026-01-31T09:30:00Z', 64);
+    throw new StartProblem('The action must be resend, --since a time with a zone.', 'stoa outbox resend --since 2026-01-31T09:30:00Z', 64);
   if (rate !== undefined && !/^[1-9]\d{0,3}$/.test(rate))
-    throw new StartProblem(`--rate ${rate} is not so many a second.`, 'Take a number from 1 to 9999.', 64);
+    throw new StartProblem(`--rate ${rate} is not a rate per second.`, 'Take a number from 1 to 9999.', 64);
   const chosen = { since: time, ...(subscriber && { subscriber }), ...(rate && { ratePerSecond: Number(rate) }) };
   await visitServices(environment, undefined, async (service, database) => {
     try {

@@ -8,13 +8,13 @@ import { StartProblem } from '../start-problem.ts';
 
 const MOST = 10_000_000;
 
-/** Fills the system with what nobody has, to see how it is with much. */
+/** Fills the system with made-up data, to test it at scale. */
 export async function seed(environment: Environment, options: Readonly<Record<string, unknown>>): Promise<void> {
   const seedable = (await loadServices()).filter(({ seed }) => seed !== undefined);
   const wanted = Object.keys(options);
   const chosen = seedable.filter(({ name }) => wanted.includes(name));
   const usage = `stoa seed ${seedable.map(({ name }) => `[--${name} N]`).join(' ')}`;
-  if (chosen.length === 0 || chosen.length < wanted.length) throw new StartProblem('What is to be added, and how much of it?', usage, 64);
+  if (chosen.length === 0 || chosen.length < wanted.length) throw new StartProblem('Say what to add, and how much of it.', usage, 64);
   const counts = new Map(chosen.map(({ name }) => [name, countOf(name, options[name], usage)]));
   const settings = readSettings(environment, []);
   const { config, resolved, embedded } = settings;

@@ -17,7 +17,7 @@ import { topologyOf } from '../topology.ts';
 
 /**
  * How long a clean stop may take after the draining, before the process ends all the same: the front's close, that of the services' own
- * ports, and 5 s for the rest. Who kills the process must wait longer than this and the longest `DRAIN_MS`: deploy/.
+ * ports, and 5 s for the rest. Whatever kills the process must wait longer than this plus the longest `DRAIN_MS`: deploy/.
  */
 export const STOP_LIMIT_MS = 2 * CLOSE_MS + 5_000;
 
@@ -75,7 +75,7 @@ export async function start(environment: Environment): Promise<void> {
       }),
     );
   })();
-  // What has begun to start is let finish before it is stopped: a half-started Postgres would be left behind.
+  // A start in progress is completed before the stop: a half-started Postgres would be left behind.
   const stop = () => {
     stopping ??= starting
       .catch(() => {})

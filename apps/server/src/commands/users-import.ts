@@ -4,13 +4,13 @@ import { StartProblem } from '../start-problem.ts';
 import { visitUsers } from './visit-users.ts';
 
 const USAGE = 'stoa users import FILE, or - for standard input; one JSON object on each line';
-/** No account is that long: a file without line breaks is told before it fills the memory. */
+/** No account is that long: a file without line breaks is refused before it fills the memory. */
 const LONGEST_LINE = 1_048_576;
 const LINE_FEED = 0x0a;
 
 /**
- * Takes in accounts of another system with the hashes of their passwords. What is refused is told line by line and makes the exit code 1;
- * the rest is imported all the same. Repeated, it skips what is there.
+ * Imports accounts of another system with the hashes of their passwords. Each refused line is reported and makes the exit code 1;
+ * the rest is imported all the same. A repeat skips the accounts that exist.
  */
 export async function importUsers(environment: Environment, [action, path, ...rest]: readonly string[]): Promise<void> {
   if (action !== 'import' || path === undefined || rest.length > 0) throw new StartProblem('Which accounts are to be imported?', USAGE, 64);
@@ -34,7 +34,7 @@ async function streamOf(path: string) {
   throw new StartProblem(`${path} is a folder.`, USAGE, 66);
 }
 
-/** Bytes, as each line tells for itself whether it is UTF-8. */
+/** Bytes, as each line is checked by itself for valid UTF-8. */
 async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of chunks) {

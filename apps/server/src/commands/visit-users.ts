@@ -9,7 +9,7 @@ import { StartProblem } from '../start-problem.ts';
 
 export interface UsersVisit {
   readonly administration: UsersAdministration;
-  /** Where people reach the gateway: of the Stoa that runs here, else where one would. */
+  /** Where people reach the gateway: the URL of the Stoa that runs here, else the one that it would have. */
   readonly publicUrl: string;
 }
 

@@ -15,7 +15,7 @@ export interface TestIdentity extends AsyncDisposable {
   logOut(authorization: string): Promise<void>;
 }
 
-/** The real guard of a service under test, told by the test instead of by users who has access. */
+/** The real guard of a service under test, which learns from the test instead of from users who has access. */
 export async function testIdentity(): Promise<TestIdentity> {
   const made = await generateSigningKey();
   const signing = await openSigningKey(made);

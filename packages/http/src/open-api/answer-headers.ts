@@ -4,7 +4,7 @@ import { isKept } from '../idempotency-store.ts';
 const text = (description: string, ...examples: string[]) => ({ description, schema: { type: 'string', examples } });
 const seconds = (description: string) => ({ description, schema: { type: 'integer', minimum: 0 } });
 
-/** The headers of answers that a client may look at, said once. Those of HTTP itself and of security are on every answer, and not told. */
+/** The headers of answers that a client may read, described once. Those of HTTP itself and of security are always sent, and left out. */
 export const ANSWER_HEADERS = {
   'X-Correlation-Id': text('The id of the request in logs and messages: that of the request, where it brought one.', '4bf92f3577b34da6'),
   RateLimit: text(
@@ -14,7 +14,7 @@ export const ANSWER_HEADERS = {
   'RateLimit-Policy': text('For each limit that counts this request: how many (`q`) in how many seconds (`w`).', '"writes";q=60;w=60'),
   'Retry-After': seconds('Seconds after which the request may be repeated.'),
   ETag: text('The version of what was answered, for `If-Match` and `If-None-Match`.', '"7"'),
-  Location: text('The path of what was made.', '/v1/things/0199d3a0-0000-7000-8000-00000000a001'),
+  Location: text('The path of the created resource.', '/v1/things/0199d3a0-0000-7000-8000-00000000a001'),
   'Idempotency-Replayed': {
     description: 'The answer is the one that was given to this `Idempotency-Key` first.',
     schema: { type: 'string', enum: ['true'] },

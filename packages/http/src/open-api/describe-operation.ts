@@ -31,12 +31,12 @@ interface Body {
   readonly examples?: readonly unknown[];
 }
 
-/** The request's body and all answers of an operation, as OpenAPI 3.1 says them. */
+/** The request's body and all answers of an operation, in the form of OpenAPI 3.1. */
 export function describeOperation({ method, url, schema, config }: Route, schemas: Schemas, problems: ProblemResponses) {
   const ofRoute = headersOfRoute(url, config);
   const answers = Object.entries((schema.response ?? {}) as Record<string, DeclaredAnswer>);
   const responses = answers.map(([status, answer]): [string, object] => [status, describeAnswer(Number(status), answer)]);
-  if (isConditional(method, answers)) responses.push(['304', answerWith('It is what `If-None-Match` names. No body.', ['ETag'])]);
+  if (isConditional(method, answers)) responses.push(['304', answerWith('Still the state that `If-None-Match` names. No body.', ['ETag'])]);
   return {
     ...(schema.body === undefined ? {} : { requestBody: describeBody(schema.body as Body) }),
     responses: responses.length === 0 ? { 200: answerWith('OK', []) } : Object.fromEntries(responses),
@@ -84,6 +84,6 @@ export function describeOperation({ method, url, schema, config }: Route, schema
   }
 }
 
-/** Whether a route answers 304 to who has its answer already. */
+/** Whether a route answers 304 to clients that have its answer already. */
 export const isConditional = (method: string | readonly string[], answers: readonly (readonly [string, DeclaredAnswer])[]): boolean =>
   [method].flat().includes('GET') && answers.some(([status, { headers }]) => status === '200' && headers?.includes('ETag'));

@@ -6,14 +6,14 @@ import { describeOperation, isConditional } from './describe-operation.ts';
 import { createProblemResponses } from './problem-responses.ts';
 import { createSchemas } from './schemas.ts';
 
-/** Where the operation waits, through the hands of `@fastify/swagger`, until the document is put together. */
+/** Where the operation is kept, through `@fastify/swagger`, until the document is put together. */
 const DESCRIBED = 'x-described';
 
 const IF_NONE_MATCH = { type: 'string', description: 'The `ETag` of the answer that is there already: 304 where it is still the same.' };
 
 /**
- * How an instance's routes become its OpenAPI document: what has a name, and every error, is said once and referred to. Routes keep their schemas
- * as they are, so that validation and serialisation know nothing of it.
+ * How an instance's routes become its OpenAPI document: named schemas and errors are declared once and referred to. Routes keep their
+ * schemas as they are, so that validation and serialisation know nothing of it.
  */
 export function describeRoutes() {
   const schemas = createSchemas();

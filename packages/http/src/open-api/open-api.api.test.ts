@@ -115,7 +115,7 @@ describe('the errors of an operation', () => {
     expect(components?.['examples']?.['thing_gone']).toMatchObject({ value: { status: 409, code: 'thing_gone' } });
   });
 
-  test('are said once, whatever their order', async () => {
+  test('are declared once, whatever their order', async () => {
     await declareThings();
     const { paths } = openApiOf(http);
     const shared = { $ref: '#/components/responses/ThingGoneOrThingTaken' };
@@ -143,7 +143,7 @@ describe('an answer', () => {
     expect(openApiOf(http).paths?.['/v1/things']?.['get']?.responses).not.toHaveProperty('304');
   });
 
-  test('tells of limits where requests are counted, and of its id everywhere', async () => {
+  test('shows limits where requests are counted, and its id everywhere', async () => {
     await declareThings();
     const { paths } = openApiOf(http);
     const answer = (path: string) => paths?.[path]?.['get']?.responses?.[200] as { headers: object };

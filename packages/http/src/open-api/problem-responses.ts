@@ -3,7 +3,7 @@ import { PROBLEM_MEDIA_TYPE, Problem, type ProblemExamples } from '../problem.ts
 import { headerReferences, headersOfProblem } from './answer-headers.ts';
 import type { Schemas } from './schemas.ts';
 
-/** The error answers of one description: each set of codes said once, with an example of each code. */
+/** The error answers of one description: each set of codes declared once, with an example of each code. */
 export interface ProblemResponses {
   /** @returns a reference to the answer of this status with one of the codes that have examples. */
   refer(status: number, examples: ProblemExamples, isIdempotent: boolean): { $ref: string };

@@ -3,7 +3,7 @@ import { nameOf } from '@stoa/service';
 
 type Json = Record<string, unknown>;
 
-/** Keywords of JSON Schema 2020-12 that describe; others are our validator's own, and nobody else's business. */
+/** Keywords of JSON Schema 2020-12 that describe; others are internal to our validator. */
 const KEYWORDS = new Set(
   `type const enum properties required additionalProperties patternProperties propertyNames minProperties maxProperties
   items prefixItems minItems maxItems uniqueItems contains anyOf oneOf allOf not if then else

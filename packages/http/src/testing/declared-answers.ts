@@ -24,7 +24,7 @@ interface Response {
 /** Of HTTP itself, or on every answer: no description names them. */
 const UNTOLD = new Set(['content-type', 'content-length', 'connection', 'date', ...Object.keys(SECURITY_HEADERS)]);
 
-/** @returns what tells where an answer of the instance is not as its OpenAPI document says; nothing for a route that is not in it. */
+/** @returns a check that lists where an answer differs from the instance's OpenAPI document; nothing for a route that is not in it. */
 export function createAnswerCheck(http: FastifyInstance): (answer: SeenAnswer) => string[] {
   const document = openApiOf(http);
   const ajv = new Ajv2020({ strict: false, validateSchema: false, allErrors: true });

@@ -8,7 +8,7 @@ const CONNECT_MS = 1_000;
  * 3 s), so that no request meets a connection that is being closed.
  */
 const IDLE_MS = 2_000;
-/** An answer whose body stays away so long is cut; what streams on purpose says something more often. */
+/** An answer whose body pauses for so long is cut; intentional streams send something more often. */
 const SILENCE_MS = 60_000;
 const LOOKUP_MS = 1_000;
 /** How long an address that failed is left out. */
@@ -35,7 +35,7 @@ export interface Addresses {
   close(): Promise<void>;
 }
 
-/** Hears of a name when it cannot be looked up any more, and then when it can again: without an error. */
+/** Called when a name cannot be looked up any more, and, without an error, when it can again. */
 export type OnName = (hostname: string, error?: unknown) => void;
 
 /** @throws TypeError for a URL that is none of http: or https:. */
@@ -73,7 +73,7 @@ export function createAddresses(urls: readonly string[], onName: OnName, find: t
     for (const [key, { pool }] of known) {
       if (current.has(key)) continue;
       known.delete(key);
-      // Ends what is in hand first.
+      // Ends requests in progress first.
       void pool.close();
     }
     list = [...known.values()];

@@ -22,20 +22,20 @@ export interface UpstreamRequest {
   readonly headMs?: number | undefined;
 }
 
-/** Who waits for the answer: `head`, `data` any number of times, then `end`; or `fail`, at any time, and nothing after it. */
+/** The receiver of the answer: `head`, `data` any number of times, then `end`; or `fail`, at any time, and nothing after it. */
 export interface Receiver {
   head(status: number, headers: AnswerHeaders): void;
   /** @returns false when no more is to come until `Sending.resume`. */
   data(chunk: Buffer): boolean;
   end(): void;
-  /** Before the head: what the caller is told. After it: the answer is cut. */
+  /** Before the head: the caller gets the error. After it: the answer is cut. */
   fail(error: AppError): void;
 }
 
 /** A request on its way. */
 export interface Sending {
   resume(): void;
-  /** Nobody waits any more: the request is ended, and the receiver hears no more of it. */
+  /** Nobody waits any more: the request is ended, and the receiver is not called any more. */
   abort(): void;
   /** As `abort`, because it took too long: the service is to blame. */
   expire(): void;
@@ -122,7 +122,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
     if (status < 200 || this.#isOver) return;
     this.#hasHead = true;
     this.#route.breaker.succeeded();
-    // One that has lost its database, say, refuses at once: with the least in hand it would otherwise draw all requests to itself.
+    // One that has lost its database, say, refuses at once: with the fewest in progress it would otherwise attract all requests.
     if (status === 503 && this.#address !== undefined) leaveOut(this.#address);
     this.#receiver.head(status, headers);
   }
@@ -148,7 +148,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
   }
 
   #failTry(address: Address | undefined, error: Error & { code?: string }): void {
-    // Who refuses a body that still comes may hang up on it (RFC 9112 §9.6), and a client chooses what it sends: it is not held against the service.
+    // A service may hang up on a body that it refuses (RFC 9112 §9.6), and a client chooses what it sends: no failure of the service.
     if (this.#isSent && !this.#isWhole && isBroken(error.code)) {
       this.#fail('broken', 'did not take the whole request', error);
       return;

@@ -8,7 +8,7 @@ export interface UpstreamAnswer {
   readonly body: string;
 }
 
-/** More than any answer between services; who sends more is not one. */
+/** More than any answer between services; a server that sends more is not one. */
 const MAX_BYTES = 16 * 1_048_576;
 
 /** The whole answer at once. @throws 503 `service_unavailable` when there is none, or none within `timeoutMs`. */
@@ -32,7 +32,7 @@ export function readAnswer(upstream: Upstream, request: UpstreamRequest, timeout
       if (bytes <= MAX_BYTES) return true;
       sending?.abort();
       clearTimeout(timer);
-      reject(httpErrors.service_unavailable({ message: `The service ${upstream.name} answered too much.` }));
+      reject(httpErrors.service_unavailable({ message: `The service ${upstream.name} sent too large an answer.` }));
       return false;
     },
     end() {

@@ -2,7 +2,7 @@
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 const BROKEN = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
-/** Whether the connection ended, no matter who ended it; a time that is over, or an answer that cannot be read, is no reason to ask again. */
+/** Whether the connection ended, on either side; a time-out, or an answer that cannot be read, is no reason to send again. */
 export const isBroken = (code: string | undefined): boolean => BROKEN.has(code ?? '');
 
 export interface Attempt {

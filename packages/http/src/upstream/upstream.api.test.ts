@@ -143,7 +143,7 @@ describe('a call to a service in another process', () => {
     expect(await counted(outcome)).toBe(1);
   });
 
-  test('is 503 when it hangs, and the service hears that nobody waits any more', async () => {
+  test('is 503 when it hangs, and the service sees that nobody waits any more', async () => {
     const left = Promise.withResolvers<void>();
     const url = await serve((_request, response) => {
       response.once('close', left.resolve);
@@ -309,7 +309,7 @@ describe('a service that hangs up on bodies while they come', () => {
 });
 
 describe('a name that cannot be looked up', () => {
-  test('is said once, and is the cause of what fails for it', async () => {
+  test('is logged once, and is the cause of what fails for it', async () => {
     const call = caller(upstreamTo('http://nobody.invalid:3000'));
     for (let n = 0; n < 2; n += 1) {
       expect(await failure(call('/'))).toMatchObject({
@@ -321,7 +321,7 @@ describe('a name that cannot be looked up', () => {
     ]);
   });
 
-  test('is said again when it can; meanwhile its addresses are kept', async () => {
+  test('is logged again when it can; meanwhile its addresses are kept', async () => {
     const answers = [true, false, false, true];
     const find = async () => {
       if (answers.shift() === false) throw new Error('no name server');

@@ -9,7 +9,7 @@ export interface Upstream {
   readonly name: string;
   /** Sends a request and streams its answer to the receiver. Repeats it on another address where that does no harm. */
   send(request: UpstreamRequest, receiver: Receiver): Sending;
-  /** Ends all connections; what is in hand fails. */
+  /** Ends all connections; requests in progress fail. */
   close(): Promise<void>;
 }
 

@@ -20,14 +20,14 @@ export const deadLetterErrors = defineErrors({
   },
 });
 
-/** A dead letter as services tell each other of it; without its payload. */
+/** A dead letter as services exchange it; without its payload. */
 export const DeadLetterItem = named(
   'OwnDeadLetter',
   Type.Object({
     id: Type.String(),
     box: Type.Enum(DEAD_LETTER_BOXES),
     consumer: Nullable(Type.String()),
-    subscriber: Type.Optional(Type.String({ description: 'Whom it could not be published to; absent of one that could not be handled.' })),
+    subscriber: Type.Optional(Type.String({ description: 'The subscriber that it could not be published to; otherwise absent.' })),
     messageId: Type.String(),
     type: Type.String(),
     version: Type.Integer(),
@@ -45,7 +45,7 @@ export const DeadLetterItem = named(
 export type DeadLetterItem = Static<typeof DeadLetterItem>;
 
 export const DeadLetterPage = Page('OwnDeadLetterPage', DeadLetterItem);
-/** Who had it tried again last, when, with what else and how fast. */
+/** Its last replay: the time, the requester, the filter, the rate and how many letters it moved. */
 export const LastReplay = named(
   'LastReplay',
   Type.Object({
@@ -69,7 +69,7 @@ export const ReplayProgress = named(
 export const RatePerSecond = Type.Integer({
   minimum: 1,
   maximum: 1_000,
-  description: 'So many a second are tried again, in each service.',
+  description: 'How many are tried again per second, in each service.',
 });
 
 const filter = {
@@ -84,7 +84,7 @@ const ListQuery = StrictObject({
   cursor: Type.Optional(Type.String()),
 });
 const Params = IdParams(Type.String());
-/** `by`: who asks for it, as the caller has proven. */
+/** `by`: the requester, as the calling service has verified it. */
 const ReplayOne = named('OwnReplayRequest', StrictObject({ by: Type.String() }));
 const ReplayMany = named('OwnReplaysRequest', StrictObject({ ...filter, by: Type.String(), ratePerSecond: Type.Optional(RatePerSecond) }));
 const ReplayParams = Type.Object({ replay: Type.Integer({ minimum: 1 }) });
@@ -140,7 +140,7 @@ export function installDeadLetterRoutes(http: Http, deadLetters: DeadLetters): v
       schema: {
         tags,
         operationId: 'replayOwnDeadLetter',
-        summary: 'Have one dead letter tried again',
+        summary: 'Replay one dead letter',
         params: Params,
         body: ReplayOne,
         response: { 200: Replayed, ...problems(deadLetterErrors, 'dead_letter_not_found', 'dead_letter_too_old') },
@@ -160,7 +160,7 @@ export function installDeadLetterRoutes(http: Http, deadLetters: DeadLetters): v
       schema: {
         tags,
         operationId: 'replayOwnDeadLetters',
-        summary: 'Begin to have all dead letters of this service that match tried again',
+        summary: 'Begin a replay of all dead letters of this service that match',
         body: ReplayMany,
         response: { 200: ReplayProgress },
       },

@@ -100,7 +100,7 @@ describe('work that outlasts its deadline', () => {
   });
 });
 
-test('a store that fails after the work costs nobody the answer, and the log tells', async () => {
+test('a store that fails after the work loses no answer, and the failure is logged', async () => {
   const away = async () => {
     throw new Error('the store is away');
   };

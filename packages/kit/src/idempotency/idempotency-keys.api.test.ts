@@ -25,12 +25,12 @@ describe('a key belongs to', () => {
     expect(things.work.done).toEqual(['a']);
   });
 
-  test('one caller, or else one address', async () => {
+  test('one caller, or else one client IP', async () => {
     const key = newKey();
-    const senders = [{ caller: 'ada' }, { caller: 'eve' }, {}, { address: '192.0.2.2' }, { caller: '192.0.2.1' }];
+    const senders = [{ caller: 'ada' }, { caller: 'eve' }, {}, { clientIp: '192.0.2.2' }, { caller: '192.0.2.1' }];
     for (const sender of senders) expect(await things.status({ name: 'a' }, { key, ...sender })).toBe(201);
-    expect(await things.status({ name: 'a' }, { key, caller: 'ada', address: '192.0.2.3' })).toBe('201 again');
-    expect(await things.status({ name: 'a' }, { key, address: '::ffff:192.0.2.2' })).toBe('201 again');
+    expect(await things.status({ name: 'a' }, { key, caller: 'ada', clientIp: '192.0.2.3' })).toBe('201 again');
+    expect(await things.status({ name: 'a' }, { key, clientIp: '::ffff:192.0.2.2' })).toBe('201 again');
     expect(things.work.done).toHaveLength(senders.length);
   });
 

@@ -74,7 +74,7 @@ test('an answer to a commit that is lost makes no second resource: the repeat fi
   expect(await orders('lost')).toHaveLength(1);
 });
 
-test('a key whose end could not be told to the store, as the database was away, ends with its lease', async () => {
+test('a key whose end could not be stored, as the database was away, ends with its lease', async () => {
   const key = randomUUID();
   [toLose, isEnd] = [1, true];
   expect((await order('away', key)).status).toBe(503);

@@ -60,7 +60,7 @@ describe('a repeat', () => {
     }
   });
 
-  test('while the first runs is told to come later', async () => {
+  test('while the first runs is refused with a time to retry', async () => {
     const key = newKey();
     const first = things.post({ name: 'slow' }, { key });
     await eventually(() => expect(things.work.done).toEqual(['slow']));
@@ -104,7 +104,7 @@ describe('a request may be tried again with its key', () => {
   });
 });
 
-test('an idempotent route that nobody keeps the answers of does not start', async () => {
+test('an idempotent route without a store keeps the service from starting', async () => {
   const app = await thingsHttp();
   expect(() => app.post('/v1/things', { config: { idempotent: true } }, async () => ({}))).toThrow(
     '/v1/things is idempotent: call installIdempotency',
@@ -124,7 +124,7 @@ test('the description names the header, the refusals and the mark of a repeat', 
   });
 });
 
-test('the gateway is told which routes honour a key', () => {
+test('the gateway knows which routes honour a key', () => {
   expect(things.http.declaredRoutes).toContainEqual({ method: 'POST', url: '/v1/things', idempotent: true });
   expect(things.http.declaredRoutes).toContainEqual({ method: 'GET', url: '/health/live' });
 });

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { migrationSourcesOf } from '../migration-sources.ts';
 import { pruneIdempotencyKeys } from './prune-idempotency-keys.ts';
 
-test('expired keys go a batch at a time, and the job says so as long as there may be more; the others stay', async () => {
+test('expired keys go a batch at a time, and the job runs again as long as there may be more; the others stay', async () => {
   await using fixture = await testDatabase<unknown>({ sources: migrationSourcesOf({ name: 'things' }) });
   const { database } = fixture;
   const clock = fakeClock();

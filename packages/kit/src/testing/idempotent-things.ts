@@ -25,7 +25,7 @@ interface Sent {
   readonly caller?: string;
   readonly url?: string;
   readonly at?: Http;
-  readonly address?: string;
+  readonly clientIp?: string;
 }
 
 const errors = defineErrors({
@@ -47,7 +47,7 @@ export async function startIdempotentThings() {
   const fixture = await testDatabase<KeysSchema>({ sources: migrationSourcesOf({ name: 'things' }) });
   const store = createPgIdempotency(fixture.database.query);
 
-  /** One more copy; who calls is said in a header. */
+  /** One more copy; a header names the caller. */
   async function startCopy(own: Partial<Pick<IdempotencyOptions, 'store' | 'deadlineMs'>> = {}): Promise<Http> {
     const copy = await thingsHttp(errors.catalogue);
     const callerOf = ({ headers }: { headers: Record<string, unknown> }) => headers['x-caller'] as string | undefined;
@@ -58,9 +58,9 @@ export async function startIdempotentThings() {
   }
   const [http, other] = await Promise.all([startCopy(), startCopy()]);
 
-  async function post(body: object | undefined, { key, caller, url = '/v1/things', at = http, address = '192.0.2.1' }: Sent = {}) {
+  async function post(body: object | undefined, { key, caller, url = '/v1/things', at = http, clientIp = '192.0.2.1' }: Sent = {}) {
     const headers = { ...(key !== undefined && { 'idempotency-key': key }), ...(caller && { 'x-caller': caller }) };
-    const answer = await at.inject({ method: 'POST', url, headers, remoteAddress: address, ...(body && { payload: body }) });
+    const answer = await at.inject({ method: 'POST', url, headers, remoteAddress: clientIp, ...(body && { payload: body }) });
     const isReplay = answer.headers['idempotency-replayed'] === 'true';
     return {
       status: answer.statusCode,

@@ -26,5 +26,5 @@ export function createNeighbours(bus: Broker, own: string) {
       return await bus.publish(outgoing);
     },
   };
-  return { broker, heardBy: (subscriber: string): readonly Message[] => [...keptBy(subscriber).values()] };
+  return { broker, receivedBy: (subscriber: string): readonly Message[] => [...keptBy(subscriber).values()] };
 }

@@ -5,7 +5,7 @@ import type { DeriveKey } from '@stoa/service';
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-/** Who makes a request. */
+/** The caller of a request. */
 export interface TestCaller {
   /** Of a person; empty for others. */
   readonly id: string;
@@ -13,13 +13,13 @@ export interface TestCaller {
 }
 
 export interface RequestOptions {
-  /** Who asks; nobody without, unless the service was started `as` somebody. */
+  /** The caller; anonymous without, unless the service was started with a default caller (`as`). */
   readonly as?: TestCaller | undefined;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Requests to one copy of a service, and those who make them. @param as permissions of who asks where a request does not say it. */
+/** Requests to one copy of a service, and those who make them. @param as permissions of the caller of requests that name none. */
 export async function createRequests(http: Http, who: TestIdentity, derive: DeriveKey, as?: readonly string[]) {
   const person = async (...permissions: string[]): Promise<TestCaller> => {
     const authorization = await who.person(...permissions);
@@ -28,7 +28,7 @@ export async function createRequests(http: Http, who: TestIdentity, derive: Deri
   };
   const byDefault = as && (await person(...as));
   return {
-    /** Somebody whom no other test knows, and whose roles allow this. */
+    /** A person unknown to other tests whose roles allow this. */
     person,
     /** Another back end, which may do this. */
     serviceAccount: async (...permissions: string[]): Promise<TestCaller> => ({

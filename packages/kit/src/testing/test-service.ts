@@ -37,7 +37,7 @@ export interface TestServiceOptions<Config, Tables, C extends Clock> {
   readonly clock?: C;
   /** By default one that repeats every second delivery and keeps the order of a key alone. */
   readonly bus?: Broker;
-  /** Permissions of who asks where a request does not say it; nobody by default. */
+  /** Permissions of the caller of requests that name none; anonymous by default. */
   readonly as?: readonly string[];
   /** The other services that this one calls. */
   readonly others?: Readonly<Record<string, ServiceLocation>>;
@@ -156,8 +156,8 @@ export async function openTestService<Config, Tables, C extends Clock = FakeCloc
     who,
     /** Every line that any copy wrote, down to `trace`. */
     logged,
-    /** What the other services were given, each message once, by their names. */
-    heardBy: neighbours.heardBy,
+    /** What the other services received, each message once, by their names. */
+    receivedBy: neighbours.receivedBy,
     start,
     /** Publishes an event as another service would. @returns the message once the bus has taken it; it may come again. */
     async publish<S extends TSchema>(event: EventContract<S>, data: Static<S>, id = uuidv7(), occurredAt = clock.now()) {
@@ -171,7 +171,7 @@ export async function openTestService<Config, Tables, C extends Clock = FakeCloc
       if (rejection !== undefined) throw new Error(`${name} takes no ${message.type}: ${rejection.detail}`);
     },
     /** Publishes an event as another service would, and resolves when this one has handled it. */
-    async hears<S extends TSchema>(event: EventContract<S>, data: Static<S>, id = uuidv7(), occurredAt = clock.now()) {
+    async receives<S extends TSchema>(event: EventContract<S>, data: Static<S>, id = uuidv7(), occurredAt = clock.now()) {
       const message = await opened.publish(event, data, id, occurredAt);
       await eventually(async () => {
         const { rows } = await sql`

@@ -12,7 +12,7 @@ export const PREFETCH = 2 * MOST_MESSAGES;
 const GATHER_MS = 3;
 const BACKOFF = { firstMs: 100, longestMs: 5_000 };
 const SHORTEST_TRY_MS = 100;
-/** Of the time after which an inbox is given up: from then on it is said that it is in trouble. */
+/** Of the time after which an inbox is given up: from then on it is reported as in trouble. */
 const TROUBLE = 1 / 6;
 
 interface BatchesOptions {
@@ -82,7 +82,7 @@ export function createBatches({ accept, acknowledge, giveUp, giveUpMs, log }: Ba
       return `the inbox has not accepted for ${Math.round(elapsed(inHand) / 1_000)} s${inHand.problem === undefined ? '' : `: ${inHand.problem}`}`;
     },
     /**
-     * Resolves when the batch in hand is accepted and acknowledged, or has failed once more, or is not answered for long. Takes nothing
+     * Resolves when the current batch is accepted and acknowledged, or has failed once more, or is not answered for long. Takes nothing
      * any more. What is accepted after all comes again, and the inbox has it.
      */
     async finish(): Promise<void> {

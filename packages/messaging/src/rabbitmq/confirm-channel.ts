@@ -4,7 +4,7 @@ import { discard, type RabbitConnection } from './connection.ts';
 import { declareExchange, JSON_TEXT, type Topology } from './topology.ts';
 
 /**
- * So many messages the server takes from a connection for a channel that does nothing, before it stops to read from the connection, and
+ * How many messages the server takes from a connection for a channel that does nothing, before it stops reading from the connection, and
  * all its channels wait (`credit_flow_default_credit`, {400, 200}: between the two, half of the first can be used up already).
  */
 const MOST_UNCONFIRMED = 200;
@@ -18,17 +18,17 @@ export interface Publishing {
 
 /**
  * `taken`: confirmed, by its queue if it has to reach one. `returned`: no queue has its key. `refused`: its queue does not take it.
- * `unconfirmed`: no word of it yet. `closed`: nor will there be one, as the server closed the channel.
+ * `unconfirmed`: no confirm yet. `closed`: there will be none, as the server closed the channel.
  */
 export type Outcome = 'taken' | 'returned' | 'refused' | 'unconfirmed' | 'closed';
 
 export interface ConfirmChannel {
   /** Publishes all at once and waits for their confirms until `over`. @returns the outcome of each. */
   publish(publishings: readonly Publishing[], over: Promise<void>): Promise<Outcome[]>;
-  /** For how long the server has not confirmed what somebody gave up waiting for, in ms. */
+  /** For how long the server has not confirmed what a caller gave up waiting for, in ms. */
   silentMs(): number;
   isClosed(): boolean;
-  /** Why the server closed it, as far as it said. */
+  /** Why the server closed it, as far as it gave a reason. */
   reason(): AMQPChannelError | undefined;
   /** It is closed when the server has said so. */
   close(): void;
@@ -45,7 +45,7 @@ interface Sending {
 export async function openConfirmChannel(connection: RabbitConnection, topology: Topology): Promise<ConfirmChannel> {
   const channel = await connection.channel();
   const queued = new Set<Sending>();
-  /** Sent, and given up by who sent it. */
+  /** Sent, and given up by the sender. */
   const overdue = new Set<Sending>();
   const returned = new Set<string>();
   let silentSince = 0;
@@ -57,7 +57,7 @@ export async function openConfirmChannel(connection: RabbitConnection, topology:
   let reason: AMQPChannelError | undefined;
 
   const noteReason = (error: unknown): void => {
-    // CH_CLOSE is the client's own word for whatever was under way.
+    // CH_CLOSE is the client's own error for whatever was under way.
     if (error instanceof AMQPChannelError && error.code !== 'CH_CLOSE') reason ??= error;
   };
   channel.on('error', noteReason);
@@ -123,7 +123,7 @@ export async function openConfirmChannel(connection: RabbitConnection, topology:
       for (const sending of sendings) queued.add(sending);
       write();
       await Promise.race([Promise.all(sendings.map(({ settled }) => settled)), over]);
-      // The client tells of a return a turn after it was read; its confirm, which came later, has resolved by then.
+      // The client reports a return a turn after it was read; its confirm, which came later, has resolved by then.
       await nextTurn();
       return sendings.map((sending) => {
         if (sending.outcome === 'unconfirmed') giveUp(sending);

@@ -4,13 +4,13 @@ import { type Channel, Connection } from 'rabbitmq-client';
 
 /** What the server takes at most by default; a large message then takes few frames. */
 const FRAME_BYTES = 131_072;
-/** A connection says that it is there twice in this time, and is given up after twice this time without a sign. */
+/** A connection sends a heartbeat twice in this time, and is given up after twice this time without a sign. */
 const HEARTBEAT_SECONDS = 5;
 const CONNECT_TIMEOUT_MS = 5_000;
 const RECONNECT = { retryLow: 250, retryHigh: 5_000 };
 /** A server that is well answers within milliseconds. */
 const ANSWER_TIMEOUT_MS = 5_000;
-/** After this the rest of a farewell is left out. */
+/** After this the rest of a graceful close is left out. */
 const CLOSE_TIMEOUT_MS = 5_000;
 /** What a message has around its body, at most in all likelihood. */
 const FRAMING_BYTES = 512;
@@ -26,7 +26,7 @@ export interface RabbitConnection {
   /** Calls `listener` when the server blocks this connection or it is lost. @returns a function that ends that. */
   onTrouble(listener: (error: Error) => void): () => void;
   /**
-   * Runs `work`, and has what it writes leave together, as far as the socket's buffer goes: `work` tells before each message how many
+   * Runs `work`, and has what it writes leave together, as far as the socket's buffer goes: `work` announces before each message how many
    * bytes it has.
    */
   together<T>(work: (bytes: (count: number) => void) => T): T;
@@ -51,7 +51,7 @@ export function connectRabbit({ url, log, name }: { readonly url: string; readon
     problem = undefined;
   });
   client.on('error', (error: Error) => {
-    // The client tells faults of channels here too.
+    // The client reports faults of channels here too.
     if (client.ready || closing) return;
     if (problem === undefined) log.warn({ err: error, connection: name }, 'RabbitMQ is away, will connect when it is back');
     fail(`RabbitMQ is away: ${error.message}`);
@@ -118,7 +118,7 @@ export function connectRabbit({ url, log, name }: { readonly url: string; readon
 }
 
 /**
- * The client writes each message by itself and has no word for several at once, so this reaches for the socket that it keeps to itself:
+ * The client writes each message by itself and has no call for several at once, so this uses the client's private socket:
  * the writes were a third of what publishing costs, here and at the server. Without it all goes as before, only slower.
  */
 const socketOf = (client: Connection): Socket | undefined => (client as unknown as { _socket?: Socket })._socket;
@@ -148,7 +148,7 @@ export function discard(channel: Channel): void {
   channel.close().catch(() => {});
 }
 
-/** A server that does not answer must not hold up our end. */
+/** A server that does not answer must not hold up our shutdown. */
 export async function withinFarewell(work: Promise<unknown>): Promise<void> {
   await withTimeout(
     work.catch(() => {}),

@@ -13,12 +13,12 @@ export interface Digest {
   readonly body: Buffer;
 }
 
-/** A server may be told to take little in one message; what holds a single message is as large as that. */
+/** A server may be configured for small messages only; a digest of a single message is as large as that message. */
 const MOST_BYTES = 1024 * 1024;
 
 const [OPEN, COMMA, CLOSE] = ['[', ',', ']'].map((text) => Buffer.from(text)) as [Buffer, Buffer, Buffer];
 
-/** What observers get: the messages of a type together, as an array. One each would double what is sent, and mostly nobody observes. */
+/** What observers get: the messages of a type together, as an array. One by one they would double the traffic, mostly for nobody. */
 export function digests(sendable: readonly Sendable[]): Digest[] {
   const made: Digest[] = [];
   for (const [type, items] of Map.groupBy(sendable, ({ message }) => message.type)) {

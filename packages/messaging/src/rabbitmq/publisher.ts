@@ -22,8 +22,8 @@ interface PublisherOptions {
 
 /**
  * Publishes with confirms, all of a call at once, each message once for each of its subscribers, whose queues have channels of their own.
- * An empty message that no queue has to take tells whether the server answers: without it the call fails, with it a queue that does not
- * answer costs its own deliveries alone.
+ * An empty message that no queue has to take shows whether the server answers: if it does not, the call fails; if it does, a queue that
+ * does not answer costs its own deliveries alone.
  */
 export function createPublisher({ connection, topology, sendTimeoutMs }: PublisherOptions) {
   const queues = new Map<string, QueuePublisher>();
@@ -43,15 +43,15 @@ export function createPublisher({ connection, topology, sendTimeoutMs }: Publish
     });
   }
 
-  /** Observers miss what they cannot be told: what is too large, or came while one of their queues did not answer. */
-  async function tellObservers(told: readonly Digest[], over: Promise<void>): Promise<void> {
+  /** Observers miss what cannot be sent to them: what is too large, or came while one of their queues did not answer. */
+  async function publishToObservers(told: readonly Digest[], over: Promise<void>): Promise<void> {
     const published = await observers.publish(
       told.map(({ type, body }) => ({ routingKey: topology.observersKeyOf(type), body })),
       over,
     );
     const tooLarge = told.filter(({ items }, index) => items.length > 1 && published[index]?.outcome === 'faulty');
     if (tooLarge.length > 0)
-      await tellObservers(
+      await publishToObservers(
         tooLarge.flatMap(({ items }) => items.flatMap((item) => digests([item]))),
         over,
       );
@@ -63,7 +63,7 @@ export function createPublisher({ connection, topology, sendTimeoutMs }: Publish
     if (published?.outcome !== 'taken') throw new Error(published?.detail ?? 'RabbitMQ does not confirm');
   }
 
-  /** @throws when the server is away, says nothing in time or takes nothing at all. */
+  /** @throws when the server is away, does not answer in time or takes nothing at all. */
   async function publishAll(sendable: readonly Sendable[]): Promise<Rejection[]> {
     connection.expectWell();
     const { promise: over, resolve: end } = Promise.withResolvers<void>();
@@ -71,7 +71,7 @@ export function createPublisher({ connection, topology, sendTimeoutMs }: Publish
     const timers = [setTimeout(() => fail(new Error(`RabbitMQ did not confirm within ${sendTimeoutMs} ms`)), sendTimeoutMs)];
     const forget = connection.onTrouble(fail);
     const answered = askWhetherAlive(over).then(() => void timers.push(setTimeout(end, sendTimeoutMs * PATIENCE).unref()));
-    const told = tellObservers(digests(sendable.filter(({ isRepeat }) => !isRepeat)), over);
+    const told = publishToObservers(digests(sendable.filter(({ isRepeat }) => !isRepeat)), over);
     try {
       const rejections = Promise.all([...bySubscriber(sendable)].map(([subscriber, items]) => publishTo(subscriber, items, over)));
       const [found] = await Promise.race([Promise.all([rejections, answered, told]), broken]);

@@ -76,7 +76,7 @@ const wordsOf = (reason: AMQPChannelError | undefined): string =>
   ['RabbitMQ closed the channel', reason?.message].filter((text) => text !== undefined).join(': ');
 
 /**
- * A message may be larger than the server is told to take, or its key none that we may publish under. Without any right to publish to
+ * A message may be larger than the server's limit, or its key one that we may not publish under. Without any right to publish to
  * the exchange all messages are refused, and none is at fault.
  */
 const isAboutMessage = ({ code, message }: AMQPChannelError): boolean =>

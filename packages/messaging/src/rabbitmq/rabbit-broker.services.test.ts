@@ -19,7 +19,7 @@ const outgoing = (...subscribers: string[]): Outgoing => ({
 test('each subscriber must have the message: one that is bound does not hide one that is not, nor does an observer', async () => {
   await using bus = disposable();
   const broker = await bus.connect();
-  await broker.observe(['happened'], { heard: () => {}, missed: () => {} });
+  await broker.observe(['happened'], { onMessage: () => {}, onMissed: () => {} });
   await broker.subscribe('receiver', ['happened'], async () => {});
   const [toBoth, toOne, toNone] = [outgoing('receiver', 'absent'), outgoing('receiver'), outgoing('absent')] as const;
   expect(await broker.publish([toBoth, toOne, toNone])).toEqual([
@@ -28,7 +28,7 @@ test('each subscriber must have the message: one that is bound does not hide one
   ]);
 });
 
-test('what the inbox does not accept is tried again, in its order, and not handed round', async () => {
+test('what the inbox does not accept is tried again, in its order, and not requeued', async () => {
   await using bus = disposable();
   const broker = await bus.connect();
   const tries: string[][] = [];
@@ -44,7 +44,7 @@ test('what the inbox does not accept is tried again, in its order, and not hande
   expect(tries.slice(0, 4).every((ofOne) => ofOne.join() === tries[0]?.join())).toBe(true);
 });
 
-test('an inbox that never answers is told by health, and given up for that of another process', async () => {
+test('an inbox that never answers is reported by health, and given up for that of another process', async () => {
   await using bus = disposable();
   const options = { url: RABBITMQ_URL, log: silent, name: 'test', prefix: bus.prefix };
   const deaf = createRabbitBroker({ ...options, giveUpMs: 1_500 });
@@ -101,20 +101,20 @@ test('what is too large for the protocol is refused, and hurts no other', async 
 });
 
 test.for(['the exchange', 'the exchange, and somebody made it anew', 'a binding'])(
-  'somebody deletes %s: it is made anew, and who observes is told if they may have missed something',
+  'somebody deletes %s: it is made anew, and observers are informed if they may have missed something',
   async (what) => {
     await using bus = disposable();
     const exchange = `${bus.prefix}.events`;
     const broker = createRabbitBroker({ url: RABBITMQ_URL, log: silent, name: 'test', prefix: bus.prefix, repairMs: 200 });
     let [heard, timesMissed] = [0, 0];
     await broker.subscribe('receiver', ['happened'], async () => {});
-    await broker.observe(['happened'], { heard: () => void (heard += 1), missed: () => void (timesMissed += 1) });
+    await broker.observe(['happened'], { onMessage: () => void (heard += 1), onMissed: () => void (timesMissed += 1) });
     const client = new Connection(RABBITMQ_URL);
     const isTaken = async () => expect(await broker.publish([outgoing('receiver')])).toEqual([]);
     await isTaken();
     await eventually(() => expect(heard).toBe(1));
     if (what === 'a binding') {
-      // Twice, so that a repair has passed meanwhile in which nothing was missing to who observes.
+      // Twice, so that a repair has passed meanwhile in which observers missed nothing.
       for (const _ of [1, 2]) {
         await client.queueUnbind({ queue: `${bus.prefix}.receiver`, exchange, routingKey: 'receiver.happened' });
         expect(await broker.publish([outgoing('receiver')])).toMatchObject([{ reason: 'unroutable' }]);
@@ -147,7 +147,7 @@ test('a subscriber that cannot have its queue is not registered', async () => {
   await client.close();
 });
 
-test('a server that cannot be reached fails what is asked of it, and holds up neither the start nor the end', async () => {
+test('a server that cannot be reached fails each call, and holds up neither the start nor the end', async () => {
   const broker = createRabbitBroker({ url: 'amqp://guest:guest@127.0.0.1:1', log: silent, name: 'test' });
   await broker.subscribe('receiver', ['happened'], async () => {});
   await expect(broker.publish([outgoing('receiver')])).rejects.toThrow(/RabbitMQ is away/);
@@ -155,7 +155,7 @@ test('a server that cannot be reached fails what is asked of it, and holds up ne
   await broker.close();
 });
 
-test('a queue whose subscriber is no more is found, with what it holds, as often as one looks', async () => {
+test('a queue whose subscriber is gone is found, with what it holds, on every check', async () => {
   await using bus = disposable();
   const broker = await bus.connect();
   const look = () => findLeftOverQueues({ url: RABBITMQ_URL, log: silent, subscribers: ['mailer'], prefix: bus.prefix });

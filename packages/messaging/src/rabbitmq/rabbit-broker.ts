@@ -18,13 +18,13 @@ export interface RabbitBrokerOptions {
   readonly sendTimeoutMs?: number;
   /** An inbox that has not taken a batch for so long is given up for a while: that of another process may be in reach. */
   readonly giveUpMs?: number;
-  /** So often the exchange and the bindings are made anew, should somebody have taken them away. */
+  /** How often the exchange and the bindings are declared again, in case they were deleted. */
   readonly repairMs?: number;
 }
 
 /**
  * The bus of many processes. Nothing waits for the server: it may come later, go and come back. Publishing has a connection of its own,
- * as a server that is short of memory blocks those that publish, and what it holds must still be taken from it.
+ * as a server that is short of memory blocks publishers, and what it holds must still be taken from it.
  */
 export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
   const { url, log, name, prefix = 'stoa', sendTimeoutMs = 10_000, giveUpMs = 30_000, repairMs = 60_000 } = options;

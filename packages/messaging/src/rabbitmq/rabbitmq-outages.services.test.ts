@@ -56,7 +56,7 @@ const outgoing = (n: number): Outgoing => ({
 });
 
 describe('a server that closes the channel', () => {
-  test('for a message that is larger than it takes: that one is refused with its words, and its neighbours leave', async () => {
+  test('for a message that is too large for it: that one is refused with its error, and its neighbours leave', async () => {
     const bus = openRabbitBus(server.url);
     const broker = await bus.connect();
     const received: unknown[] = [];
@@ -92,7 +92,7 @@ describe('a server that closes the channel', () => {
     await bus.close?.();
   });
 
-  test('to anyone who publishes to the exchange: no message is at fault, and the whole call fails with its words', async () => {
+  test('to all publishers to the exchange: no message is at fault, and the whole call fails with its error', async () => {
     const bus = openRabbitBus(server.url);
     const broker = await bus.connect();
     await broker.subscribe('receiver', ['happened'], async () => {});
@@ -244,7 +244,7 @@ describe('one queue of two', () => {
 });
 
 describe('a server in trouble', () => {
-  test('that blocks who publishes: publishing fails at once, health says why, what it holds is still taken, and all flows when it is over', async () => {
+  test('that blocks publishers: publishing fails at once, health says why, what it holds is still taken, and all flows when it is over', async () => {
     const bus = openRabbitBus(server.url);
     const broker = await bus.connect();
     const received: unknown[] = [];
@@ -265,7 +265,7 @@ describe('a server in trouble', () => {
     await bus.close?.();
   });
 
-  test('that blocks who publishes: a new subscriber has its queue all the same, holds up nobody, and is registered when it is over', async () => {
+  test('that blocks publishers: a new subscriber has its queue all the same, holds up nobody, and is registered when it is over', async () => {
     const bus = openRabbitBus(server.url);
     const broker = createRabbitBroker({ url: server.url, log: silent, name: 'test', prefix: bus.prefix, repairMs: 200 });
     const { promise: opened, resolve: open } = Promise.withResolvers<void>();
@@ -274,7 +274,7 @@ describe('a server in trouble', () => {
       await opened;
       received += messages.length;
     });
-    // More than the server sends before it hears that something was taken.
+    // More than the server sends before it gets an acknowledgement.
     const batch = Array.from({ length: 1_000 }, (_, n) => outgoing(n));
     expect(await broker.publish(batch)).toEqual([]);
     await server.block();
@@ -300,7 +300,7 @@ describe('a server in trouble', () => {
     const received: unknown[] = [];
     let timesMissed = 0;
     await broker.subscribe('receiver', ['happened'], async (messages) => void received.push(...messages));
-    await broker.observe(['happened'], { heard: () => {}, missed: () => void (timesMissed += 1) });
+    await broker.observe(['happened'], { onMessage: () => {}, onMissed: () => void (timesMissed += 1) });
     expect(await broker.publish([outgoing(1)])).toEqual([]);
     server.freeze();
     try {

@@ -22,7 +22,7 @@ export function inspectQueue(connection: RabbitConnection, queue: string): Promi
 
 interface EntryOptions {
   readonly consuming: RabbitConnection;
-  /** A server that blocks who publishes would no longer take what consumers say on the connection of an entry. */
+  /** A server that blocks publishers would no longer take acknowledgements of consumers on the connection of an entry. */
   readonly publishing: RabbitConnection;
   readonly topology: Topology;
   readonly subscriber: string;

@@ -8,9 +8,9 @@ const BACKOFF = { firstMs: 100, longestMs: 2_000 };
 export interface ChannelUse {
   /** How long to wait before the channel is opened anew after it was lost. */
   readonly pauseMs: () => number;
-  /** Ends what is in hand, before the channel is closed; it may be lost already. */
+  /** Ends what is in progress, before the channel is closed; it may be lost already. */
   finish(): Promise<void>;
-  /** Makes anew what somebody took away meanwhile; when it fails, the channel is opened anew. */
+  /** Makes anew what was deleted meanwhile; when it fails, the channel is opened anew. */
   repair(): Promise<void>;
   /** What is wrong although the channel is there. */
   trouble?(): string | undefined;

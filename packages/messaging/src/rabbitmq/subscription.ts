@@ -17,7 +17,7 @@ interface Common {
   readonly topology: Topology;
   readonly log: Logger;
   readonly types: readonly string[];
-  /** How often what stands on the server is made anew, should somebody have taken it away. */
+  /** How often the declarations on the server are repeated, in case they were deleted. */
   readonly repairMs: number;
 }
 
@@ -68,7 +68,7 @@ export function keepSubscription(options: SubscriptionOptions): SelfHealingChann
   });
 }
 
-/** Tells `observer` what is published. Its queue lives as long as the connection. */
+/** Passes to `observer` what is published. Its queue lives as long as the connection. */
 export function keepObservation(options: Common & { readonly observer: Observer }): SelfHealingChannel {
   const { consuming, publishing, topology, log, types, observer, repairMs } = options;
   let isFirst = true;
@@ -93,23 +93,23 @@ export function keepObservation(options: Common & { readonly observer: Observer 
       await channel.basicConsume({ queue, noAck: true, exclusive: true }, (delivery) => {
         if (!isNext(delivery.deliveryTag)) return lose();
         for (const { message, fault } of [read(delivery)].flat().map(readEnvelope)) {
-          if (fault === undefined) call(() => observer.heard(message));
+          if (fault === undefined) call(() => observer.onMessage(message));
         }
       });
-      if (!isFirst) call(() => observer.missed());
+      if (!isFirst) call(() => observer.onMissed());
       return {
         ...{ pauseMs: () => 0, finish: async () => {} },
         async repair() {
           const bound = await isBound(publishing, topology, ownKey).catch(() => undefined);
-          if (bound === false) throw new Error('somebody took the exchange or its bindings away');
+          if (bound === false) throw new Error('the exchange or its bindings were deleted');
           await bindQueue(channel, topology, queue, keys);
-          // What cannot be told may have been missed.
-          if (bound === undefined) call(() => observer.missed());
+          // If it cannot be determined, messages may have been missed.
+          if (bound === undefined) call(() => observer.onMissed());
         },
       };
     },
   });
-  // What is published from here on is heard, or said to be missed.
+  // What is published from here on is received, or reported as missed.
   void kept.tried.then(() => {
     isFirst = false;
   });
@@ -117,7 +117,7 @@ export function keepObservation(options: Common & { readonly observer: Observer 
 }
 
 /**
- * The client drops a delivery that it reads before it knows the consumer's tag. Deliveries of a channel are numbered from 1: a gap tells.
+ * The client drops a delivery that it reads before it knows the consumer's tag. Deliveries of a channel are numbered from 1: gaps show it.
  */
 function createGapFinder(): (deliveryTag: number) => boolean {
   let last = 0;

@@ -6,7 +6,7 @@ import type { Channel } from 'rabbitmq-client';
  */
 const DELIVERY_LIMIT = 1_000_000_000;
 
-/** With its encoding said, the client leaves it to us to parse. */
+/** With an explicit encoding, the client leaves it to us to parse. */
 export const JSON_TEXT = { contentType: 'application/json', contentEncoding: 'utf-8' };
 
 /** The names of one installation on a server. Several installations may share one: each has its prefix. */
@@ -19,7 +19,7 @@ export interface Topology {
   keyOf(subscriber: string, type: string): string;
   /** No service can have this name, so that no observer makes a message look as if a subscriber had it. */
   observersKeyOf(type: string): string;
-  /** No queue has it: what is sent under it tells that the server answers. */
+  /** No queue has it: what is sent under it shows that the server answers. */
   readonly aliveKey: string;
 }
 

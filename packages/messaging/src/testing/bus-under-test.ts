@@ -21,14 +21,14 @@ export interface FragileBus extends BusUnderTest {
 export const range = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 export const happenings = (count: number, keys: number): Happening[] => range(count).map((n) => ({ key: `key ${n % keys}`, n }));
 
-/** Remembers what it heard, and how often it was told that it missed something. */
-export class Hearer implements Observer {
+/** Remembers what it received, and how often it was informed that it missed something. */
+export class RecordingObserver implements Observer {
   readonly numbers = new Set<number>();
   timesMissed = 0;
-  heard({ data }: Message): void {
+  onMessage({ data }: Message): void {
     this.numbers.add((data as Happening).n);
   }
-  missed(): void {
+  onMissed(): void {
     this.timesMissed += 1;
   }
 }

@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 import { describe, expect } from 'vitest';
 import { createOutbox } from '../outbox.ts';
 import type { Message } from '../types.ts';
-import { type BusUnderTest, Hearer, happenings, range, scenarios } from './bus-under-test.ts';
+import { type BusUnderTest, happenings, RecordingObserver, range, scenarios } from './bus-under-test.ts';
 import { type Happening, happened } from './copies.ts';
 import type { Pipeline } from './pipeline.ts';
 
@@ -49,7 +49,7 @@ export function brokerConformance(name: string, openBus: () => BusUnderTest | Pr
     });
 
     scenario(
-      'nobody there: messages wait without being counted, health says who lacks, and they arrive when they come',
+      'no subscriber there: messages wait without being counted, health names the missing one, and they arrive when it comes',
       async (pipeline, bus) => {
         const sender = await pipeline.startSender(await bus.connect());
         const items = happenings(20, 20);
@@ -111,7 +111,7 @@ export function brokerConformance(name: string, openBus: () => BusUnderTest | Pr
       await pipeline.expectOnce(items);
     });
 
-    scenario('per key the order is kept for who asks, whatever fails on the way', async (pipeline, bus) => {
+    scenario('the order per key is kept for consumers that ask for it, whatever fails', async (pipeline, bus) => {
       const failed = new Set<number>();
       await pipeline.startReceiver(await bus.connect(), ({ n }, consumer) => {
         if (consumer !== 'in-order' || n % 7 !== 0 || failed.has(n)) return;
@@ -207,10 +207,10 @@ export function brokerConformance(name: string, openBus: () => BusUnderTest | Pr
       await expectOrder(pipeline);
     });
 
-    scenario('who observes hears each message of its types, in every process, and nothing after it stopped', async (pipeline, bus) => {
-      const first = new Hearer();
-      const second = new Hearer();
-      const deaf = new Hearer();
+    scenario('an observer receives each message of its types, in every process, and none after it stopped', async (pipeline, bus) => {
+      const first = new RecordingObserver();
+      const second = new RecordingObserver();
+      const deaf = new RecordingObserver();
       const [one, other] = [await bus.connect(), await bus.connect()];
       const observing = await one.observe(['happened'], first);
       await other.observe(['happened'], second);
@@ -231,8 +231,8 @@ export function brokerConformance(name: string, openBus: () => BusUnderTest | Pr
       expect([first, second, deaf].map(({ timesMissed }) => timesMissed)).toEqual([0, 0, 0]);
     });
 
-    scenario('what no service takes is heard by who observes, and is done even if nobody does', async (pipeline, bus) => {
-      const hearer = new Hearer();
+    scenario('what no service takes is received by observers, and is done even without any', async (pipeline, bus) => {
+      const hearer = new RecordingObserver();
       await pipeline.startSender(await bus.connect());
       const append = (n: number) =>
         pipeline.sender.database.transaction((tx) =>
@@ -246,7 +246,7 @@ export function brokerConformance(name: string, openBus: () => BusUnderTest | Pr
       await pipeline.drained();
     });
 
-    scenario('a stop ends after what is in hand; the next start does the rest', async (pipeline, bus) => {
+    scenario('a stop finishes what is in progress; the next start does the rest', async (pipeline, bus) => {
       let running = 0;
       let calls = 0;
       const first = await pipeline.startReceiver(await bus.connect(), async () => {

@@ -18,7 +18,7 @@ interface Queryable {
 /**
  * For the end of a test: resolves when nothing is left to do for the messaging of these databases. Jobs that are meant for later
  * may stay. What a bus holds between its databases is not seen: the local broker holds nothing.
- * @throws Error after 5 s, telling what is left: unsent, parked, pending or dead.
+ * @throws Error after 5 s, listing what is left: unsent, parked, pending or dead.
  */
 export async function drained(...databases: readonly Queryable[]): Promise<void> {
   const probe = async (): Promise<void> => {

@@ -1,6 +1,6 @@
 import type { Accept, Broker } from '../broker.ts';
 
-/** A bus that carries nothing: a test puts messages into the hands of who subscribed last. */
+/** A bus that carries nothing: a test hands messages to the last subscriber. */
 export function createHandBus(): { readonly broker: Broker; accept(...received: readonly unknown[]): Promise<void> } {
   let accept: Accept = async () => {};
   return {

@@ -1,9 +1,9 @@
 import { eventually } from '@stoa/service/testing';
 import { sql } from 'kysely';
 import { describe, expect } from 'vitest';
-import { type FragileBus, Hearer, happenings, scenarios } from './bus-under-test.ts';
+import { type FragileBus, happenings, RecordingObserver, scenarios } from './bus-under-test.ts';
 
-/** Who waits for a bus that is away asks again after ten seconds at the latest. */
+/** A process that waits for a bus that is away tries again after ten seconds at the latest. */
 const PATIENCE = { timeoutMs: 45_000 };
 
 /** What every adapter must do whose bus may go away while its clients stay. */
@@ -23,8 +23,8 @@ export function brokerOutages(name: string, openBus: () => FragileBus | Promise<
       await pipeline.expectOnce(items, PATIENCE);
     });
 
-    scenario('who observes is told that they may have missed something while the bus was away', async (pipeline, bus) => {
-      const observer = new Hearer();
+    scenario('observers are informed that they may have missed something while the bus was away', async (pipeline, bus) => {
+      const observer = new RecordingObserver();
       await pipeline.startReceiver(await bus.connect());
       await (await bus.connect()).observe(['happened'], observer);
       const back = await bus.outage();

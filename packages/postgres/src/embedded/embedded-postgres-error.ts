@@ -9,5 +9,5 @@ export class EmbeddedPostgresError extends Error {
   }
 }
 
-/** The way out that always remains. */
+/** The remedy that always remains. */
 export const OWN_POSTGRES = 'set DATABASE_URL to a Postgres server (15 to 18) of your own';

@@ -87,7 +87,7 @@ describe.runIf(isRoot)('as root', () => {
     await server.stop();
   });
 
-  test('another user can start it too, and is told when the data is not theirs', async () => {
+  test('another user can start it too, and gets an error when the data belongs to someone else', async () => {
     await using folder = await scratch();
     await chmod(folder.path, 0o777);
     const user = { uid: 65534, gid: 65534 };
@@ -98,7 +98,7 @@ describe.runIf(isRoot)('as root', () => {
     await expect(startProcess({ directory: join(folder.path, 'roots/postgres'), user })).rejects.toThrow(/belongs to another user/);
   });
 
-  test('a user id without a name, which Postgres refuses, is told with the way out', async () => {
+  test('a user id without a name, which Postgres refuses, is reported with a remedy', async () => {
     await using folder = await scratch();
     await chmod(folder.path, 0o777);
     const started = startProcess({ directory: join(folder.path, 'postgres'), user: { uid: 54_321, gid: 54_321 } });

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
 import { blockedAt, chooseUser, type RunAs } from './run-as.ts';
 
-/** Where the cluster lives, and as whom Postgres runs. */
+/** Where the cluster lives, and the user that Postgres runs as. */
 export interface DataLocation {
   /** Absolute, without links. It need not exist yet. */
   readonly path: string;

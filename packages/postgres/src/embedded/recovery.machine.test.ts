@@ -151,7 +151,7 @@ describe('Postgres and the process that started it', () => {
     expect(postgresProcessesOf(starter.directory)).toEqual([]);
   });
 
-  test('of two that start at once on an empty directory one serves and the other is told who does', async () => {
+  test('when two start at once on an empty directory, one serves and the other reports that another Stoa does', async () => {
     await using folder = await scratch();
     const directory = join(folder.path, 'postgres');
     const outcomes = await Promise.all([spawnStarter({ directory }), spawnStarter({ directory })].map(outcome));

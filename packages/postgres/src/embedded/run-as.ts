@@ -12,7 +12,7 @@ export interface RunAs {
 const CANDIDATES = ['stoa', 'postgres', 'nobody'];
 
 /**
- * Anyone who owns the data already, else the first candidate. initdb insists on a user that /etc/passwd knows.
+ * The user that owns the data already, else the first candidate. initdb insists on a user that /etc/passwd knows.
  * @returns `undefined` when we are not root: Postgres then runs as we do.
  */
 export async function chooseUser(directory: string): Promise<RunAs | undefined> {

@@ -55,7 +55,7 @@ export function explainFailure(program: string, error: Error, output: string): E
       .trim()
       .split('\n')
       .findLast((line) => /error|FATAL|PANIC/.test(line)) ?? error.message;
-  return new EmbeddedPostgresError(`Postgres failed: ${reason}`, `Mend what it names and start again, or ${OWN_POSTGRES}.`, {
+  return new EmbeddedPostgresError(`Postgres failed: ${reason}`, `Fix the cause and start again, or ${OWN_POSTGRES}.`, {
     cause: error,
   });
 }

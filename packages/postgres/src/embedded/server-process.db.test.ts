@@ -9,7 +9,7 @@ import { freePort, startServer } from './server-process.ts';
 import { startEmbeddedPostgres } from './start-embedded-postgres.ts';
 import { scratch } from './testing/scratch.ts';
 
-test('a port that is taken between the look and the start is no obstacle: it takes another', async () => {
+test('a port that is taken between the check and the start is no obstacle: it takes another', async () => {
   await using folder = await scratch();
   const directory = join(folder.path, 'postgres');
   await (await startEmbeddedPostgres({ directory, log: createLog({ level: 'silent' }) })).stop();

@@ -36,7 +36,7 @@ const SHUTDOWN: readonly [NodeJS.Signals, number][] = [
   ['SIGINT', 10_000],
   ['SIGQUIT', 3_000],
 ];
-/** What passes by itself: a port that somebody took between our look and the server's, backends that are still ending. */
+/** What passes by itself: a port that was taken between our check and the server's start, backends that are still ending. */
 const PASSING = /could not create any TCP|pre-existing shared memory block/;
 const ATTEMPTS = 10;
 const ATTEMPT_PAUSE_MS = 200;

@@ -1,7 +1,7 @@
 /** What the server may use; the budget of connections is in packages/postgres/README.md. */
 const SIZE = { max_connections: '100', shared_buffers: '64MB' };
 
-/** Told to initdb, which otherwise tries several values out at the cost of a tenth of a second. */
+/** Given to initdb, which otherwise tries several values out at the cost of a tenth of a second. */
 export const INITIAL_SETTINGS = { ...SIZE, dynamic_shared_memory_type: process.platform === 'linux' ? 'posix' : 'sysv' };
 
 /**
@@ -21,7 +21,7 @@ export const SETTINGS: Readonly<Record<string, string>> = {
   huge_pages: 'off',
   timezone: 'UTC',
   log_timezone: 'UTC',
-  // LOG, FATAL and PANIC. A failed statement is told to its caller; its text and keys may hold personal data.
+  // LOG, FATAL and PANIC. A failed statement is reported to its caller; its text and keys may hold personal data.
   log_min_messages: 'log',
   log_min_error_statement: 'panic',
   log_checkpoints: 'off',

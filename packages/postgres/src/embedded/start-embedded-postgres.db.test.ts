@@ -48,7 +48,7 @@ describe('a running embedded Postgres', () => {
     expect(words).toEqual({ sorted: ['B', 'a', 'b', 'ä'], upper: 'STRAßE É' });
   });
 
-  test('lets nobody in without the password, and nobody from outside', async () => {
+  test('admits no client without the password, and none from outside', async () => {
     const wrong = Object.assign(new URL(server.url), { password: 'wrong' }).href;
     await expect(ask(wrong, 'select 1')).rejects.toThrow('password authentication failed');
     const rows = await ask(server.url, `select distinct auth_method from pg_hba_file_rules`);
@@ -66,7 +66,7 @@ describe('a running embedded Postgres', () => {
     expect(await readFile(join(server.directory, 'stoa.log'), 'utf8')).not.toContain('secret-in-statement');
   });
 
-  test('refuses a second start on its directory, naming who runs there', async () => {
+  test('refuses a second start on its directory, naming the process that runs there', async () => {
     const error = await refusal(server.directory);
     expect(error).toBeInstanceOf(EmbeddedPostgresError);
     expect(error.message).toContain(`Process ${process.pid}`);

@@ -9,7 +9,7 @@ import { choosePlace } from './place.ts';
 import { startSupervisedServer } from './supervised-server.ts';
 
 export interface EmbeddedPostgresOptions {
-  /** The data directory; made where it lacks, and its parent too. */
+  /** The data directory; made where it is missing, and its parent too. */
   readonly directory: string;
   readonly log: Logger;
   /** One line for a person who waits or must know; to the log when absent. */
@@ -73,13 +73,13 @@ async function start({
   return { url, port: server.port, directory, stop: server.stop };
 }
 
-/** Whatever the file system refuses is the operator's to mend; any other error is ours, and stays as it is. */
+/** Whatever the file system refuses is for the operator to fix; any other error is ours, and stays as it is. */
 function asProblem(error: unknown, directory: string): unknown {
   if (error instanceof EmbeddedPostgresError || !(error instanceof Error) || !('syscall' in error)) return error;
   const { code, path = directory } = error as NodeJS.ErrnoException;
   return new EmbeddedPostgresError(
     `The embedded database cannot use ${path}: ${code}.`,
-    `See to the permissions and the space there, or choose another data folder than ${directory}.`,
+    `Check the permissions and the free space there, or choose another data folder than ${directory}.`,
     { cause: error },
   );
 }

@@ -8,7 +8,7 @@ const IN_MEMORY = '/dev/shm';
 const ROOM_BYTES = 4 * 1024 ** 3;
 
 /**
- * A folder for the data of a database server, removed at the end. As root, Postgres is another user, who must be able to pass through.
+ * A folder for the data of a database server, removed at the end. As root, Postgres is another user, which must be able to pass through.
  * @param parent in memory by default, where there is room.
  */
 export async function databaseFolder(parent?: string): Promise<{ readonly path: string } & AsyncDisposable> {

@@ -34,7 +34,7 @@ test('many at once are migrated, separate from each other, and cloned from one t
   }
 });
 
-test('is dropped when it is disposed, no matter who is still connected', async () => {
+test('is dropped when it is disposed, even with open connections', async () => {
   await using witness = await testDatabase();
   const fixture = await testDatabase({ sources });
   const straggler = new pg.Client({ connectionString: fixture.url });

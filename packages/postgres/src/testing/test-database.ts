@@ -67,7 +67,7 @@ export async function testDatabase<Schema>({
   };
 }
 
-/** Where a test asked for it, for those who find the database later. */
+/** The place in the tests that asked for it, for people who find the database later. */
 const callingTest = (): string => new Error().stack?.match(/[^ (/]+\.test\.ts:\d+/)?.[0] ?? 'unknown';
 
 let own: ReturnType<typeof startTestServer> | undefined;

@@ -3,7 +3,7 @@ import { createLog } from '@stoa/service';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../embedded/start-embedded-postgres.ts';
 import { databaseFolder } from './database-folder.ts';
 
-/** What a test database may lose in a power cut is nothing anybody misses. */
+/** A test database may lose its data in a power cut. */
 const FAST_SETTINGS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off', max_connections: '200' };
 
 /** A Postgres of its own in a temporary folder. `stop` removes it. */

@@ -54,7 +54,7 @@ export async function startRedisServer(args: (port: number) => readonly string[]
     async follow({ port }) {
       await command('replicaof', '127.0.0.1', `${port}`);
       await eventually(async () => {
-        if (!String(await command('info', 'replication')).includes('master_link_status:up')) throw new Error('it is not in step yet');
+        if (!String(await command('info', 'replication')).includes('master_link_status:up')) throw new Error('it is not in sync yet');
       });
     },
     async lead() {

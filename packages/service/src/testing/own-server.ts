@@ -8,7 +8,7 @@ import { freePort } from './free-ports.ts';
 
 /** A server program that a test starts for itself. */
 export interface ServerProgram {
-  /** For its folder, and for what is said when it does not start. */
+  /** For its folder, and for the error when it does not start. */
   readonly name: string;
   /** It takes connections once it has printed a line with this. */
   readonly readyWhen: string;
@@ -40,7 +40,7 @@ export interface OwnServer extends AsyncDisposable {
 /** However the test's process ends, its end of the pipe closes, and the group with it; so it does when the server ends by itself. */
 const TETHERED = '("$0" "$@" </dev/null; kill -9 0) & cat >/dev/null; kill -9 0';
 
-/** How many ports are tried: another program may take one between our look and the server's start. */
+/** How many ports are tried: another program may take one between our check and the server's start. */
 const MOST_PORTS = 5;
 
 const LINES_KEPT = 10;
@@ -86,7 +86,7 @@ function createServerOn(
     // The pipes are closed when the last process of the group has ended, not just the first.
     const closed = once(child, 'close');
     signalGroup(child, signal);
-    // One that is frozen hears no other signal than SIGKILL.
+    // A frozen one receives no other signal than SIGKILL.
     signalGroup(child, 'SIGCONT');
     await closed;
   }
@@ -111,7 +111,7 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (isAlive(child)) process.kill(-(child.pid as number), signal);
 }
 
-/** @throws what it said, when it ended instead. */
+/** @throws with its output, when it ended instead. */
 async function isReady(child: ChildProcess, { name, readyWhen }: ServerProgram): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const said: string[] = [];

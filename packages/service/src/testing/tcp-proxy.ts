@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 /**
  * What passes from the server to the client. @returns what to pass on, `cut` to break the connection instead, or `hang`: this and
- * everything after it does not pass, and nobody is told.
+ * everything after it does not pass, and neither side is notified.
  */
 export type Inspect = (chunk: Buffer) => Buffer | 'cut' | 'hang';
 
@@ -12,7 +12,7 @@ export interface TcpProxy {
   readonly port: number;
   /** Breaks every connection there is; new ones are taken. */
   cut(): void;
-  /** On the connections that there are nothing passes any more, and nobody is told. New ones are as always. */
+  /** Nothing passes on the existing connections any more, and neither side is notified. New ones are as always. */
   hang(): void;
   /** As `hang`, and new connections hang too: as behind a switch that died. */
   freeze(): void;
@@ -40,7 +40,7 @@ export async function startTcpProxy(target: number, inspector: () => Inspect = (
     const upstream = connect({ port: target, host: '127.0.0.1', noDelay: true });
     const pair: Pair = [client, upstream];
     pairs.add(pair);
-    // Who hangs learns nothing of the other's end either.
+    // A hanging peer learns nothing of the other's end either.
     const end = () => {
       if (!hanging.has(pair)) cut(new Set([pair]));
     };

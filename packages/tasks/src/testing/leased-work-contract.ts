@@ -40,7 +40,7 @@ export interface LeasedWorkUnderTest extends AsyncDisposable {
   stateOf(task: string): Promise<{ readonly status: 'queued' | 'running' | 'done' | 'given up'; readonly owner: string | null }>;
   /** As if so many processes had died with it. */
   setCrashes(task: string, count: number): Promise<void>;
-  /** As others do who take over: it waits again, and is nobody's. */
+  /** As a process that takes over does: the task waits again, and has no owner. */
   takeAway(task: string): Promise<void>;
   /** A process of its own: its own connections, its own id. */
   start(settings?: WorkerSettings): Promise<{ stop(): Promise<void> }>;
@@ -146,7 +146,7 @@ export function leasedWorkContract(name: string, open: () => Promise<LeasedWorkU
         expect(work.callsOf(task)).toHaveLength(2);
       });
 
-      test('of one of two, the other takes over what it had in hand', async () => {
+      test('of one of two, the other takes over its tasks', async () => {
         work.behave('hang');
         const dying = await spawnWorker();
         const task = await one();
@@ -158,7 +158,7 @@ export function leasedWorkContract(name: string, open: () => Promise<LeasedWorkU
         await living.kill();
       });
 
-      test('what an instance had in hand that is silent for long goes to those that run', async () => {
+      test('the tasks of an instance that is silent for long go to those that run', async () => {
         await startWorker();
         const id = randomUUID();
         const task = await work.queueFor(id);
@@ -171,7 +171,7 @@ export function leasedWorkContract(name: string, open: () => Promise<LeasedWorkU
     });
 
     describe('a process that lives', () => {
-      test('keeps what it has in hand when another one starts', async () => {
+      test('keeps its tasks when another one starts', async () => {
         work.behave({ acceptAfterMs: 3_000 });
         const living = await spawnWorker();
         const task = await one();
@@ -182,7 +182,7 @@ export function leasedWorkContract(name: string, open: () => Promise<LeasedWorkU
         await living.kill();
       });
 
-      test('keeps it when it has lost its lock and beats again after an outage', async () => {
+      test('keeps them when it has lost its lock and beats again after an outage', async () => {
         const id = randomUUID();
         const task = await work.queueFor(id);
         await sql`insert into ${instances()} (id, seen_at) values (${id}, now() - interval '1 h')`.execute(work.db);
@@ -208,7 +208,7 @@ export function leasedWorkContract(name: string, open: () => Promise<LeasedWorkU
         await state(task, { status: 'done' });
       });
 
-      test('has so many in hand at once, and no more', async () => {
+      test('runs so many at once, and no more', async () => {
         work.behave('hang');
         const tasks = await work.queue(5);
         await startWorker({ concurrency: 3 });
@@ -291,7 +291,7 @@ export function leasedWorkContract(name: string, open: () => Promise<LeasedWorkU
         await called(task, 2);
         const { owner } = await work.stateOf(task);
         work.answer(task, 0);
-        // What is known of an attempt is kept, whosever the task is.
+        // What is known of an attempt is kept, whichever process has the task.
         await attempts(task, 'done', 'running');
         expect(await work.stateOf(task)).toEqual({ status: 'running', owner });
         work.answer(task, 1);
@@ -301,7 +301,7 @@ export function leasedWorkContract(name: string, open: () => Promise<LeasedWorkU
     });
 
     describe('a stop', () => {
-      test('lets what is in hand come to its end, and claims nothing more', async () => {
+      test('lets running tasks finish, and claims nothing more', async () => {
         work.behave('hang');
         const instanceId = randomUUID();
         const worker = await startWorker({ concurrency: 1, instanceId });

@@ -8,11 +8,11 @@ export interface Backend {
   readonly isElsewhere: boolean;
   readonly routes: readonly DeclaredRoute[];
   readonly errors: ErrorCatalogue;
-  /** To be asked once all routes have been declared. */
+  /** To be called once all routes have been declared. */
   openApi(): OpenApiDocument;
-  /** The last hook of a route of its: hands the request over, and is not done. */
+  /** The last hook of each of its routes: hands the request over, and does not call `done`. */
   handOver(route: DeclaredRoute): onRequestHookHandler;
-  /** How it is, with its name before each part. */
+  /** Its health, with its name before each part. */
   health(): Promise<readonly HealthPart[]>;
 }
 
@@ -34,7 +34,7 @@ export function localBackend(service: Service): Backend {
       try {
         return (await service.health()).map((part) => ({ ...part, name: `${name}: ${part.name}` }));
       } catch {
-        // One that cannot even be asked hides none of the others.
+        // A service that does not answer must not hide the others.
         return [{ name, ok: false, detail: 'could not be asked' }];
       }
     },

@@ -8,7 +8,7 @@ export interface Declaration {
   readonly errors: ErrorCatalogue;
 }
 
-/** What the gateway must know of a service that it does not have at hand. */
+/** What the gateway must know of a service that does not run in its process. */
 export interface DirectoryEntry extends Declaration {
   /** Read only when it is asked for, as it is large. */
   openApi(): OpenApiDocument;
@@ -23,7 +23,7 @@ const DOCUMENTS = new URL('../../../../docs/reference/openapi/', import.meta.url
 
 const readJson = (file: URL) => JSON.parse(readFileSync(file, 'utf8'));
 
-/** Asks no service, so that what is away is known too. To be called where it is needed, as one process needs none. */
+/** Calls no service, so that an unavailable one is known too. To be called only where it is needed: a single process needs none. */
 export function readDirectory(): Directory {
   const declarations: Record<string, Declaration> = readJson(DECLARATIONS);
   const entries = Object.entries(declarations).map(([name, declaration]): [string, DirectoryEntry] => [

@@ -5,7 +5,7 @@ import type { Backend } from './backend.ts';
 import type { DirectoryEntry } from './directory.ts';
 
 const HEALTH_MS = 1_000;
-/** So long the answer of one of its processes stands for it. */
+/** How long the answer of one of its processes counts for the service. */
 const HEALTH_AGE_MS = 1_000;
 
 /** One that runs in other processes: what it declares stands in the directory, and requests are sent to it. */
@@ -30,7 +30,7 @@ export function remoteBackend({ routes, errors, openApi }: DirectoryEntry, proxy
   };
 }
 
-/** The others are served without it: a line that keeps nobody from the gateway. */
+/** The other services are served without it: its line does not make the gateway unready. */
 async function askHealth(upstream: Upstream): Promise<readonly HealthPart[]> {
   const part = { name: upstream.name, background: true } as const;
   try {

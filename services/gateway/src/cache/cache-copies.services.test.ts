@@ -5,9 +5,9 @@ import { eventually, startTcpProxy, type TcpProxy } from '@stoa/service/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type GatewayCopies, startGatewayCopies } from '../testing/gateway-copies.ts';
 
-/** Who waits for RabbitMQ asks again after ten seconds at the latest. */
+/** A copy that waits for RabbitMQ tries again after ten seconds at the latest. */
 const PATIENCE = { timeoutMs: 45_000 };
-/** From the answer of a write on, so long the old answer may still be given. */
+/** How long after the answer of a write the old answer may still be given. */
 const SOON_MS = 1_000;
 
 const stack = new AsyncDisposableStack();
@@ -65,7 +65,7 @@ const isShared = () =>
   });
 
 describe('an answer that two copies keep', () => {
-  test('is ended at both by the event of a write, within a second of its answer, whichever copy that came through', async () => {
+  test('is invalidated at both by the event of a write, within a second of its answer, whichever copy forwarded the write', async () => {
     // Of the questions that were answered with the old text, how long after the write's answer the last one began.
     const shown: number[] = [];
     await write('0');
@@ -123,15 +123,15 @@ describe('an answer that two copies keep', () => {
   });
 });
 
-describe('a copy that does not hear RabbitMQ for a while', () => {
-  test('gives nothing from before the gap once it hears again; the other one never did', async () => {
+describe('a copy that is cut off from RabbitMQ for a while', () => {
+  test('gives nothing from before the gap once it is connected again; the other one never did', async () => {
     await write('before');
     await isKeptAtBoth('before');
     toRabbit.refuse();
     await eventually(async () => expect(await system.copies[1].broker.health()).toMatchObject({ ok: false }), PATIENCE);
     await write('meanwhile');
     await isKept(0, 'meanwhile');
-    expect(await ask(1), 'nobody told it').toEqual({ text: 'before', isHit: true });
+    expect(await ask(1), 'no event reached it').toEqual({ text: 'before', isHit: true });
     toRabbit.heal();
     await eventually(async () => expect((await ask(1)).text).toBe('meanwhile'), PATIENCE);
     await isKeptAtBoth('meanwhile');
@@ -139,7 +139,7 @@ describe('a copy that does not hear RabbitMQ for a while', () => {
     await isKeptAtBoth('after');
   });
 
-  test('as RabbitMQ restarts: what changed without anybody being told is seen at both, and the event of a write comes after all', async () => {
+  test('when RabbitMQ restarts: a change without an event is seen at both, and the event of a write comes after all', async () => {
     await write('before');
     await isKeptAtBoth('before');
     await rabbit.stop();
@@ -156,7 +156,7 @@ describe('a copy that does not hear RabbitMQ for a while', () => {
 });
 
 describe('without Redis', () => {
-  test('each copy keeps for itself, events end it as before, both stay ready; back, they share again unaided', async () => {
+  test('each copy keeps for itself, events invalidate as before, both stay ready; they share again when it is back', async () => {
     await write('before');
     await isKeptAtBoth('before');
     await redis.stop();

@@ -59,7 +59,7 @@ export const pathTag = (url: string, parameter: string, value: string): string =
 export function negotiatedBy(vary: string | undefined): readonly string[] | undefined {
   if (vary === undefined) return [];
   const names = vary.split(',').map((name) => name.trim().toLowerCase());
-  // Nobody who sends one of the first two is answered from here.
+  // A request with one of the first two is never answered from the cache.
   const counting = names.filter((name) => name !== '' && name !== 'authorization' && name !== 'cookie');
   return counting.every((name) => (NEGOTIATED as readonly string[]).includes(name)) ? [...new Set(counting)].sort() : undefined;
 }

@@ -6,7 +6,7 @@ let unique = 0;
 const route = () => `/v1/things-${process.pid}-${++unique}/:id`;
 const placeAt = (url: string, id: string): CacheKey => ({ key: `${url} ${id}`, tags: [url, `${url}\nid=${id}`] });
 
-/** A level that is far away shortens what it keeps by what the way takes. */
+/** A remote level shortens the life of what it keeps by the time of the round trip. */
 const about = (milliseconds: number) => expect.closeTo(milliseconds, -4);
 const like = <S extends StoredAnswer | VaryMark>(stored: S) => ({
   ...stored,

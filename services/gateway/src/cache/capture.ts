@@ -9,11 +9,11 @@ export interface Captured {
 
 export interface CaptureOptions {
   readonly maxBytes: number;
-  /** Whether it is worth to be captured, as far as its head says. What is not leaves as if nobody had looked. */
+  /** Whether it is worth capturing, judged by its head. If not, it is sent unchanged. */
   isWanted(status: number, headers: OutgoingHttpHeaders): boolean;
-  /** It is complete, and nothing of it has left: what leaves is up to the one who captures. */
+  /** It is complete, and nothing of it has been sent: the callback decides what is sent. */
   onComplete(captured: Captured): void;
-  /** It leaves, or nothing will, without being captured. */
+  /** It is sent, or aborted, without being captured. */
   onMissed(reason: 'not wanted' | 'too large' | 'aborted'): void;
 }
 
@@ -22,11 +22,11 @@ const METHODS = ['writeHead', 'flushHeaders', 'write', 'end'] as const;
 type Callback = (error?: Error | null) => void;
 
 /**
- * Holds back what is written on a response, no matter who writes it: a service's own instance in this process, or the proxy. Both write it whole
+ * Holds back what is written to a response, by a service's own instance in this process or by the proxy. Both write it whole
  * in most cases; a larger one goes on from where it was.
  */
 export function capture(response: ServerResponse, { maxBytes, isWanted, onComplete, onMissed }: CaptureOptions): void {
-  /** They may be somebody else's already, and are then put back. */
+  /** They may be overridden already, and are then put back. */
   const before = METHODS.map((name) => [name, Object.getOwnPropertyDescriptor(response, name)] as const);
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -43,7 +43,7 @@ export function capture(response: ServerResponse, { maxBytes, isWanted, onComple
     response.off('close', onClose);
     for (const [name, own] of before) {
       if (own !== undefined) Object.defineProperty(response, name, own);
-      // That of its class comes to light again.
+      // The method of its class is used again.
       else delete (response as Partial<ServerResponse>)[name];
     }
   }

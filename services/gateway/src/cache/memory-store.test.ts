@@ -11,7 +11,7 @@ describe('the memory', () => {
   const place = (key: string) => ({ key, tags: ['/v1/things'] });
   const answer = (bytes: number) => ({ madeAt: 0, expiresAt, headers: {}, body: Buffer.alloc(bytes) });
 
-  test('is bounded: what was not asked for longest goes first', () => {
+  test('is bounded: the least recently used is removed first', () => {
     const store = createMemoryStore({ clock, maxBytes: 40_000 });
     for (const key of ['a', 'b', 'c']) store.find(place(key)).keep(answer(10_000));
     store.find(place('a'));

@@ -18,9 +18,9 @@ const MOST_ENTRIES = 20_000;
 /** What an entry takes beside its key, headers and body: the objects around them. Rounded up. */
 const ENTRY_BYTES = 1_024;
 
-/** The level inside the process. What was not asked for longest goes first. */
+/** The level inside the process. The least recently used entry is removed first. */
 export function createMemoryStore({ clock, maxBytes, maxEntries = MOST_ENTRIES }: MemoryStoreOptions): CacheStore<Finding> {
-  /** In the order in which they were asked for. */
+  /** In the order of their last use. */
   const entries = new Map<string, Entry>();
   const keysOf = new Map<string, Set<string>>();
   /** How often each route was invalidated: one number for all of its paths, as those of single paths would fill the memory. */

@@ -78,7 +78,7 @@ describe('one Redis of several copies', () => {
     for (const seconds of bounded) expect(seconds).toBeLessThanOrEqual(120);
   });
 
-  test('that holds what is no entry is as good as empty', async () => {
+  test('that holds what is no entry is treated as empty', async () => {
     const redis = await connect(server.url);
     const store = createRedisStore(redis, systemClock);
     (await store.find(place)).keep(answerNow('a'));
@@ -89,7 +89,7 @@ describe('one Redis of several copies', () => {
 });
 
 describe('a Redis that goes away', () => {
-  test('is as good as empty meanwhile, and gives nothing of before when an invalidation did not reach it', async () => {
+  test('is treated as empty meanwhile, and gives nothing from before when an invalidation did not reach it', async () => {
     await using own = await startRedisServer();
     const redis = await connect(own.url);
     const store = createRedisStore(redis, systemClock);

@@ -87,7 +87,7 @@ export function createRedisStore({ client }: RedisConnection, clock: Clock): Cac
           },
         };
       } catch {
-        // It is away, and has said so.
+        // Redis is unavailable, which its connection has logged.
         return NOTHING;
       }
     },
@@ -96,7 +96,7 @@ export function createRedisStore({ client }: RedisConnection, clock: Clock): Cac
   };
 }
 
-/** Anyone who kept it may have a clock that is ahead of ours; Redis has one for all. */
+/** The copy that kept it may have a clock that is ahead of ours; the clock of Redis is the same for all. */
 function notLongerThan(until: number, stored: Stored): Stored {
   const ahead = Math.max(0, stored.expiresAt - until);
   const expiresAt = stored.expiresAt - ahead;

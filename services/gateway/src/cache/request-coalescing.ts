@@ -38,7 +38,7 @@ export function createRequestCoalescing() {
       return pending;
     },
 
-    /** Who comes from now on waits for none of these: they may bring what was before. Without tags: for none at all. */
+    /** Later requests wait for none of these: they may bring the old state. Without tags: for none at all. */
     leave(tags?: readonly string[]): void {
       for (const [key, pending] of fetches) {
         if (tags === undefined || pending.tags.some((tag) => tags.includes(tag))) fetches.delete(key);

@@ -36,7 +36,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
       expect(await system.askedBy(() => system.ask(path))).toBe(1);
     });
 
-    test('also while it is fetched: what was read before is given to who asked before, and not kept', async () => {
+    test('also while it is fetched: only earlier requests get what was read before, and it is not kept', async () => {
       const path = note();
       const door = system.hold();
       const before = system.asked();
@@ -44,14 +44,14 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
       await system.isAsked(1, before);
       await system.publish('note-changed', path.split('/')[3] as string);
       system.answers(() => ({ fresh: true }));
-      expect((await system.ask(path)).body, 'who comes after it').toBe('{"fresh":true}');
+      expect((await system.ask(path)).body, 'a request after it').toBe('{"fresh":true}');
       door.open();
       expect((await Promise.all(old)).map(({ body }) => body)).toEqual(['{"held":true}', '{"held":true}']);
       expect((await system.ask(path)).body).toBe('{"fresh":true}');
     });
   });
 
-  test('of a service that is away is still given; one that is not there is 503', async () => {
+  test('of an unavailable service is still given; one that is not kept is 503', async () => {
     await using away = await startCachedGateway({ where });
     const kept = note();
     const at = (path: string) => fetch(`${away.url}${path}`);

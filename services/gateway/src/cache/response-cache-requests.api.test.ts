@@ -26,13 +26,13 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
         const first = await system.ask(path, own);
         expect(first.body).toBe(JSON.stringify({ to: Object.values(credentials)[0] }));
         expect(first.headers).toMatchObject({ 'cache-control': 'no-store', 'cache-status': 'stoa; fwd=bypass' });
-        expect((await system.ask(path)).body, 'nobody hears what was hers').toBe('{"to":"all"}');
-        expect((await system.ask(path, own)).body, 'and she not what is for all').toBe(first.body);
+        expect((await system.ask(path)).body, 'nobody else gets her answer').toBe('{"to":"all"}');
+        expect((await system.ask(path, own)).body, 'and she does not get the one for all').toBe(first.body);
         expect((await system.ask(path, { ...own, 'if-none-match': '"e"' })).status, 'she may have it by its tag').toBe(304);
       },
     );
 
-    test('parallel requests of persons and of nobody get each their own', async () => {
+    test('parallel requests with and without a person each get their own', async () => {
       const door = system.hold(greet);
       const before = system.asked();
       const path = note();
@@ -69,7 +69,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
     });
   });
 
-  test.for(['http://evil.example', 'HTTP://evil.example:81'])('is the same for who sends a whole URL of %s', async (authority) => {
+  test.for(['http://evil.example', 'HTTP://evil.example:81'])('is the same for a request with a whole URL of %s', async (authority) => {
     system.answers(({ url, host }) => ({ url, host }));
     const path = note();
     for (const target of [`${authority}${path}?a=1`, `${path}?a=1`]) {
@@ -112,7 +112,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
   describe('has a key', () => {
     const sees: Answer = ({ params, query }) => ({ params, query });
 
-    test('in which order and spelling count for nothing', async () => {
+    test('in which order and spelling make no difference', async () => {
       system.answers(sees);
       const path = `/v1/notes/s${unique()}`;
       const spelled = [`${path}?a=1&b=2&b=3`, `${path}?b=2&b=3&a=1`, `${path}?%61=1&b=2&b=%33`, `${path.replace('s', '%73')}?b=2&a=1&b=3`];

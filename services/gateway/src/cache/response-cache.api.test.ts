@@ -15,7 +15,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
   afterAll(() => system[Symbol.asyncDispose]());
 
   describe('is kept', () => {
-    test('once for an id, in whatever letter case it is asked for, and goes with the event of it', async () => {
+    test('once for an id in any letter case, and is removed by the event of that id', async () => {
       const [id, author] = [randomUUID(), randomUUID()];
       const path = (leaf: string, by: string, word = 'a') => `/v1/leaves/${leaf}?author=${by}&word=${word}`;
       const upper = id.toUpperCase();
@@ -32,7 +32,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
       expect(await system.askedBy(() => system.ask(path))).toBe(1);
     });
 
-    test('and given again, with its age, a tag and the truth about it', async () => {
+    test('and given again, with its age, a tag and its cache status', async () => {
       const path = note();
       const first = await system.ask(path);
       system.clock.advance(20_000);
@@ -56,7 +56,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
       expect(second.headers['x-correlation-id']).not.toBe(first.headers['x-correlation-id']);
     });
 
-    test('for caches in front of the system at least as old as it is, so that nobody there is shown it for longer', async () => {
+    test('with an age that is rounded up, so that no cache in front of the system shows it for longer', async () => {
       const path = note();
       await system.ask(path);
       system.clock.advance(59_001);
@@ -75,7 +75,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
       expect(await system.askedBy(() => system.ask(path))).toBe(1);
     });
 
-    test('with the tag of its service, or one made of its bytes; who has it gets 304, from the first request on', async () => {
+    test('with the tag of its service, or one made of its bytes; a client that has it gets 304, from the first request on', async () => {
       system.answers((_request, reply) => reply.header('etag', '"of-the-service"').send({ a: 1 }));
       const tagged = note();
       expect((await system.ask(tagged, { 'if-none-match': 'W/"of-the-service"' })).status).toBe(304);
@@ -132,9 +132,9 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
       'that is private': (_request, reply) => reply.header('cache-control', 'private, max-age=60').send({ number: system.asked() }),
       'that is not to be stored': (_request, reply) =>
         reply.header('cache-control', 'max-age=60, No-Store').send({ number: system.asked() }),
-      'that differs by who asks': (_request, reply) => reply.header('vary', 'accept, user-agent').send({ number: system.asked() }),
+      'that differs by client': (_request, reply) => reply.header('vary', 'accept, user-agent').send({ number: system.asked() }),
       'that differs by anything': (_request, reply) => reply.header('vary', '*').send({ number: system.asked() }),
-      'that is compressed for anyone who asks': (_request, reply) =>
+      'that is compressed for clients that accept it': (_request, reply) =>
         reply.header('content-encoding', 'br').send(Buffer.from([1, system.asked()])),
       'that is large': (_request, reply) => reply.type('text/plain').send('x'.repeat(300_000)),
       'that is large, and streamed': (_request, reply) =>
@@ -166,7 +166,7 @@ describe.each(['here', 'elsewhere'] as const)('a public answer of a service %s',
       expect((await system.ask(path)).body).toBe('{"whole":true}');
     });
 
-    test('one of a route that does not say so', async () => {
+    test('one of a route that does not declare it', async () => {
       expect(await system.askedBy(() => Promise.all([system.ask('/v1/drafts'), system.ask('/v1/drafts')]))).toBe(2);
       expect((await system.ask('/v1/drafts')).headers).toMatchObject({ 'cache-control': 'no-store' });
       expect((await system.ask('/v1/drafts')).headers['cache-status']).toBeUndefined();

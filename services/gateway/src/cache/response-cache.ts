@@ -32,12 +32,12 @@ export interface ResponseCache {
 }
 
 const FOLLOW_MS = 1_000;
-/** A request that found others in its way so often goes alone. */
+/** A request that had to wait for others this often fetches for itself. */
 const MOST_ROUNDS = 3;
 
 /**
- * What reaches the service of a request whose answer others may get: only what the answer may depend on, so that nobody can have it made
- * differently; and what tells requests apart.
+ * The headers that reach the service when others may get the answer: those that the answer may depend on, so that no client can make it
+ * different for others, and those that identify the request.
  */
 const PASSED: ReadonlySet<string> = new Set([...NEGOTIATED, 'x-correlation-id', 'traceparent', 'tracestate']);
 /** Asks for a part of the answer, sets a condition that only its owner knows, or brings a body. */
@@ -85,7 +85,7 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
     send(asked, stored, `hit; ttl=${Math.ceil((stored.expiresAt - clock.now().getTime()) / 1_000)}`);
   }
 
-  /** Waits for who fetches it already, or does so itself. */
+  /** Waits for a fetch that is under way, or fetches it itself. */
   async function miss(asked: Asked, first: Looked): Promise<void> {
     let looked = first;
     const until = performance.now() + followMs;
@@ -112,7 +112,7 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
   const isFor = (asked: Asked, { answer, variant }: Shareable): boolean =>
     answer.expiresAt > clock.now().getTime() && variantKey(asked, answer) === variant;
 
-  /** @returns false when all that was found is by what the answers vary: then it is to be looked for anew. */
+  /** @returns false when only the headers that the answers vary by were found: then look again. */
   async function lead(asked: Asked, { place, finding }: Looked): Promise<boolean> {
     const pending = fetches.begin(place);
     const second = await shared?.find(place);
@@ -203,13 +203,13 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
     },
     types: () => [...changes.keys()],
     observer: {
-      heard({ type, key }) {
+      onMessage({ type, key }) {
         const tags = (changes.get(type) ?? []).map(({ url, parameter, isId }) =>
           parameter === '*' ? routeTag(url) : pathTag(url, parameter, isId ? canonicalId(key) : key),
         );
         invalidate(tags);
       },
-      missed() {
+      onMissed() {
         fetches.leave();
         memory.clear();
         shared?.clear();
@@ -218,7 +218,7 @@ export function createResponseCache(options: ResponseCacheOptions): ResponseCach
   };
 }
 
-/** Whether the answer is for one client alone, or the request has what is not looked at. */
+/** Whether the answer is for one client alone, or the request has what the cache does not handle. */
 const passesBy = (headers: IncomingHttpHeaders): boolean => hasCredentials(headers) || SPECIAL.some((name) => headers[name] !== undefined);
 
 function dropOthers(headers: IncomingHttpHeaders): void {

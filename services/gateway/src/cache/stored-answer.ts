@@ -49,9 +49,9 @@ export interface Sending {
 /** What a 304 does not say again. */
 const OF_THE_BODY = ['content-type', 'content-encoding', 'content-language'];
 
-/** Answers with what is stored, or with 304 to who has it. */
+/** Answers with what is stored, or with 304 to a client that has it. */
 export function sendStored(response: ServerResponse, stored: StoredAnswer, rule: CacheRule, sending: Sending): void {
-  // Who has left needs no answer.
+  // A client that has left needs no answer.
   if (response.destroyed) return;
   const { headers, body } = stored;
   const { now, ifNoneMatch, status, isReused } = sending;

@@ -12,7 +12,7 @@ import type { Logger } from '@stoa/service';
 import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 
-/** A dead letter with the service whose it is; its id says it too: `mailer.inbox-17`. */
+/** A dead letter with its service, which its id names too: `mailer.inbox-17`. */
 export type DeadLetterOfService = Omit<DeadLetterItem, 'place'> & { readonly service: string };
 
 export interface DeadLetterFilter {
@@ -29,7 +29,7 @@ export interface DeadLettersPage {
   readonly items: readonly DeadLetterOfService[];
   /** Absent on the last page. */
   readonly next: Places | undefined;
-  /** Services that could not be asked: theirs are missing. */
+  /** Services that could not be reached: their dead letters are missing. */
   readonly unavailable: readonly string[];
 }
 
@@ -39,9 +39,9 @@ export interface AllDeadLetters {
   list(filter: DeadLetterFilter, limit: number, after: Places): Promise<DeadLettersPage>;
   /** With its payload. @throws 404 `dead_letter_not_found`; 503 when its service is away. */
   get(id: string): Promise<DeadLetterOfService & Pick<Static<typeof DeadLetterWithData>, 'data' | 'lastReplay'>>;
-  /** Has one tried again. @throws as `get`; 409 `dead_letter_too_old`. */
+  /** Replays one. @throws as `get`; 409 `dead_letter_too_old`. */
   replay(id: string, by: string): Promise<void>;
-  /** Has all that match tried again, so many a second in each service. Those of a service that went away meanwhile are moved in part. */
+  /** Replays all that match, so many a second in each service. Of a service that became unavailable meanwhile only some are replayed. */
   replayAll(
     filter: DeadLetterFilter,
     ratePerSecond: number,
@@ -73,7 +73,7 @@ export function createAllDeadLetters(call: CallService, services: readonly strin
     return answer;
   }
 
-  /** Asks all that `filter` leaves; one that is away hides none of the others. */
+  /** Asks all services that match `filter`; an unavailable one must not hide the others. */
   async function askAll<T>({ service: only }: DeadLetterFilter, work: (service: string) => Promise<T>) {
     const asked = services.filter((name) => only === undefined || name === only);
     const answers = await Promise.allSettled(asked.map(work));

@@ -4,7 +4,7 @@ import { DEAD_LETTERS_PATH } from '@stoa/kit';
 import { createKeys, createLog, createMetrics, loadConfig, type Service, systemClock } from '@stoa/service';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { gateway, gatewayConfig } from '../index.ts';
-import { createBuryingService, createSilentService } from '../testing/burying-service.ts';
+import { createDeadLetterService, createSilentService } from '../testing/dead-letter-service.ts';
 
 const derive = createKeys(Buffer.alloc(32, 9).toString('base64'));
 const lines: string[] = [];
@@ -14,16 +14,16 @@ const metrics = createMetrics();
 let who: TestIdentity;
 let reader: string;
 let replayer: string;
-let stones: Awaited<ReturnType<typeof createBuryingService>>;
-let clouds: Awaited<ReturnType<typeof createBuryingService>>;
+let stones: Awaited<ReturnType<typeof createDeadLetterService>>;
+let clouds: Awaited<ReturnType<typeof createDeadLetterService>>;
 let front: Service;
 beforeAll(async () => {
   who = await testIdentity();
   reader = await who.person('dead-letters:read');
   replayer = await who.serviceAccount('dead-letters:replay');
   const shared = { identity: who.identity, derive, log, metrics };
-  stones = await createBuryingService('stones', shared);
-  clouds = await createBuryingService('clouds', shared);
+  stones = await createDeadLetterService('stones', shared);
+  clouds = await createDeadLetterService('clouds', shared);
   const services = [stones.service, clouds.service, await createSilentService('silent', shared)];
   front = await gateway.create({ log, derive, identity: who.identity, metrics, services, asyncApi: {} });
   await front.http.ready();
@@ -51,10 +51,10 @@ const clear = async () => {
 describe('the list', () => {
   test('is that of all services, newest first, page by page, each letter once', async () => {
     await clear();
-    const buried: string[] = [];
+    const dead: string[] = [];
     // Clouds has more of the newest, stones more of the oldest; two of them at the same time.
     for (const [minute, service] of [stones, stones, stones, clouds, stones, clouds, clouds, clouds].entries())
-      buried.unshift(await service.bury(`2026-11-21T09:0${minute}:00.123456Z`));
+      dead.unshift(await service.addDeadLetter(`2026-11-21T09:0${minute}:00.123456Z`));
     const seen: string[] = [];
     let cursor: string | null = '';
     let pages = 0;
@@ -65,13 +65,13 @@ describe('the list', () => {
       cursor = page.nextCursor;
       pages++;
     } while (cursor !== null);
-    expect(seen).toEqual(buried);
+    expect(seen).toEqual(dead);
     expect(pages).toBe(3);
   });
 
   test('shows what is known of a letter, and not its payload', async () => {
     await clear();
-    const id = await stones.bury('2026-11-21T09:00:00Z', { data: { email: 'ada@example.com' } });
+    const id = await stones.addDeadLetter('2026-11-21T09:00:00Z', { data: { email: 'ada@example.com' } });
     const answer = await ask('GET', '/v1/dead-letters', reader);
     expect(answer.json().items).toEqual([
       {
@@ -97,9 +97,9 @@ describe('the list', () => {
 
   test('is filtered by service, box, consumer and type', async () => {
     await clear();
-    const rain = await stones.bury('2026-11-21T09:00:00Z');
-    const storm = await stones.bury('2026-11-21T09:01:00Z', { consumer: 'on-storm' });
-    const cloud = await clouds.bury('2026-11-21T09:02:00Z');
+    const rain = await stones.addDeadLetter('2026-11-21T09:00:00Z');
+    const storm = await stones.addDeadLetter('2026-11-21T09:01:00Z', { consumer: 'on-storm' });
+    const cloud = await clouds.addDeadLetter('2026-11-21T09:02:00Z');
     const hail = await clouds.park(new Date());
     const ids = async (query: string) => (await list(query)).items.map(({ id }) => id);
     expect(await ids('service=stones')).toEqual([storm, rain]);
@@ -111,8 +111,8 @@ describe('the list', () => {
 
   test('names a service that is away, and shows what the others have', async () => {
     await clear();
-    const missing = [await clouds.bury('2026-11-21T09:03:00Z'), await clouds.bury('2026-11-21T09:01:00Z')];
-    const there = [await stones.bury('2026-11-21T09:04:00Z'), await stones.bury('2026-11-21T09:02:00Z')];
+    const missing = [await clouds.addDeadLetter('2026-11-21T09:03:00Z'), await clouds.addDeadLetter('2026-11-21T09:01:00Z')];
+    const there = [await stones.addDeadLetter('2026-11-21T09:04:00Z'), await stones.addDeadLetter('2026-11-21T09:02:00Z')];
     clouds.setAway(true);
     const first = await list('limit=1');
     expect(first).toMatchObject({ items: [{ id: there[0] }], unavailable: ['clouds'] });
@@ -128,7 +128,7 @@ describe('the list', () => {
 
   test('takes no cursor of another filter, and none that was edited', async () => {
     await clear();
-    for (const minute of [1, 2]) await stones.bury(`2026-11-21T09:0${minute}:00Z`);
+    for (const minute of [1, 2]) await stones.addDeadLetter(`2026-11-21T09:0${minute}:00Z`);
     const { nextCursor } = await list('limit=1');
     for (const query of [`service=stones&cursor=${nextCursor}`, `cursor=${nextCursor}x`, 'cursor=WyJzdG9uZXMiXQ'])
       expect((await ask('GET', `/v1/dead-letters?${query}`, reader)).json()).toMatchObject({ status: 400, code: 'invalid_cursor' });
@@ -138,7 +138,7 @@ describe('the list', () => {
 describe('one letter', () => {
   test('shows its payload', async () => {
     await clear();
-    const id = await clouds.bury('2026-11-21T09:00:00Z', { data: { drops: [1, { of: 'rain' }] } });
+    const id = await clouds.addDeadLetter('2026-11-21T09:00:00Z', { data: { drops: [1, { of: 'rain' }] } });
     const answer = (await ask('GET', `/v1/dead-letters/${id}`, reader)).json();
     expect(answer).toMatchObject({ id, data: { drops: [1, { of: 'rain' }] }, lastReplay: null });
   });
@@ -159,16 +159,16 @@ describe('one letter', () => {
 
   test('of a service that is away is 503', async () => {
     await clear();
-    const id = await clouds.bury('2026-11-21T09:00:00Z');
+    const id = await clouds.addDeadLetter('2026-11-21T09:00:00Z');
     clouds.setAway(true);
     expect((await ask('GET', `/v1/dead-letters/${id}`, reader)).json()).toMatchObject({ status: 503, code: 'service_unavailable' });
   });
 });
 
 describe('a replay', () => {
-  test('of one has it tried again, once, and the log says who wanted it', async () => {
+  test('of one has it tried again, once, and the log says who requested it', async () => {
     await clear();
-    const [id, other] = [await stones.bury('2026-11-21T09:00:00Z'), await stones.bury('2026-11-21T09:00:00Z')];
+    const [id, other] = [await stones.addDeadLetter('2026-11-21T09:00:00Z'), await stones.addDeadLetter('2026-11-21T09:00:00Z')];
     lines.length = 0;
     const answer = await ask('POST', `/v1/dead-letters/${id}/replay`, replayer);
     expect([answer.statusCode, answer.body]).toEqual([202, '']);
@@ -196,10 +196,10 @@ describe('a replay', () => {
     });
   });
 
-  test('of all that match has those tried again, in all services, and names who is away', async () => {
+  test('of all that match has those tried again, in all services, and names those that are unavailable', async () => {
     await clear();
-    const ids = [await stones.bury('2026-11-21T09:00:00Z'), await clouds.bury('2026-11-21T09:00:00Z')];
-    const other = await stones.bury('2026-11-21T09:00:00Z', { consumer: 'on-storm' });
+    const ids = [await stones.addDeadLetter('2026-11-21T09:00:00Z'), await clouds.addDeadLetter('2026-11-21T09:00:00Z')];
+    const other = await stones.addDeadLetter('2026-11-21T09:00:00Z', { consumer: 'on-storm' });
     const replay = async (body: object) => (await ask('POST', '/v1/dead-letters/replay', replayer, body)).json();
     expect(await replay({ consumer: 'on-rain' })).toEqual({ replayed: 2, unavailable: [] });
     expect(await stones.statusOf(ids[0] as string)).toBe('pending');
@@ -210,10 +210,10 @@ describe('a replay', () => {
     expect(await replay({ consumers: 'on-rain' })).toMatchObject({ status: 400 });
   });
 
-  test('of many goes on until all have their turn, so many a second in each service, and says who wanted it', async () => {
+  test('of many goes on until all have their turn, so many a second in each service, and says who requested it', async () => {
     await clear();
-    await stones.buryMany(2_500);
-    const one = await clouds.bury('2026-11-21T09:00:00Z');
+    await stones.addDeadLetters(2_500);
+    const one = await clouds.addDeadLetter('2026-11-21T09:00:00Z');
     const answer = await ask('POST', '/v1/dead-letters/replay', replayer, { type: 'rain', ratePerSecond: 10 });
     expect(answer.json()).toEqual({ replayed: 2_501, unavailable: [] });
     expect(await stones.secondsOfReplay()).toBeGreaterThan(150);
@@ -256,7 +256,7 @@ describe('who may', () => {
   });
 });
 
-test('requests are counted with all others: of who is known and may, and of the address of who may not', async () => {
+test('requests are counted with all others: by account with a valid token, by client IP without', async () => {
   const settings = { PUBLIC_READS_PER_MINUTE: '1', SIGNED_IN_READS_PER_MINUTE: '2', WRITES_PER_MINUTE: '1' };
   const counting = await gateway.create({
     ...{ log, derive, identity: who.identity, metrics: createMetrics(), services: [stones.service], asyncApi: {} },

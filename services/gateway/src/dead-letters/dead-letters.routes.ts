@@ -11,7 +11,7 @@ const Id = Type.String({ description: '`<service>.<box>-<number>`, as on the com
 
 const Item = { id: Id, service: Type.String({ examples: ['mailer'] }), ...known };
 const Unavailable = Type.Array(Type.String(), {
-  description: 'Services that could not be asked: what is theirs is missing here.',
+  description: 'Services that could not be reached: their dead letters are missing here.',
   examples: [[]],
 });
 const List = Page('DeadLetterPage', named('DeadLetter', Type.Object(Item)), { unavailable: Unavailable });
@@ -86,7 +86,7 @@ export function deadLettersRoutes(http: Http, { deadLetters, cursors, services }
       schema: {
         tags,
         operationId: 'replayDeadLetter',
-        summary: 'Have a dead letter tried again',
+        summary: 'Replay a dead letter',
         params: IdParams(Id),
         response: {
           202: NoBody('It is tried again soon, as if it were new. No body.'),
@@ -106,9 +106,9 @@ export function deadLettersRoutes(http: Http, { deadLetters, cursors, services }
       schema: {
         tags,
         operationId: 'replayDeadLetters',
-        summary: 'Have all dead letters that match tried again',
+        summary: 'Replay all dead letters that match',
         description:
-          'Those that are dead now, oldest first, spread over time at `ratePerSecond` in each service. An empty filter is all of them. Each service keeps who asked for it.',
+          'Those that are dead now, oldest first, spread over time at `ratePerSecond` in each service. An empty filter means all of them. Each service records who requested it.',
         body: named(
           'ReplayRequest',
           StrictObject(

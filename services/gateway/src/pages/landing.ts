@@ -3,7 +3,7 @@ import { escapeHtml, sendPage } from '@stoa/http/pages';
 import type { Backend } from '../backends/backend.ts';
 import { type Frame, hasMailbox } from './frame.ts';
 
-/** `/`: what a person finds who opens the gateway in a browser. */
+/** `/`: what a person sees when opening the gateway in a browser. */
 export function serveLanding(http: Http, frame: Frame, backends: readonly Backend[]): void {
   const cards = [
     ['/docs', 'API', 'Every endpoint, described and ready to try.'],

@@ -4,7 +4,7 @@ import type { Frame } from './frame.ts';
 
 const TITLES: Record<Readiness['status'], string> = {
   ready: 'Everything needed is there',
-  degraded: 'Degraded: requests are served, and what stands behind them waits',
+  degraded: 'Degraded: requests are served, and background work waits',
   'not ready': 'Not ready',
 };
 

@@ -50,7 +50,7 @@ describe('an answer', () => {
 });
 
 describe('what is streamed', () => {
-  test('arrives as it is said, and ends for the service when the client leaves', async () => {
+  test('arrives as it is sent, and ends for the service when the client leaves', async () => {
     const leaving = new AbortController();
     const answer = await system.get('/v1/stones/events', { signal: leaving.signal });
     const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();

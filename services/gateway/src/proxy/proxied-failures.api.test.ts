@@ -11,7 +11,7 @@ beforeAll(async () => {
 beforeEach(() => system.reset());
 afterAll(() => system[Symbol.asyncDispose]());
 
-test('a request of which the client leaves ends at the service too', async () => {
+test('a request whose client leaves ends at the service too', async () => {
   const arrived = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<void>();
   system.wild.answer = (_request, response) => {
@@ -40,7 +40,7 @@ describe('a service that is away', () => {
     expect((await system.get('/v1/stones/seen')).status).toBe(200);
   });
 
-  test('is a line of the readiness, and keeps nobody from the others', async () => {
+  test('is a line of the readiness, and leaves the gateway ready for the others', async () => {
     const answer = await system.get('/health/ready');
     const { status, parts } = (await answer.json()) as { status: string; parts: unknown[] };
     expect([answer.status, status]).toEqual([200, 'degraded']);
@@ -95,7 +95,7 @@ describe('a service that is away', () => {
   });
 });
 
-test('clients that leave in the middle of their bodies are not held against the service', async () => {
+test('clients that leave in the middle of their bodies do not count as failures of the service', async () => {
   const seen: string[] = [];
   system.wild.answer = (request, response) => {
     seen.push(request.method as string);

@@ -17,7 +17,7 @@ beforeEach(() => system.reset());
 afterAll(() => system[Symbol.asyncDispose]());
 
 describe('a request to a service elsewhere', () => {
-  test('arrives in the context of the edge, with the address of the client', async () => {
+  test('arrives in the context of the edge, with the client IP', async () => {
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
     const answer = await system.get('/v1/stones/seen', { headers: { 'x-correlation-id': 'c-1', traceparent, 'accept-language': 'eo' } });
     expect(answer.headers.get('x-correlation-id')).toBe('c-1');
@@ -71,7 +71,7 @@ describe('a request to a service elsewhere', () => {
     expect([headers['x-latin'], headers['x-utf']]).toEqual(['café', '\xc3\xa9']);
   });
 
-  test('has its token looked at by the service', async () => {
+  test('has its token verified by the service', async () => {
     const status = async (headers: Record<string, string>) => (await system.get('/v1/stones/mine', { headers })).status;
     expect([await status({}), await status({ authorization: await system.who.person() })]).toEqual([401, 200]);
   });
@@ -140,7 +140,7 @@ describe('a body', () => {
   });
 });
 
-test('only a proxy that is trusted says where a client is', async () => {
+test('only a trusted proxy names the IP address of a client', async () => {
   const places = { stones: { url: system.stones.http.listeningOrigin, routes: system.stones.http.declaredRoutes } };
   const seenBehind = async (trustedProxies: string) => {
     await using behindProxy = await startRemoteSystem(system.who, { places, trustedProxies });

@@ -8,9 +8,9 @@ import {
   edgeOf,
   joinLimits,
   type Receiver,
+  recordAnswer,
   type Sending,
   startCallSpan,
-  tellAnswer,
   tooLarge,
   type Upstream,
 } from '@stoa/http';
@@ -25,7 +25,7 @@ const HEAD_MS = 30_000;
 
 export interface ProxyTarget {
   readonly upstream: Upstream;
-  readonly forwarding: (address: string) => string;
+  readonly forwarding: (clientIp: string) => string;
   readonly log: Logger;
 }
 
@@ -39,7 +39,7 @@ export const createProxy = (upstream: Upstream, derive: DeriveKey, log: Logger):
 export function proxyTo(proxy: ProxyTarget, { waitSeconds = 0, idempotent, bodyLimit = BODY_BYTES }: DeclaredRoute): onRequestHookHandler {
   const terms: Terms = { headMs: HEAD_MS + waitSeconds * 1_000, honoursKeys: idempotent === true };
   return (request, reply, done) => {
-    // What the service would refuse by its length need not go there.
+    // A body that the service would refuse by its length need not be sent there.
     if (Number(request.headers['content-length']) > bodyLimit) return done(tooLarge(bodyLimit));
     const edge = edgeOf(request.raw);
     edge.service = proxy.upstream.name;
@@ -47,14 +47,14 @@ export function proxyTo(proxy: ProxyTarget, { waitSeconds = 0, idempotent, bodyL
   };
 }
 
-/** What the route says of its requests. */
+/** What the route declares of its requests. */
 interface Terms {
   readonly headMs: number;
   /** Whether a request with an `Idempotency-Key` may be sent again. */
   readonly honoursKeys: boolean;
 }
 
-/** One request on its way through. As long as nothing was answered, an error is the gateway's to answer, as on a route of its own. */
+/** One request on its way through. As long as nothing was answered, the gateway answers an error, as on a route of its own. */
 class Passing implements Receiver {
   readonly #proxy: ProxyTarget;
   readonly #reply: FastifyReply;
@@ -90,25 +90,25 @@ class Passing implements Receiver {
 
   #send(request: IncomingMessage, { headMs, honoursKeys }: Terms, body: Buffer | AsyncIterable<Buffer> | undefined): void {
     if (this.#response.destroyed) return;
-    const { context, address } = this.#edge;
+    const { context, clientIp } = this.#edge;
     const { method = 'GET', url = '/' } = request;
     this.#span = startCallSpan(context, this.#proxy.upstream.name, method);
     const headers = forwardedHeaders(request.headers);
     const hasKey = honoursKeys && isAmong(headers, 'idempotency-key');
     headers.push('x-correlation-id', context.correlationId, 'traceparent', this.#span?.traceparent ?? context.traceparent);
     if (context.tracestate !== undefined) headers.push('tracestate', context.tracestate);
-    headers.push(FORWARDED_HEADER, this.#proxy.forwarding(address));
+    headers.push(FORWARDED_HEADER, this.#proxy.forwarding(clientIp));
     this.#sending = this.#proxy.upstream.send({ method, path: url, headers, body, hasKey, headMs }, this);
   }
 
   head(status: number, headers: AnswerHeaders): void {
     const response = this.#response;
-    if (this.#span !== undefined) tellAnswer(this.#span, status);
+    if (this.#span !== undefined) recordAnswer(this.#span, status);
     this.#reply.hijack();
     const passed = answerHeaders(headers);
     joinLimits(response, passed);
     response.writeHead(status, passed);
-    // What is streamed may say nothing for long: its head is not to wait for it.
+    // A stream may send nothing for long: its head must not wait for it.
     if (headers['content-length'] === undefined) response.flushHeaders();
     else this.#length = Number(headers['content-length']);
   }

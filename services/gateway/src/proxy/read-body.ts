@@ -17,7 +17,7 @@ export function readBody(request: IncomingMessage, onRead: (body: Buffer) => voi
   request.once('end', () => onRead(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
 }
 
-/** The body as it comes. Anyone who does not want all of it leaves the rest to Node, and the connection as it is. */
+/** The body as it comes. A reader that does not want all of it leaves the rest to Node, and the connection as it is. */
 export async function* streamBody(request: IncomingMessage, onClientGone: () => void): AsyncGenerator<Buffer> {
   try {
     yield* request.iterator({ destroyOnReturn: false });
@@ -25,7 +25,7 @@ export async function* streamBody(request: IncomingMessage, onClientGone: () => 
     onClientGone();
     throw error;
   } finally {
-    // What the service did not want is still to be taken from the connection, or no further request comes over it.
+    // What the service did not read must still be read from the connection, or no further request comes over it.
     request.resume();
   }
 }

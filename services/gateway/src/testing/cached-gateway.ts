@@ -32,7 +32,7 @@ export interface CachedGateway extends AsyncDisposable {
   readonly who: TestIdentity;
   /** How often the service was asked. */
   asked(): number;
-  /** From now on it answers so; a new number each time, if nothing is said. */
+  /** From now on it answers so; with a new number each time by default. */
   answers(how: Answer | undefined): void;
   /** Publishes an event of `key`. */
   publish(type: string, key: string): Promise<void>;

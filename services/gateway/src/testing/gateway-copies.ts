@@ -42,7 +42,7 @@ export interface GatewayCopy {
 export interface GatewayCopies extends AsyncDisposable {
   readonly copies: readonly [GatewayCopy, GatewayCopy];
   readonly who: TestIdentity;
-  /** Changes a note in the service's database, and tells nobody. */
+  /** Changes a note in the service's database, without an event. */
   changeSilently(id: string, text: string): Promise<void>;
 }
 
@@ -117,7 +117,7 @@ export async function startGatewayCopies({ redisUrls, rabbitUrls, settings = {} 
   return { copies, who, changeSilently, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-/** A service that keeps texts in Postgres, and says by its outbox which of them changed. */
+/** A service that keeps texts in Postgres, and publishes by its outbox which of them changed. */
 async function startNotes(broker: Broker, who: TestIdentity, derive: DeriveKey, stack: AsyncDisposableStack) {
   const metrics = createMetrics();
   const test = stack.use(await testDatabase<unknown>({ sources: [{ name: 'messaging', directory: messagingMigrations }] }));

@@ -28,9 +28,9 @@ export async function createStones(who: TestIdentity) {
   };
   const config = { access: 'anyone' } as const;
   const querystring = Type.Object({ a: Type.Optional(Type.String()) }, { additionalProperties: false });
-  http.get('/v1/stones/seen', { config, schema: { querystring } }, async ({ headers, clientAddress, context }) => ({
+  http.get('/v1/stones/seen', { config, schema: { querystring } }, async ({ headers, clientIp, context }) => ({
     headers,
-    address: clientAddress,
+    address: clientIp,
     correlationId: context.correlationId,
   }));
   http.get('/v1/stones/mine', { config: { access: 'user' } }, async () => ({ mine: true }));

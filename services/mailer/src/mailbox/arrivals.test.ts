@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createArrivals } from './arrivals.ts';
 
-/** Notifications as the database tells them, by hand. */
+/** Notifications as the database sends them, by hand. */
 async function listening() {
   let tell: (payload: string) => void = () => {};
   const arrivals = createArrivals({
@@ -21,22 +21,22 @@ async function listening() {
   return { arrivals, heard, tell: (payload: string) => tell(payload) };
 }
 
-describe('who hears of a message', () => {
-  test('the one whose address it is, in any form, and those who want all', async () => {
+describe('a message is reported to', () => {
+  test('watchers of its address, in any form, and watchers of all', async () => {
     const { heard, tell } = await listening();
     const [ada, bob, all] = [heard(' Ada@Example。com'), heard('bob@example.com'), heard(undefined)];
     tell('eve@example.com ada@example.com');
     expect([ada.length, bob.length, all.length]).toEqual([1, 0, 1]);
   });
 
-  test('everybody, when it is not told whose it is: some may have been missed', async () => {
+  test('all watchers, when its recipients are unknown: some may have been missed', async () => {
     const { heard, tell } = await listening();
     const ada = heard('ada@example.com');
     tell('');
     expect(ada).toHaveLength(1);
   });
 
-  test('nobody who has gone', async () => {
+  test('no watcher that has left', async () => {
     const { heard, tell } = await listening();
     const leaving = new AbortController();
     const ada = heard('ada@example.com', leaving.signal);

@@ -2,13 +2,13 @@ import type { Database } from '@stoa/postgres';
 import { emailAddressForm } from '@stoa/service';
 import { MAILBOX_CHANNEL } from './mailbox-store.ts';
 
-/** Who is told when a message arrives, on whichever copy of the service it arrived. */
+/** Reports each message that arrives, on whichever copy of the service it arrived. */
 export interface Arrivals {
   /**
    * Calls `heard` on each message that may be for `to` (any message when absent), until `signal` is aborted or the
-   * service stops. Ask for what is there only *after* this: a message in between is then heard.
+   * service stops. Query what is there only *after* this: then no message in between is missed.
    */
-  watch(to: string | undefined, signal: AbortSignal, heard: () => void): void;
+  watch(to: string | undefined, signal: AbortSignal, onMessage: () => void): void;
   /** Resolves at the next message that may be for `to`, or when `signal` is aborted. */
   next(to: string | undefined, signal: AbortSignal): Promise<void>;
   start(): Promise<void>;
@@ -22,7 +22,7 @@ export function createArrivals(database: Pick<Database<unknown>, 'listen'>): Arr
   const watch: Arrivals['watch'] = (to, signal, heard) => {
     const wanted = to === undefined ? undefined : emailAddressForm(to);
     const watcher = (recipients: readonly string[]): void => {
-      // No recipients: they were too many to be told, or the connection was lost for a while. Look.
+      // No recipients: they were too many for a notification, or the connection was lost for a while. Look.
       if (wanted === undefined || recipients.length === 0 || recipients.includes(wanted)) heard();
     };
     if (signal.aborted) return;

@@ -7,9 +7,9 @@ import type { MailerTables } from '../tables.ts';
 const KEPT = 5_000;
 /** How many messages may come between two clean-ups. */
 const PRUNE_EVERY = 100;
-/** Told on each message, with its recipients separated by spaces, so that waiting readers on all copies need not ask in vain. */
+/** Notified of each message, with its recipients separated by spaces, so that waiting readers on all copies need not query in vain. */
 export const MAILBOX_CHANNEL = 'mailbox_message';
-/** A payload that Postgres still takes; beyond it every reader looks for themselves. */
+/** A payload that Postgres still takes; beyond it every reader has to query. */
 const LONGEST_PAYLOAD = 7_000;
 
 export interface NewMessage {

@@ -87,7 +87,7 @@ describe('latest', () => {
     expect((await waiting).message).toMatchObject({ subject: 'at last' });
   });
 
-  test('misses no message, however it falls between the look and the wait', async () => {
+  test('misses no message, however it falls between the query and the wait', async () => {
     const addresses = Array.from({ length: 40 }, (_, n) => `race-${n}@example.com`);
     const answers = addresses.map(async (to) => {
       const [answer] = await Promise.all([latest(service, to), arrive(to)]);

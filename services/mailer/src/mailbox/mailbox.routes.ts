@@ -64,7 +64,7 @@ export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRou
       const signal = AbortSignal.any([answered.signal, over(request, reply), AbortSignal.timeout(Number.parseInt(wait, 10) * 1_000)]);
       try {
         for (;;) {
-          // Listen first, look then: what arrives in between is heard.
+          // Listen first, then query: a message in between is not missed.
           const arrival = arrivals.next(to, signal);
           const [message] = await store.list({ limit: 1, ...(to && { to }), ...(after && { after }) });
           if (message) return presentWithExtracts(message);
@@ -82,7 +82,7 @@ export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRou
     {
       schema: {
         tags,
-        summary: 'Tells of each message that arrives (server-sent events)',
+        summary: 'Stream an event for each message that arrives (server-sent events)',
         operationId: 'mailboxEvents',
         response: { 200: Media('An event `arrival` for each message.', 'text/event-stream') },
       },
@@ -154,7 +154,7 @@ export function installMailboxRoutes(http: Http, { store, arrivals }: MailboxRou
 
   http.delete(
     '/mailbox/messages',
-    { schema: { tags, summary: 'Empties the mailbox', operationId: 'emptyMailbox', response: { 204: NoBody('Empty. No body.') } } },
+    { schema: { tags, summary: 'Empty the mailbox', operationId: 'emptyMailbox', response: { 204: NoBody('Empty. No body.') } } },
     async () => store.clear(),
   );
 

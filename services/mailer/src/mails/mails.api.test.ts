@@ -130,7 +130,7 @@ describe('a mail that is sent again', () => {
     const { message } = await latest(service, email);
     const answer = await resend(first?.id ?? '');
     expect(answer.statusCode).toBe(202);
-    // It may be on its way by the time that it is told of.
+    // It may be on its way by the time of the answer.
     expect(answer.json()).toMatchObject({ to: email, status: expect.stringMatching(/^(queued|sending|sent)$/), resendOf: first?.id });
     expect(answer.headers['location']).toBe(`/v1/mails/${answer.json().id}`);
     const [copy] = await ended(email, 'sent', 'sent');

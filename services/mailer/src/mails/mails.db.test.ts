@@ -107,7 +107,7 @@ describe('the clean-up', () => {
   });
   const BEFORE_ALL = '0199d3a0-0000-7000-8000-000000000007';
 
-  test('forgets who was deleted when no event of theirs can be replayed any more, and no mail of theirs sent again', async () => {
+  test('forgets deleted users when no event of theirs can be replayed any more, and no mail of theirs sent again', async () => {
     const [old, oldWithMail, young] = [randomUUID(), randomUUID(), randomUUID()];
     const newest = await fixture.database.query.selectFrom('mails').select('id').orderBy('id', 'desc').executeTakeFirstOrThrow();
     await fixture.database.query.updateTable('mails').set({ user_id: oldWithMail }).where('id', '=', newest.id).execute();

@@ -48,9 +48,9 @@ const MailWithAttempts = named(
   Type.Object({
     ...MailAnswer.properties,
     text: Type.String({ description: 'The text part, with `••••` where a code or token stands when it leaves.' }),
-    userId: Nullable(Type.String({ format: 'uuid' }), { description: 'Whose mail it is.' }),
+    userId: Nullable(Type.String({ format: 'uuid' }), { description: 'The person whom the mail is for.' }),
     messageId: Type.String({ description: 'The same in every attempt.' }),
-    correlationId: Type.String({ description: 'Of the request that it goes back to.' }),
+    correlationId: Type.String({ description: 'Of the request that caused it.' }),
     attempts: Type.Array(Attempt),
   }),
 );
@@ -106,9 +106,9 @@ export function mailsRoutes(http: Http, { query, cursors, resendMail }: MailsRou
       schema: {
         tags,
         operationId: 'resendMail',
-        summary: 'Have a mail sent again',
+        summary: 'Send a mail again',
         description:
-          'Queues a copy. A code or link is made anew when it leaves; where that is not wanted any more, the copy ends as `superseded`.',
+          'Queues a copy. A code or link is made anew when it leaves; when that is no longer wanted, the copy ends as `superseded`.',
         params: IdParams(Id),
         response: {
           202: Answer('The copy, queued.', MailAnswer, 'Location'),

@@ -10,8 +10,8 @@ import { findMail, type MailRow } from './mails.view.ts';
 export type ResendMail = (id: string, by: string, copy?: string) => Promise<MailRow>;
 
 /**
- * Puts a copy of a mail at the end of the queue, with a Message-ID of its own. A code or link is made anew when the copy leaves; is
- * it not wanted any more, or its person gone, the copy ends as superseded then.
+ * Puts a copy of a mail at the end of the queue, with a Message-ID of its own. A code or link is made anew when the copy leaves; if
+ * it is no longer wanted, or its person was deleted, the copy then ends as superseded.
  * @throws 404 `mail_not_found`; 409 `mail_on_its_way` when a copy would make two of one.
  */
 export function createResendMail(database: Database<MailerTables>, domain: string, log: Logger): ResendMail {
@@ -69,7 +69,7 @@ export function createResendMail(database: Database<MailerTables>, domain: strin
     if (copy === undefined) {
       throw (await findMail(database.query, original)) === undefined ? mailerErrors.mail_not_found() : mailerErrors.mail_on_its_way();
     }
-    // Told when it has been read, so that the answer says that it is queued.
+    // Notified when it has been read, so that the answer says that it is queued.
     if (copied) {
       database.notify(QUEUE_CHANNEL);
       log.info({ mail: id, resendOf: original, by }, 'mail queued again');

@@ -7,11 +7,11 @@ import type { AttemptStatus, MailerTables, MailStatus } from '../tables.ts';
 import type { ClaimedMail } from './claim-mails.ts';
 import { PAUSE_MS } from './retry-policy.ts';
 
-/** The audit of what happened to the mails this process has in hand. */
+/** The audit of what happened to the mails that this process delivers. */
 export interface Attempts {
   /** Stores that a try begins. @returns its id; nothing when the mail is no longer ours, and then it must not be sent. */
   begin(mail: ClaimedMail, transport: string): Promise<string | undefined>;
-  /** The try ended well, or for good, or comes again: attempt and mail change together. */
+  /** The try succeeded, failed for good, or is to be repeated: attempt and mail change together. */
   end(
     mail: ClaimedMail,
     attempt: string,
@@ -19,7 +19,7 @@ export interface Attempts {
     response: string,
     next: Verdict | { readonly status: 'sent' },
   ): Promise<void>;
-  /** The mail leaves our hands without a try. `superseded`: nothing is to be sent, and its place is given to the next one. */
+  /** The mail is released without a try. `superseded`: nothing is to be sent, and its place is given to the next one. */
   release(mail: ClaimedMail, next: Verdict | { readonly status: 'superseded' }, reason: string): Promise<void>;
 }
 
@@ -29,7 +29,7 @@ type Next = Verdict | { readonly status: 'sent' | 'superseded' };
 export function createAttempts(database: Database<MailerTables>, instanceId: string, signal: AbortSignal): Attempts {
   const { query } = database;
 
-  /** A mail that was taken from us in the meantime is another's to move. */
+  /** A mail that another process has taken over meanwhile is left to that one. */
   function move(db: QueryCreator<MailerTables>, mail: ClaimedMail, next: Next, reason: string | null) {
     const again = next.status === 'queued';
     return db

@@ -9,13 +9,13 @@ import { patienceOf, type TemplateName } from '../templates.ts';
  * this a rate of 1000 would end at some 300. In any stretch of t seconds no more than rate × (t + 0.02) + 1 mails leave.
  */
 const GRACE_MS = 20;
-/** Looks after this long even if nobody called: a call may be lost, with the process that was to make it. */
+/** Polls after this long even without a notification: it may be lost, with the process that was to send it. */
 const IDLE_MS = 5_000;
 
-/** A mail this process has in hand. */
+/** A mail that this process delivers. */
 export interface ClaimedMail extends Tried {
   readonly id: string;
-  /** The number of this claim of the mail: what ends the delivery asks for it. */
+  /** The number of this claim of the mail: checked when the delivery ends. */
   readonly fence: number;
   readonly template: TemplateName;
   readonly recipient: string;
@@ -76,7 +76,7 @@ export function createClaimMails(ratePerSecond: number, instanceId: string): Cla
         'data',
         'code_request_id as codeRequestId',
         'link_request_id as linkRequestId',
-        // It may have been queued after the deletion was heard.
+        // It may have been queued after the deletion arrived.
         sql<boolean>`exists (select from deleted_users where deleted_users.user_id = mails.user_id)`.as('isUserDeleted'),
         'message_id as messageId',
         'correlation_id as correlationId',

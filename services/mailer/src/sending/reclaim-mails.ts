@@ -9,21 +9,21 @@ import { MOST_CRASHES } from './retry-policy.ts';
 type Tx = Transaction<MailerTables>;
 type InHand = SelectQueryBuilder<MailerTables, 'mails', { id: string; unknowns: number }>;
 
-/** Where the mails go whose delivery nobody will end, and what is told of it. */
+/** What becomes of mails whose delivery no process will end, and the reason that is stored. */
 interface Way {
   readonly next: Verdict;
   readonly reason: string;
   readonly deferrals: 0 | 1;
 }
 
-/** The mails of the dead have waited long enough. */
+/** The mails of dead processes have waited long enough. */
 const GONE: Way = {
   next: { status: 'queued', delayMs: 0, counts: 'deferrals', pause: false },
   reason: 'the process that claimed the mail is gone, or does not know of it',
   deferrals: 0,
 };
 
-/** Puts back into the queue what `owners` had in hand, `except` what is in hand indeed. @returns how many mails it were. */
+/** Puts back into the queue what `owners` had claimed, `except` what is really in progress. @returns how many mails. */
 export async function reclaimMails(
   database: Database<MailerTables>,
   tx: Tx,

@@ -25,7 +25,7 @@ describe('after a try without success', () => {
     expect(afterFailure('transient', { ...fresh, ageSeconds: 899 })).toEqual({ status: 'failed' });
   });
 
-  test('a server that takes nothing pauses everybody and is not held against the mail', () => {
+  test('a server that takes nothing pauses all senders and does not count against the mail', () => {
     expect(queued({ failures: 9, unknowns: 2 }, 'unavailable')).toEqual({
       status: 'queued',
       delayMs: 10_000,

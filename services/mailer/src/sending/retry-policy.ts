@@ -2,13 +2,13 @@ import { createRetryPolicy, type Tried, type Verdict } from '@stoa/tasks';
 import type { FailureClass } from '../transports/transport.ts';
 
 /**
- * Times that a mail may be taken up again after its process died with it in hand. More than `unknowns` below: a machine that is killed ten
- * times in a row must not cost anybody their mail, and most deaths come before the server has taken anything. A bound there must be, as a
+ * Times that a mail may be taken up again after its process died during delivery. More than `unknowns` below: a machine that is killed ten
+ * times in a row must not cost anybody their mail, and most deaths come before the server has taken anything. There must be a bound, as a
  * mail might be what kills the process.
  */
 export const MOST_CRASHES = 20;
 const LONGEST_STEP_MS = 15 * 60_000;
-/** How long everybody leaves a mail server alone that takes nothing. */
+/** How long all senders leave a mail server alone that takes nothing. */
 export const PAUSE_MS = 10_000;
 
 const policy = createRetryPolicy({

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Secrets } from '../secrets.ts';
 
-/** Secrets as users makes them: the same for the same request; `gone` says whose are not wanted, `away` that nobody answers. */
+/** Secrets as users makes them: the same for the same request; `gone`: requests no longer wanted; `away`: users does not answer. */
 export function fakeSecrets() {
   const gone = new Set<string>();
   const state = { away: false, asked: [] as string[] };

@@ -71,7 +71,7 @@ export async function mailerFixture(environment: Environment = {}) {
       };
       return { ...data, token: tokenOf(data.requestId), ...(await publish(accountLinkRequested, data)) };
     },
-    /** A person is to be told of something. */
+    /** A person is to get a notice. */
     async notice(notice: AccountNoticeRequested['notice'], fields: Partial<AccountNoticeRequested> = {}) {
       const data: AccountNoticeRequested = {
         userId: randomUUID(),
@@ -86,7 +86,7 @@ export async function mailerFixture(environment: Environment = {}) {
       };
       return { ...data, ...(await publish(accountNoticeRequested, data)) };
     },
-    /** Resolves when the mailer has heard of it. */
+    /** Resolves when the mailer knows of it. */
     async deleteUser(userId: string) {
       const data: UserDeleted = { userId, deletedAt: new Date().toISOString() };
       const published = await publish(userDeleted, data);
@@ -101,7 +101,7 @@ export async function mailerFixture(environment: Environment = {}) {
   };
 }
 
-/** The newest message to `to` once it is there. It is waited for longer than a test may last: what comes, came of itself. */
+/** The newest message to `to` once it is there. The wait is longer than a test may last: only a message ends it. */
 export async function latest({ http }: Service, to: string, more = '') {
   const answer = await http.inject(`/mailbox/messages/latest?to=${encodeURIComponent(to)}&wait=60s${more}`);
   return { status: answer.statusCode, message: answer.json() };

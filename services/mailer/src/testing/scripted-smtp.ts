@@ -7,7 +7,7 @@ import { SMTPServer } from 'smtp-server';
 /** What the server does with the next mail. */
 export type SmtpBehaviour =
   | 'accept'
-  /** Takes the mail and does not answer until it is told to. */
+  /** Takes the mail and does not answer until the test accepts it. */
   | 'hang'
   /** Takes the mail and cuts the connection instead of answering. */
   | 'drop-after-data'
@@ -23,7 +23,7 @@ export interface ReceivedMail extends Email {
   readonly receivedAt: number;
 }
 
-/** A real SMTP server that does as it is told. */
+/** A real SMTP server that behaves as scripted. */
 export interface ScriptedSmtp extends AsyncDisposable {
   readonly url: string;
   /** Every mail the server took, also those it did not answer. */

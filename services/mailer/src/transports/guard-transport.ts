@@ -2,7 +2,7 @@ import type { Logger, Metrics } from '@stoa/service';
 import { createExternalService, ExternalServiceError } from '@stoa/tasks';
 import { SendError, type Transport } from './transport.ts';
 
-/** Longer than any time-out inside: ends what trickles. */
+/** Longer than any time-out inside: ends sends that trickle. */
 const LONGEST_SEND_MS = 90_000;
 /** Shorter than the pause after a mail that is not taken, so that the first one after it is tried. */
 const OPEN_MS = 5_000;

@@ -9,7 +9,7 @@ export const UNIQUE_FIELDS = ['email', 'phone', 'login'] as const;
 export type UniqueField = (typeof UNIQUE_FIELDS)[number];
 export type UniqueValues = Pick<User, UniqueField>;
 
-/** An account with the hash that proves who has its password; null where none was set yet. */
+/** An account with the hash of its password; null where none was set yet. */
 export interface Account {
   readonly user: User;
   readonly passwordHash: string | null;
@@ -53,13 +53,13 @@ export interface UserWriter {
 
 /** Writing many accounts: exists only within a transaction. */
 export interface ImportedUsers {
-  /** Leaves out whose e-mail, phone or login another account has, an earlier one of the same call among them. @returns the ids of the others. */
+  /** Leaves out those whose e-mail, phone or login another one has, also an earlier one of the same call. @returns the ids of the others. */
   insert(users: readonly { readonly user: User; readonly passwordHash: string }[]): Promise<ReadonlySet<string>>;
   /** For each, the first value that an account has: e-mail, phone, login. */
   clashes(values: readonly UniqueValues[]): Promise<readonly (UniqueField | undefined)[]>;
 }
 
-/** The names of all whom others may know: exists only within a transaction. */
+/** The names of all accounts that others may know: exists only within a transaction. */
 export interface PublicProfiles {
   /** Of accounts that are or were active, by id, from behind the one with id `after`. */
   page(after: string | null, limit: number): Promise<readonly PublicProfile[]>;

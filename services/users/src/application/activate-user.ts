@@ -18,8 +18,8 @@ export interface ActivateUserPorts {
 export type ActivateUser = (user: User, code: string) => Promise<User>;
 
 /**
- * Activates the account whose newest code this is. The try is counted before anything is compared. Of several right ones at
- * the same time one activates: the account becomes active once, under the lock of its row.
+ * Activates the account whose newest code this is. The try is counted before anything is compared. When several right ones come at
+ * the same time, one activates: the account becomes active once, under the lock of its row.
  * @throws in this order 403 `account_blocked`; 409 `already_active`; 429 `code_attempts_exhausted`; 410 `code_expired`; 400 `code_invalid`.
  */
 export function createActivateUser({ users, codes, codeMaker, inTransaction, clock }: ActivateUserPorts): ActivateUser {

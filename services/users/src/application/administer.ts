@@ -8,9 +8,9 @@ import type { UsersTx } from './ports.ts';
 export type RequireState = (user: User) => void;
 
 /**
- * The account that is to be administered, its row locked, after anyone who makes or ends an administrator at the moment. Nobody
- * administers one with permissions that they do not have themselves: they could take them by it. Who was let in a moment ago and is blocked
- * or has lost a permission by now is refused: of two that demote each other at the same time one succeeds.
+ * The account that is to be administered, its row locked, after any change of administrators that is in progress. Nobody
+ * administers one with permissions that they do not have themselves: they could gain them by it. A caller who was admitted and is blocked
+ * or has lost a permission by now is refused: when two demote each other at the same time, one succeeds.
  * @throws 404 `user_not_found`; 403 `permission_denied`.
  */
 export async function lockTarget(tx: UsersTx, id: string, by: Caller): Promise<User> {
@@ -18,13 +18,13 @@ export async function lockTarget(tx: UsersTx, id: string, by: Caller): Promise<U
   const user = await tx.users.lock(id);
   if (user === undefined) throw errors.user_not_found();
   if (by.userId !== undefined) await requireStillAllowed(tx, by, id === by.userId ? user : await tx.users.lock(by.userId));
-  if (id !== by.userId) requireAll(by, await permissionsOf(tx, user.roles), 'This account has permissions that you have not.');
+  if (id !== by.userId) requireAll(by, await permissionsOf(tx, user.roles), 'This account has permissions that you do not have.');
   return user;
 }
 
 async function requireStillAllowed(tx: UsersTx, by: Caller, caller: User | undefined): Promise<void> {
   const held = caller?.status === 'active' ? await permissionsOf(tx, caller.roles) : new Set<string>();
-  if (!by.permissions.isSubsetOf(held)) throw permissionDenied('You have not the permissions any more that you had a moment ago.');
+  if (!by.permissions.isSubsetOf(held)) throw permissionDenied('You no longer have the permissions that you had a moment ago.');
 }
 
 /** @throws 403 `permission_denied` unless `by` has all of these. */
@@ -42,7 +42,7 @@ export function requireUnprotected(user: User): void {
   if (user.protected) throw errors.admin_protected();
 }
 
-/** For what takes an administrator away. @throws 403 `admin_protected`; 409 `last_admin`. */
+/** For what removes an administrator. @throws 403 `admin_protected`; 409 `last_admin`. */
 export async function requireDispensable(tx: UsersTx, user: User): Promise<void> {
   requireUnprotected(user);
   const isAdmin = user.status === 'active' && user.roles.includes(ADMIN);

@@ -5,7 +5,7 @@ export interface LoggedEntry {
   readonly action: string;
   readonly actor: string;
   readonly subject: string | null;
-  readonly address: string | null;
+  readonly clientIp: string | null;
   readonly correlationId: string;
   readonly details: Readonly<Record<string, unknown>> | null;
 }

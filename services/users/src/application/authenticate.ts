@@ -9,7 +9,7 @@ import type { Account, UniqueField, UserReader } from './account-ports.ts';
 import type { Passwords } from './credential-ports.ts';
 import type { InTransaction } from './ports.ts';
 
-/** Whom somebody says they are. */
+/** The account that a caller claims to have. */
 export interface Claimed {
   /** What failures are counted by: the account, or what was typed where there is none. */
   readonly key: string;

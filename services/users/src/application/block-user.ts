@@ -6,7 +6,7 @@ import type { InTransaction } from './ports.ts';
 
 export interface BlockUser {
   /**
-   * Ends all of an account's sessions and links, and lets nobody in by it again.
+   * Ends all of an account's sessions and links, and allows no new ones.
    * @throws 404 `user_not_found`; 403 `permission_denied`, `admin_protected`; 409 `last_admin`.
    */
   block(id: string, by: Caller): Promise<User>;

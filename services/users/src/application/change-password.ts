@@ -15,7 +15,7 @@ export interface ChangePasswordPorts {
   readonly commonPasswords: () => Promise<(lowerCased: string) => boolean>;
 }
 
-/** A person, and the session that they ask in. */
+/** A person, and the session of their request. */
 export interface InSession {
   readonly id: string;
   readonly sessionId: string;
@@ -24,8 +24,8 @@ export interface InSession {
 export type ChangePassword = (by: InSession, currentPassword: string, newPassword: string, signal: AbortSignal) => Promise<void>;
 
 /**
- * Sets another password for who knows the current one. The other sessions end, and the account's links are void: anyone who got
- * hold of either may be why it is changed. The session in hand goes on; one that was ended meanwhile changes nothing.
+ * Sets another password for a person who knows the current one. The other sessions end, and the account's links are void: a thief
+ * of either may be why it is changed. The session of the request goes on; one that was ended meanwhile changes nothing.
  * @throws 401 `invalid_credentials`; 400 `validation_failed`; 401 `token_invalid`; 503 `hashing_busy`.
  */
 export function createChangePassword(ports: ChangePasswordPorts): ChangePassword {

@@ -51,7 +51,7 @@ export function createChangeProfile({ users, inTransaction, clock, defaultRegion
   };
 }
 
-/** The caller was let in a moment ago. */
+/** The caller was admitted a moment ago. */
 function requireActive(user: User | undefined): User {
   if (user?.status !== 'active') throw tokenInvalid();
   return user;

@@ -4,7 +4,7 @@ import { differences, type ProfileDraft, parseProfile, profileChanged } from '..
 import type { User } from '../domain/user.ts';
 import { refusedFields } from '../errors.ts';
 import { lockTarget, type RequireState, requireUnprotected } from './administer.ts';
-import { changeEmail, tellNewAddress } from './email-change.ts';
+import { changeEmail, notifyNewAddress } from './email-change.ts';
 import { openActivationRequest } from './open-activation-request.ts';
 import type { InTransaction, UsersTx } from './ports.ts';
 
@@ -17,8 +17,8 @@ export interface ChangeUserPorts {
 export type ChangeUser = (id: string, draft: ProfileDraft, by: Caller, requireState: RequireState) => Promise<User>;
 
 /**
- * Changes an account for its person. A new address counts at once, as an administrator answers for it; both addresses are told. One
- * that was never proven gets a new code, so that the earlier one proves nothing.
+ * Changes an account for its person. A new address counts at once, as an administrator vouches for it; both addresses get a notice. An
+ * account that is still pending gets a new code, so that the earlier one proves nothing.
  * @throws 400 `validation_failed`; 404 `user_not_found`; 403 `permission_denied`, `admin_protected`; what `requireState` throws;
  *   409 `email_taken`, `phone_taken`, `login_taken`.
  */
@@ -41,7 +41,7 @@ export const createChangeUser =
       }
       if (email === undefined || email === user.email) return changed;
       const moved = await changeEmail(tx, changed, email, now, by.actor);
-      await tellNewAddress(tx, moved, now);
+      await notifyNewAddress(tx, moved, now);
       if (moved.status === 'pending') await proveAnew(tx, moved, now);
       return moved;
     });

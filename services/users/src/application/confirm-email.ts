@@ -24,7 +24,7 @@ export const createConfirmEmail =
     const open = await findOpenLink(ports, token, ['confirm-email'], now);
     await ports.inTransaction(async (tx) => {
       const { user } = await lockOpenLink(tx, open, now);
-      // Of this purpose each link has one.
+      // Each link of this purpose has one.
       await changeEmail(tx, user, open.link.email as string, now, `user:${user.id}`);
     });
   };

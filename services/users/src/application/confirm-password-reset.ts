@@ -21,9 +21,9 @@ export interface ConfirmPasswordResetPorts {
 export type ConfirmPasswordReset = (token: string, password: string, signal: AbortSignal) => Promise<void>;
 
 /**
- * Sets the password of the account that the link was mailed to, and ends all that was begun with the one before: sessions, access
- * tokens, other links. Who has the link has the address, so a pending account becomes active by it, and anyone who registered it
- * knows no password of it any more. Parallel ones with one token wait for each other here, so that a used link costs no hash.
+ * Sets the password of the account that the link was mailed to, and ends all that was begun with the previous one: sessions, access
+ * tokens, other links. The holder of the link has the address, so a pending account becomes active by it, and the person who registered it
+ * no longer knows its password. Parallel requests with one token wait for each other here, so that a used link costs no hash.
  * @throws 400 `link_invalid`; 410 `link_expired`; 400 `validation_failed`, which leaves the link as it was; 503 `hashing_busy`.
  */
 export function createConfirmPasswordReset(ports: ConfirmPasswordResetPorts): ConfirmPasswordReset {

@@ -68,7 +68,7 @@ export interface LinkReader {
   findByDigest(digest: Buffer): Promise<{ readonly link: AccountLink; readonly user: User } | undefined>;
 }
 
-/** Writing links: exists only within a transaction. Who holds the lock of the account's row decides alone. */
+/** Writing links: exists only within a transaction. The holder of the lock of the account's row decides alone. */
 export interface AccountLinks {
   add(link: AccountLink): Promise<void>;
   find(id: string): Promise<AccountLink | undefined>;
@@ -80,7 +80,7 @@ export interface AccountLinks {
   useUp(userId: string, now: Date, purposes?: readonly LinkPurpose[]): Promise<void>;
 }
 
-/** Wishes for a new password that are looked at after their answer, so that this tells nothing of the account. */
+/** Requests for a new password that are processed after their answer, so that it reveals nothing of the account. */
 export interface PasswordResets {
   /** @param userId null where nobody has the address. */
   later(userId: string | null): Promise<void>;

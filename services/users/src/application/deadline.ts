@@ -1,12 +1,12 @@
 import { errors } from '../errors.ts';
 
-/** Who waits longer has been given up by most clients. */
+/** Most clients give up before a longer wait ends. */
 const MAX_WAIT_MS = 10_000;
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * Gives `work` a signal that is aborted with `signal`, and with 503 `hashing_busy` after ten seconds: one limit for all the
- * lines that a request waits in. Work that heeds it only while it waits is not cut short once begun.
+ * Gives `work` a signal that is aborted with `signal`, and with 503 `hashing_busy` after ten seconds: one limit for all
+ * queues that a request waits in. Work that heeds it only while it waits is not cut short once begun.
  */
 export async function withDeadline<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   signal.throwIfAborted();

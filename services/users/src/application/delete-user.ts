@@ -7,7 +7,7 @@ import type { InTransaction } from './ports.ts';
 export type DeleteUser = (id: string, by: Caller, requireState: RequireState) => Promise<void>;
 
 /**
- * Removes an account with all that belongs to it, ends its tokens, and tells the other services.
+ * Removes an account with all that belongs to it, ends its tokens, and publishes this to the other services.
  * @throws 404 `user_not_found`; 403 `permission_denied`, `admin_protected`; what `requireState` throws; 409 `last_admin`.
  */
 export const createDeleteUser =

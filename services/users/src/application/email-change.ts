@@ -8,7 +8,7 @@ import { openAccountLink } from './open-account-link.ts';
 import type { UsersTx } from './ports.ts';
 
 /**
- * Has a link mailed to the address that an account is to get, and tells the one that it has. The account's row is locked.
+ * Has a link mailed to the address that an account is to get, and a notice to the one that it has. The account's row is locked.
  * @throws 429 `link_budget_spent`.
  */
 export async function requestEmailChange(tx: UsersTx, user: User, email: string, now: Date, actor: Actor): Promise<void> {
@@ -16,11 +16,11 @@ export async function requestEmailChange(tx: UsersTx, user: User, email: string,
   if (waitMs > 0) throw errors.link_budget_spent({ retryAfterSeconds: Math.ceil(waitMs / 1_000) });
   await tx.audit.append({ action: 'email-change-requested', actor, subject: user.id, at: now });
   await openAccountLink(tx, user, 'confirm-email', now, email);
-  await tell(tx, user, 'email-change-requested', email, now);
+  await notify(tx, user, 'email-change-requested', email, now);
 }
 
 /**
- * Gives an account its new address, tells the old one, and makes all of its links void: they were mailed to the old one, or
+ * Gives an account its new address, sends the old one a notice, and makes all of its links void: they were mailed to the old one, or
  * confirm others. The account's row is locked.
  * @returns the account as it is now. @throws 409 `email_taken`.
  */
@@ -29,14 +29,14 @@ export async function changeEmail(tx: UsersTx, user: User, email: string, now: D
   await tx.users.save(changed);
   await tx.links.useUp(user.id, now);
   await tx.audit.append({ action: 'email-changed', actor, subject: user.id, at: now });
-  await tell(tx, user, 'email-changed', email, now);
+  await notify(tx, user, 'email-changed', email, now);
   return changed;
 }
 
-/** Tells the address that an account has got. */
-export const tellNewAddress = (tx: UsersTx, user: User, now: Date): Promise<void> => tell(tx, user, 'email-changed', user.email, now);
+/** Sends a notice to the address that an account has got. */
+export const notifyNewAddress = (tx: UsersTx, user: User, now: Date): Promise<void> => notify(tx, user, 'email-changed', user.email, now);
 
-const tell = ({ outbox }: UsersTx, user: User, notice: 'email-change-requested' | 'email-changed', newEmail: string, now: Date) =>
+const notify = ({ outbox }: UsersTx, user: User, notice: 'email-change-requested' | 'email-changed', newEmail: string, now: Date) =>
   outbox.append(accountNoticeRequested, {
     userId: user.id,
     email: user.email,

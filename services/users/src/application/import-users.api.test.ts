@@ -3,7 +3,7 @@ import { createLog, loadConfig } from '@stoa/service';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createUsersAdministration, users as definition } from '../index.ts';
 import { peopleOf } from '../testing/people.ts';
-import { toldOf } from '../testing/profiles.ts';
+import { publishedProfilesOf } from '../testing/profiles.ts';
 import { basic, somebody, times, type UsersUnderTest, usersUnderTest } from '../testing/users-under-test.ts';
 
 let users: UsersUnderTest;
@@ -30,7 +30,7 @@ async function importRows(rows: readonly (object | string)[]) {
   return { ...(await administration.importUsers(lines(), (line, reason) => void told.push([line, reason]))), told };
 }
 const stored = (email: string) => users.database.query.selectFrom('users').selectAll().where('email', '=', email).executeTakeFirst();
-/** What was told since some event. */
+/** The events that were published since some event. */
 const eventsSince = async (id = '0') =>
   await users.database.query
     // The outbox belongs to the messaging package, whose tables this schema does not name.
@@ -100,15 +100,15 @@ describe('an import', () => {
     const credentials = basic({ email: pending.email, password: 'U*U' });
     const { id } = (await stored(pending.email)) ?? {};
     expect(await stored(pending.email)).toMatchObject({ status: 'pending', code_requested_at: users.clock.now() });
-    expect(await toldOf(users.database, id as string)).toEqual([]);
+    expect(await publishedProfilesOf(users.database, id as string)).toEqual([]);
     expect((await users.resend({ email: pending.email, password: 'U*U' })).statusCode).toBe(202);
     const code = await users.codeOf({ email: pending.email, password: 'U*U' });
     const answer = await users.post('/v1/users/activation', { code }, { authorization: credentials });
     expect(answer.json()).toMatchObject({ status: 'active' });
-    expect(await toldOf(users.database, id as string)).toEqual([{ userId: id, name: null, version: 2 }]);
+    expect(await publishedProfilesOf(users.database, id as string)).toEqual([{ userId: id, name: null, version: 2 }]);
   });
 
-  test('tells the others what its active people are called, many in one event, and each of them once', async () => {
+  test('publishes the names of its active people, many in one event, and each of them once', async () => {
     const before = (await eventsSince()).at(-1)?.id;
     const rows = Array.from({ length: 1_100 }, (_, index) => row({ fullName: `Number ${index}`, ...(index % 2 && { status: 'pending' }) }));
     await importRows(rows);
@@ -118,7 +118,7 @@ describe('an import', () => {
       [250, 250, 50].map((count) => [userProfilesSnapshot.name, count]),
     );
     const { id, version } = (await stored((rows[2] as { email: string }).email)) ?? {};
-    expect(await toldOf(users.database, id as string)).toEqual([{ userId: id, name: 'Number 2', version }]);
+    expect(await publishedProfilesOf(users.database, id as string)).toEqual([{ userId: id, name: 'Number 2', version }]);
   });
 
   test('larger than a batch counts its lines over all of them', async () => {

@@ -20,7 +20,7 @@ export interface ImportResult {
   readonly refused: number;
 }
 
-/** @param lines each a JSON object, blank ones are passed over. @param refuse told of each line, counted from 1, that is not taken. */
+/** @param lines each a JSON object, blank ones are passed over. @param refuse called for each line, counted from 1, that is refused. */
 export type ImportUsers = (lines: AsyncIterable<Uint8Array>, refuse: (line: number, reason: string) => void) => Promise<ImportResult>;
 
 interface Row {
@@ -29,7 +29,7 @@ interface Row {
 }
 
 /**
- * Takes in accounts of another system with the hashes of their passwords, which are made anew as their people log in. No mail leaves. It
+ * Imports accounts of another system with the hashes of their passwords, which are made anew as their people log in. No mail leaves. It
  * can be repeated: what was committed is skipped, so that an import that was stopped goes on where it was.
  */
 export function createImportUsers({ inTransaction, clock, defaultRegion }: ImportUsersPorts): ImportUsers {

@@ -23,7 +23,7 @@ export interface LogInPorts {
 
 /** Where a log-in comes from. */
 export interface Origin {
-  readonly address: string | null;
+  readonly clientIp: string | null;
   /** What the client calls itself. */
   readonly device: string;
 }
@@ -50,7 +50,7 @@ export function createLogIn(ports: LogInPorts): LogIn {
     const refresh = refreshTokens.first(session.id);
     const begin = inTransaction(async (tx) => {
       const current = await tx.users.lockAccount(user.id);
-      // Another password since, or gone: what was right is not any more.
+      // The account has got another password, or is gone: what was right is no longer right.
       if (current?.passwordVersion !== passwordVersion) throw invalidCredentials();
       const account = requireActive(current.user);
       if (newDeviceNotice) await noticeNewDevice(tx, account, session);
@@ -66,7 +66,7 @@ export function createLogIn(ports: LogInPorts): LogIn {
     return { accessToken: await accessTokens.issue(active, session.id, now), refreshToken: refresh.token, user: active };
   };
 
-  /** With the right password: what kept the person out is written down. */
+  /** With the right password: the reason for the refusal is audited. */
   async function refuse(error: unknown, subject: string, at: Date): Promise<never> {
     const reason = error instanceof AppError && REFUSALS.has(error.code) ? error.code : undefined;
     if (reason !== undefined) {
@@ -89,8 +89,8 @@ function requireActive(user: User): User {
   }
 }
 
-/** The first device of an account is no news. */
-async function noticeNewDevice(tx: UsersTx, user: User, { device, address, createdAt }: Session): Promise<void> {
+/** The first device of an account needs no notice. */
+async function noticeNewDevice(tx: UsersTx, user: User, { device, clientIp, createdAt }: Session): Promise<void> {
   if ((await tx.sessions.knowsDevice(user.id, device)) !== false) return;
   await tx.outbox.append(accountNoticeRequested, {
     userId: user.id,
@@ -99,7 +99,7 @@ async function noticeNewDevice(tx: UsersTx, user: User, { device, address, creat
     notice: 'new-device',
     occurredAt: createdAt.toISOString(),
     newEmail: null,
-    address,
+    address: clientIp,
     device,
   });
 }

@@ -6,8 +6,8 @@ import type { UsersTx } from './ports.ts';
 export type MailPasswordReset = (tx: UsersTx, userId: string | null) => Promise<void>;
 
 /**
- * The part of a wish for a new password that differs by account, done after its answer: no link for nobody, for a blocked account
- * and for one that had five in the hour. A pending account gets one too: it proves the address as a code does.
+ * The part of a request for a new password that differs by account, done after its answer: no link without an account, for a blocked one,
+ * or for one that had five in the hour. A pending account gets one too: it proves the address as a code does.
  */
 export const createMailPasswordReset =
   ({ clock }: { clock: Clock }): MailPasswordReset =>

@@ -24,7 +24,7 @@ export type MadeAdministrator = { readonly email: string } & (
   | { readonly outcome: 'invited'; readonly token: string; readonly expiresAt: Date }
   /** An account that was there and keeps its password; `isNews` is false when it was a protected administrator before. */
   | { readonly outcome: 'appointed'; readonly isNews: boolean }
-  /** It is not told whether the person who registered it is the one who is meant. */
+  /** It is unknown whether the person who registered it is the intended one. */
   | { readonly outcome: 'refused'; readonly status: 'pending' | 'blocked' }
 );
 

@@ -21,11 +21,11 @@ export interface ManageRoles {
 /** Throws when the role is not as the caller saw it. */
 export type RequireRoleState = (role: Role) => void;
 
-const MORE_THAN_YOURS = 'This role has permissions that you have not.';
+const MORE_THAN_YOURS = 'This role has permissions that you do not have.';
 
 /**
- * Roles beside the built-in ones. Nobody makes, changes or deletes one with permissions that they do not have themselves. What has changed
- * holds everywhere within a second: tokens name roles, and each process knows what those allow.
+ * Roles beside the built-in ones. Nobody makes, changes or deletes one with permissions that they do not have themselves. A change
+ * takes effect everywhere within a second: tokens name roles, and each process knows what those allow.
  */
 export function createManageRoles({ inTransaction, clock }: { inTransaction: InTransaction; clock: Clock }): ManageRoles {
   async function lock({ ownRoles }: UsersTx, name: string, by: Caller, requireState: RequireRoleState): Promise<Role> {

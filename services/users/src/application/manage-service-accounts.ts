@@ -35,7 +35,7 @@ export interface ManageServiceAccountsPorts {
   readonly clock: Clock;
 }
 
-const MORE_THAN_YOURS = 'This service account has permissions that you have not.';
+const MORE_THAN_YOURS = 'This service account has permissions that you do not have.';
 
 /** Accounts of other back ends. Nobody makes or deletes one with permissions that they do not have themselves. */
 export function createManageServiceAccounts({ inTransaction, apiKeys, clock }: ManageServiceAccountsPorts): ManageServiceAccounts {

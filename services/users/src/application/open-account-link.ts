@@ -5,7 +5,7 @@ import type { User } from '../domain/user.ts';
 import type { UsersTx } from './ports.ts';
 
 /**
- * Writes one wish for a link and has its mail sent, if the transaction commits. The account's row is locked, or new.
+ * Stores one request for a link and has its mail sent, if the transaction commits. The account's row is locked, or new.
  * @param email the address to confirm, which the mail goes to: of the purpose `confirm-email` alone, whose earlier links it makes void.
  */
 export async function openAccountLink(

@@ -1,4 +1,4 @@
-/** Who may do what: roles, service accounts, administrators, and the feed by which every process hears of them. */
+/** Who may do what: roles, service accounts, administrators, and the feed by which every process learns of them. */
 
 import type { IdentityAnswer, IdentityQuestion, PublicKey } from '@stoa/auth';
 import type { Role } from '../domain/role.ts';
@@ -13,9 +13,9 @@ export interface Roles {
   hold(names: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>;
 }
 
-/** Writing the roles that are not built in: exists only within a transaction. Every change is told to all processes. */
+/** Writing the roles that are not built in: exists only within a transaction. Every change is announced to all processes. */
 export interface OwnRoles {
-  /** The role, locked until the transaction ends; who holds it for an account (`Roles.hold`) is waited for, and waits. */
+  /** The role, locked until the transaction ends; this and transactions that hold it for an account (`Roles.hold`) wait for each other. */
   lock(name: string): Promise<Role | undefined>;
   /**
    * @param reservedId of the request. @returns the role as it is now where the same request has made it already.
@@ -40,7 +40,7 @@ export interface ApiKeys {
   make(id?: string): { readonly apiKey: string; readonly prefix: string; readonly digest: Buffer };
 }
 
-/** Writing service accounts: exists only within a transaction. Every change is told to all processes. */
+/** Writing service accounts: exists only within a transaction. Every change is announced to all processes. */
 export interface ServiceAccounts {
   /** @returns whether it is new: not when there is one with its id. @throws 409 `service_account_taken`. */
   insert(account: ServiceAccount, digest: Buffer): Promise<boolean>;
@@ -58,7 +58,7 @@ export interface ServiceAccountReader {
 /** Who administers Stoa: exists only within a transaction. */
 export interface Administrators {
   /**
-   * Waits for anyone who makes or ends an administrator at this moment, so that one sees what the other has done. To be called
+   * Waits for transactions that make or remove an administrator at this moment, so that one sees what the other has done. To be called
    * first, before the row of an account is locked.
    */
   lock(): Promise<void>;
@@ -83,9 +83,9 @@ export interface SetUpCodeMaker {
 
 /** What every process of the system has to know of who has access; see `identity-feed.ts` of @stoa/auth. */
 export interface IdentityFeed {
-  /** Waits for news, up to the time that a question is held; at most until the signal. */
+  /** Waits for changes, up to the time that a request is held; at most until the signal. */
   answer(question: IdentityQuestion, signal: AbortSignal): Promise<IdentityAnswer>;
-  /** Something has changed: the questions that wait look at once. */
+  /** Something has changed: the requests that wait query at once. */
   wake(): void;
   /** The public keys, for others. */
   keys(): Promise<readonly PublicKey[]>;

@@ -74,14 +74,14 @@ export interface AuditEntry<Action extends string = AuditAction> {
   readonly actor: Actor;
   /** Id of what it was done to; null when there is no such account. */
   readonly subject: string | null;
-  /** Where from, when it was not done by the request in hand. */
-  readonly address?: string | null;
+  /** Where from, when it was not done by the current request. */
+  readonly clientIp?: string | null;
   readonly at: Date;
   /** Ids and names of the system's own things; never personal data, codes, tokens or hashes. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
-/** The correlation id is that of the request or message in hand; so is the address, where an entry has none of its own. */
+/** The correlation id is that of the current request or message; so is the client IP, where an entry has none of its own. */
 export interface Audit {
   append(entry: AuditEntry): Promise<void>;
   /** What another service did, whose actions are its own. */

@@ -3,7 +3,7 @@ import { administrationOf } from '../testing/administration.ts';
 import { linksOf } from '../testing/links.ts';
 import { type LoggedIn, peopleOf } from '../testing/people.ts';
 import { permittedOf } from '../testing/permitted.ts';
-import { toldOf } from '../testing/profiles.ts';
+import { publishedProfilesOf } from '../testing/profiles.ts';
 import { somebody, times, type UsersUnderTest, usersUnderTest } from '../testing/users-under-test.ts';
 
 let users: UsersUnderTest;
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => users[Symbol.asyncDispose]());
 
-const told = ({ id }: { id: string }) => toldOf(users.database, id);
+const told = ({ id }: { id: string }) => publishedProfilesOf(users.database, id);
 const stored = (email: string) => users.database.query.selectFrom('users').selectAll().where('email', '=', email).executeTakeFirstOrThrow();
 /** Somebody with a login that no other test knows. */
 function named(names: { fullName?: string } = {}) {
@@ -33,7 +33,7 @@ const administer = async ({ id }: { id: string }, what: string, body?: object) =
   if (answer.statusCode >= 300) throw new Error(`${what} was answered ${answer.body}`);
 };
 
-describe('an account that becomes active is told of once', () => {
+describe('an account that becomes active is published once', () => {
   test('by its code, of twenty at the same time', async () => {
     const person = await users.registered(named({ fullName: 'Ada Lovelace' }));
     expect(await told(person)).toEqual([]);
@@ -74,11 +74,11 @@ describe('an account that becomes active is told of once', () => {
     await using fresh = await usersUnderTest();
     const code = await administrationOf(fresh).issueSetUpCode();
     const { id } = (await fresh.post('/v1/setup', { code, ...somebody(), fullName: 'Ada Lovelace' })).json();
-    expect(await toldOf(fresh.database, id)).toEqual([{ userId: id, name: 'Ada Lovelace', version: 1 }]);
+    expect(await publishedProfilesOf(fresh.database, id)).toEqual([{ userId: id, name: 'Ada Lovelace', version: 1 }]);
   });
 });
 
-describe('a name that changes is told', () => {
+describe('a name that changes is published', () => {
   test('when its person changes it, with the version of the account; the login counts where there is no full name', async () => {
     const draft = named();
     const { login } = draft;
@@ -130,7 +130,7 @@ describe('a name that changes is told', () => {
   });
 });
 
-test('of a pending account nobody is told, whatever is done to it, until it is active', async () => {
+test('not of a pending account, whatever is done to it, until it is active', async () => {
   const person = await users.registered(named());
   await change(person, { fullName: 'Ada King' });
   await administer(person, 'block');

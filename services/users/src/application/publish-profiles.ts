@@ -12,10 +12,10 @@ export interface PublishProfiles {
 }
 
 /**
- * Publishes what everybody is called who is or was active, for a service that asks for it. Can be repeated, and run twice at a time.
+ * Publishes the names of all accounts that are or were active, for a service that requests them. Can be repeated, and run twice at a time.
  *
- * What changes meanwhile crosses with the pages, and does no harm: an account that becomes active behind the last page publishes an
- * event of its own; of two names the receiver keeps the one with the higher version, whichever comes first; and it remembers deleted
+ * Changes meanwhile may overlap with the pages, and do no harm: an account that becomes active behind the last page publishes an
+ * event of its own; the receiver keeps the name with the higher version, whichever comes first; and it remembers deleted
  * users, so that a page that was read before and comes after brings nobody back.
  */
 export const createPublishProfiles = ({ pageSize = PAGE_SIZE }: { pageSize?: number | undefined } = {}): PublishProfiles => ({

@@ -29,7 +29,7 @@ export async function findOpenLink(
 }
 
 /**
- * The same once more under the lock of the account's row: of parallel ones with a token, one finds it open. Its user then uses
+ * The same once more under the lock of the account's row: of parallel requests with a token, one finds it open. The caller then uses
  * up the links of the account.
  * @throws as above.
  */

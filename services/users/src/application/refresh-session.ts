@@ -17,8 +17,8 @@ export interface RefreshSessionPorts {
 export type RefreshSession = (refreshToken: string) => Promise<Tokens>;
 
 /**
- * Changes a refresh token for the next pair. The one before gives the same successor for ten seconds, as an answer may be
- * lost; any other old one was stolen, or its thief was first: the session ends.
+ * Exchanges a refresh token for the next pair. The previous one gives the same successor for ten seconds, as an answer may be
+ * lost; any other old one was stolen, or a thief used it first: the session ends.
  * @throws 401 `refresh_token_invalid`, `refresh_token_reused`.
  */
 export function createRefreshSession(ports: RefreshSessionPorts): RefreshSession {

@@ -32,7 +32,7 @@ export type RegisterUser = (draft: PersonDraft, registrar: Registrar, signal: Ab
 /**
  * Registers a person: a pending account, its first request for a code, the event that has the code mailed; without a password no
  * code, but a link to set one, which activates.
- * Who asks for the same address, number or login at the same time waits here, so that a duplicate costs no hash;
+ * Requests for the same address, number or login at the same time wait here, so that a duplicate costs no hash;
  * ten seconds at most, the wait for a core among them.
  * @throws 400 `validation_failed`; 409 `email_taken`, `phone_taken`, `login_taken`, in this order; 503 `hashing_busy`.
  */

@@ -9,7 +9,7 @@ const HOUR = 3_600_000;
 
 const cleanUp = (users: UsersUnderTest) => users.runJob('remove-expired-data');
 
-test('an account that was not activated goes a day after its last code, audited, and its address is free again', async () => {
+test('an account that was not activated is removed a day after its last code, audited, and its address is free again', async () => {
   await using users = await usersUnderTest();
   const [late, resent] = [somebody(), somebody()];
   const active = await users.registered();
@@ -51,7 +51,7 @@ test('PENDING_USER_TTL_HOURS says how long: a day or more, so that registering a
   expect((await users.register(person)).statusCode).toBe(201);
 });
 
-test('an account with a link stays as long as that may live, a day from when its mail left, and goes then', async () => {
+test('an account with a link stays as long as that may live, a day from when its mail left, and is then removed', async () => {
   await using users = await usersUnderTest();
   const links = linksOf(users);
   const [mailed, waiting] = [somebody(), somebody()];

@@ -14,7 +14,7 @@ export interface RequestActivationCodePorts {
 export type RequestActivationCode = (user: User) => Promise<void>;
 
 /**
- * Has another code mailed. Budget and request are decided under the lock of the account's row, so that parallel wishes
+ * Has another code mailed. Budget and request are decided under the lock of the account's row, so that parallel requests
  * cannot share one place in the budget.
  * @throws 403 `account_blocked`; 409 `already_active`; 429 `code_budget_spent`.
  */

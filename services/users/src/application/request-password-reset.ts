@@ -13,7 +13,7 @@ export interface RequestPasswordResetPorts {
 export type RequestPasswordReset = (email: string) => Promise<void>;
 
 /**
- * Takes note that somebody wants a new password for the account of an address. It does the same whether there is one, and whatever
+ * Stores a request for a new password of the account of an address. It does the same whether there is one, and whatever
  * its state and budget: one look-up, one entry in the audit log, one job. What differs is done by the job.
  * @throws 400 `validation_failed` for what nobody can have as an address.
  */

@@ -27,20 +27,20 @@ export interface FirstAdministrator {
 export type SetUp = (draft: FirstAdministrator, signal: AbortSignal) => Promise<User>;
 
 /**
- * Makes the first administrator, protected, for who has the code that was printed at a start. Whether there is one is looked at
- * under the lock that all who make or end administrators take, so that of any number at the same time one succeeds.
+ * Makes the first administrator, protected, for a person with the code that was printed at a start. Whether there is one is checked
+ * under the lock that every change of administrators takes, so that one of any number at the same time succeeds.
  * @throws 409 `already_set_up`; 403 `setup_code_invalid`; 400 `validation_failed` and 409 `email_taken`, which leave the code as it was;
  *   503 `hashing_busy`.
  */
 export function createSetUp({ codeMaker, passwords, inTransaction, clock, keyedMutex, commonPasswords }: SetUpPorts): SetUp {
   async function requireOpen({ administrators, setUpCodes }: UsersTx, digest: Buffer, now: Date) {
-    // In this order: who makes the first administrator takes the codes away with it.
+    // In this order: making the first administrator removes the codes.
     const isOpen = await setUpCodes.isOpen(digest, now);
     if (await administrators.exist()) throw errors.already_set_up();
     if (!isOpen) throw errors.setup_code_invalid();
   }
 
-  /** A wrong code is written down: somebody tries to become an administrator. */
+  /** A wrong code is audited: somebody tries to become an administrator. */
   async function refuse(error: unknown, at: Date): Promise<never> {
     if (error instanceof AppError && error.code === 'setup_code_invalid') {
       await inTransaction((tx) => tx.audit.append({ action: 'set-up-code-refused', actor: 'anonymous', subject: null, at }));

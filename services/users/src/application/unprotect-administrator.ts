@@ -9,7 +9,7 @@ export type Unprotected = 'done' | 'unknown' | 'not-protected';
 
 export type UnprotectAdministrator = (email: string) => Promise<Unprotected>;
 
-/** Takes the protection of an administrator away, who stays one: from then on others can demote, block or delete the account. */
+/** Removes the protection of an administrator, who stays one: from then on others can demote, block or delete the account. */
 export const createUnprotectAdministrator =
   ({ users, inTransaction, clock }: { users: UserReader; inTransaction: InTransaction; clock: Clock }): UnprotectAdministrator =>
   async (typed) => {

@@ -74,7 +74,7 @@ describe('an older hash', () => {
     expect((await people.logIn(person)).statusCode).toBe(201);
   });
 
-  test('that was cut at 72 bytes stays for who types more: the rest was never proven', async () => {
+  test('that was cut at 72 bytes stays for a person who types more: the rest was never proven', async () => {
     const person = await people.active();
     const imported = (await bcrypt.hash('x'.repeat(72), signal)).replace('$2b$', '$2y$');
     await setHash(person.id, imported);

@@ -12,11 +12,11 @@ export interface UpgradeHashPorts {
 export type UpgradeHash = (userId: string, password: string, hash: string, signal: AbortSignal) => Promise<void>;
 
 /**
- * Makes a hash anew that is older than the configuration, while its password is at hand: after a log-in. Another password in the
+ * Renews a hash that is older than the configuration, while its password is known: after a log-in. Another password in the
  * meantime stays. The log-in has succeeded already and nothing here fails it: what could not be done is for the next one.
  */
 export function createUpgradeHash({ passwords, inTransaction, log }: UpgradeHashPorts): UpgradeHash {
-  /** Who logs in on many devices at a time needs one new hash, not one each. */
+  /** A person who logs in on many devices at a time needs one new hash, not one each. */
   const upgrading = new Set<string>();
   return async (userId, typed, hash, signal) => {
     const password = normalizePassword(typed);

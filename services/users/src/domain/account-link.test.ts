@@ -17,7 +17,7 @@ const link: AccountLink = {
 };
 
 describe('a link', () => {
-  test('is mailed within a day of the wish, to who is not blocked, as long as nothing has used it up', () => {
+  test('is mailed within a day of the request, to accounts that are not blocked, as long as nothing has used it up', () => {
     expect(mayBeMailed(link, ada, at(24 * HOUR - 1))).toBe(true);
     expect(mayBeMailed(link, ada, at(24 * HOUR))).toBe(false);
     expect(mayBeMailed(link, { ...ada, status: 'active' }, start)).toBe(true);

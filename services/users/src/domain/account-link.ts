@@ -15,12 +15,12 @@ export const LINK_LIFE_MS: Readonly<Record<LinkPurpose, number>> = {
   'reset-password': 30 * MINUTE_MS,
   'confirm-email': 24 * HOUR_MS,
 };
-/** A mail that waited longer is not sent: its person has asked anew, or gone. */
+/** A mail that waited longer is not sent: its person has asked anew, or left. */
 const REQUEST_LIFE_MS = 24 * HOUR_MS;
 /** Links of one account, those to passwords and those to addresses counted apart. No setting turns it off. */
 export const LINKS_AN_HOUR = 5;
 
-/** One wish for a link; the token is derived from its id. */
+/** One request for a link; the token is derived from its id. */
 export interface AccountLink {
   readonly id: string;
   readonly userId: string;

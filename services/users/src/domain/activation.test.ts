@@ -34,7 +34,7 @@ describe('the budget of codes', () => {
     expect(waitForNextCode(ten, at(24 * HOUR))).toBe(0);
   });
 
-  test('no window of an hour ever holds more than five, none of a day more than ten, however one asks', () => {
+  test('no window of an hour ever holds more than five, none of a day more than ten, whenever requests come', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 2 * HOUR }), { maxLength: 60 }), (pauses) => {
         const granted: number[] = [0];

@@ -2,7 +2,7 @@ import type { User } from './user.ts';
 
 /** Three wrong tries end a code: with ten codes a day, 0.3 % a day for one who guesses four digits. */
 export const TRIES_PER_CODE = 3;
-/** A mail that waited longer says nothing any more: its person has asked anew, or gone. */
+/** A mail that waited longer says nothing any more: its person has asked anew, or left. */
 export const REQUEST_LIFE_MS = 15 * 60_000;
 /** Codes of one account, the registration's among them. No setting turns them off. */
 const BUDGETS = [
@@ -13,7 +13,7 @@ const BUDGETS = [
 /** How many of an account's newest requests decide whether it may have another one. */
 export const REQUESTS_THAT_COUNT = Math.max(...BUDGETS.map(({ codes }) => codes));
 
-/** One wish for a code; the code is derived from its id. */
+/** One request for a code; the code is derived from its id. */
 export interface ActivationRequest {
   readonly id: string;
   readonly userId: string;

@@ -23,11 +23,11 @@ export const newAdministrator = (
   updatedAt: now,
 });
 
-/** An administrator who is yet to choose a password: nobody who registers themselves is one. */
+/** An administrator who has not chosen a password yet: a person who registers is never one. */
 export const isInvited = ({ status, roles }: User, passwordHash: string | null): boolean =>
   status === 'pending' && roles.includes(ADMIN) && passwordHash === null;
 
-/** An administrator whom nobody deletes, demotes or blocks; `user` itself where they were one. With other roles their tokens are others. */
+/** An administrator whom nobody can delete, demote or block; `user` itself if they were one. With other roles their tokens are others. */
 export function appointed(user: User, now: Date): User {
   const isAdmin = user.roles.includes(ADMIN);
   if (isAdmin && user.protected) return user;

@@ -105,7 +105,7 @@ describe('a hash of a password', () => {
     });
   });
 
-  test('by the bcrypt of another system is stored so that it is told from ours', () => {
+  test('by the bcrypt of another system is stored so that it differs from ours', () => {
     expect(importedForm(bcrypt('$2b$10$'))).toBe(bcrypt('$2y$10$'));
     for (const hash of [bcrypt('$2a$10$'), bcrypt('$2y$10$'), scrypt]) expect(importedForm(hash)).toBe(hash);
   });

@@ -3,7 +3,7 @@ import { accepted, type Parsed, refused } from './parsed.ts';
 /** A step doubles the work: 16 is four seconds of a core. */
 export const MAX_BCRYPT_COST = 16;
 /**
- * What a hash of argon2id may ask for; its numbers rest in the database, and no row may take the machine down.
+ * What a hash of argon2id may ask for; its numbers come from the database, and no row may take the machine down.
  * All at their most are as long as bcrypt's. libsodium's `MODERATE` and the defaults of other frameworks are well below.
  */
 export const ARGON2_MOST = { memoryKib: 262_144, passes: 16, parallelism: 32 } as const;

@@ -42,7 +42,7 @@ describe('a line of an import', () => {
     expect(refusals({ passwordHash: null })).toEqual(['email is required', 'passwordHash is required']);
   });
 
-  test('by the bcrypt of another system is told from ours, which never cuts', () => {
+  test('by the bcrypt of another system is distinguished from ours, which never cuts', () => {
     expect(parse({ email: 'ada@example.com', passwordHash: HASH.replace('$2y', '$2b') })).toMatchObject({ value: { passwordHash: HASH } });
   });
 
@@ -79,7 +79,7 @@ describe('a line of an import', () => {
     expect(refusals({ email: 'ada@example.com', passwordHash: HASH, ...change })).toEqual([expect.stringMatching(reason)]);
   });
 
-  test('is told all that is wrong at once', () => {
+  test('gets all that is wrong at once', () => {
     expect(refusals({ email: 'ada', passwordHash: 'x', login: '1', status: 'x', createdAt: 'x' })).toHaveLength(5);
   });
 

@@ -16,7 +16,7 @@ test.each([
   expect(publicName(names)).toBe(name);
 });
 
-describe('others are told', () => {
+describe('a profile is published', () => {
   test('when an account becomes active, or is so from the beginning', () => {
     const told = { userId: pending.id, name: 'Ada Lovelace', version: 2 };
     expect(profileToPublish(pending, active)).toEqual(told);
@@ -24,7 +24,7 @@ describe('others are told', () => {
     expect(profileToPublish(undefined, { ...active, fullName: null, login: null })).toEqual({ ...told, name: null });
   });
 
-  test('of another name of an account that is or was active', () => {
+  test('for another name of an account that is or was active', () => {
     for (const before of [active, blocked(active, now)]) {
       expect(profileToPublish(before, renamed(before, { fullName: 'Ada King' }))).toMatchObject({
         name: 'Ada King',
@@ -34,13 +34,13 @@ describe('others are told', () => {
     }
   });
 
-  test('of no change that leaves the name, a login behind a full name among them', () => {
+  test('for no change that leaves the name, a login behind a full name among them', () => {
     expect(profileToPublish(active, renamed(active, { login: 'countess', phone: '+4930901821' }))).toBeUndefined();
     expect(profileToPublish(active, blocked(active, now))).toBeUndefined();
     expect(profileToPublish(blocked(active, now), unblocked(blocked(active, now), now))).toBeUndefined();
   });
 
-  test('of no account that was never active', () => {
+  test('for no account that was never active', () => {
     expect(profileToPublish(undefined, pending)).toBeUndefined();
     for (const before of [pending, blocked(pending, now)]) {
       expect(profileToPublish(before, renamed(before, { fullName: 'Ada King' }))).toBeUndefined();

@@ -1,4 +1,4 @@
-/** Access tokens are short: what ends earlier is told by the feed. */
+/** Access tokens are short-lived: the feed announces those that end earlier. */
 export const ACCESS_TOKEN_SECONDS = 300;
 /** In which the token before gives the same successor again: its answer may have been lost. */
 export const REFRESH_GRACE_MS = 10_000;
@@ -19,7 +19,7 @@ export interface Session {
   /** When it ends in any case. */
   readonly expiresAt: Date;
   readonly endedAt: Date | null;
-  readonly address: string | null;
+  readonly clientIp: string | null;
   /** What the client called itself. */
   readonly device: string;
 }
@@ -34,7 +34,7 @@ const MAX_DEVICE_LENGTH = 200;
 export const newSession = (
   id: string,
   userId: string,
-  { address, device }: { address: string | null; device: string },
+  { clientIp, device }: { clientIp: string | null; device: string },
   { idleMs, longestMs }: SessionLife,
   now: Date,
 ): Session => ({
@@ -46,7 +46,7 @@ export const newSession = (
   idleExpiresAt: new Date(now.getTime() + Math.min(idleMs, longestMs)),
   expiresAt: new Date(now.getTime() + longestMs),
   endedAt: null,
-  address,
+  clientIp,
   device: device.slice(0, MAX_DEVICE_LENGTH),
 });
 

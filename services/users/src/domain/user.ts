@@ -12,13 +12,13 @@ export interface User {
   readonly fullName: string | null;
   readonly status: UserStatus;
   readonly roles: readonly string[];
-  /** An administrator whom nobody deletes, demotes or blocks. */
+  /** An administrator whom nobody can delete, demote or block. */
   readonly protected: boolean;
   /** What a blocked account was, and will be again. */
   readonly blockedFrom: 'pending' | 'active' | null;
   /** Stands in every access token: raised, it ends all that were issued before. */
   readonly tokenVersion: number;
-  /** When the last code was asked for, or the last link left: a pending account goes a day later. */
+  /** When the last code was asked for, or the last link left: a pending account is removed a day later. */
   readonly codeRequestedAt: Date;
   /** Rises with every change that a reader can see. */
   readonly version: number;

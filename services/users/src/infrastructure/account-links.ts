@@ -5,7 +5,7 @@ import type { LinkTokens } from '../application/credential-ports.ts';
 const TOKEN = /^[A-Za-z0-9_-]{43}$/;
 
 /**
- * A token is HMAC-SHA-256 of its request's id: anyone who asks again gets the same one, and nothing has to keep it. Its 256 bits
+ * A token is HMAC-SHA-256 of its request's id: a repeated request gets the same one, and nothing has to store it. Its 256 bits
  * need no key and no salt in their digest, which is taken of the text, so that a token has one spelling.
  */
 export function createLinkTokens(derive: DeriveKey): LinkTokens {

@@ -7,7 +7,7 @@ const SHOWN_CHARACTERS = 12;
 
 /**
  * `stoa_sk_` and 256 bits that nobody can guess, which need no key and no salt in their digest. The guards of @stoa/auth take the same one.
- * A request that may be repeated has them computed from its account's id, so that its repeat can show them though they rest nowhere.
+ * A request that may be repeated has them computed from its account's id, so that its repeat can show them though they are stored nowhere.
  */
 export function createApiKeys(derive: DeriveKey): ApiKeys {
   const key = derive('api-key');

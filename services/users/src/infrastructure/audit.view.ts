@@ -1,12 +1,12 @@
 import type { Kysely } from 'kysely';
 import type { AuditLog } from '../application/audit-log.ts';
-import type { UsersSchema } from './tables.ts';
+import type { UsersTables } from './tables.ts';
 
 /**
  * The audit log by the index of the first filter that is there, newest first. Ids are UUIDv7 of the time of their entry, so a time
  * is a place in the order of the ids.
  */
-export const createPgAuditLog = (db: Kysely<UsersSchema>): AuditLog => ({
+export const createPgAuditLog = (db: Kysely<UsersTables>): AuditLog => ({
   async list({ actor, action, subject, from, to }, { limit, after }) {
     let query = db
       .selectFrom('audit')
@@ -20,7 +20,7 @@ export const createPgAuditLog = (db: Kysely<UsersSchema>): AuditLog => ({
     if (to !== undefined) query = query.where('id', '<', firstIdOf(to));
     if (after !== undefined) query = query.where('id', '<', after);
     const rows = await query.execute();
-    return rows.map(({ correlation_id: correlationId, ...row }) => ({ ...row, correlationId }));
+    return rows.map(({ correlation_id: correlationId, address: clientIp, ...row }) => ({ ...row, clientIp, correlationId }));
   },
 });
 

@@ -3,8 +3,8 @@ import type { DeriveKey } from '@stoa/service';
 import type { CodeMaker } from '../application/credential-ports.ts';
 
 /**
- * A code is HMAC-SHA-256 of its request's id, cut to `length` digits: anyone who asks again gets the same one, and nothing has to
- * keep it. The digest has a key of its own, and the request's id for salt: without the key it tells nothing about four digits. It
+ * A code is HMAC-SHA-256 of its request's id, cut to `length` digits: a repeated request gets the same one, and nothing has to
+ * store it. The digest has a key of its own, and the request's id for salt: without the key it tells nothing about four digits. It
  * covers the address that the code is mailed to: an account that has another one by then is not proven by it.
  */
 export function createHmacCodes(derive: DeriveKey, length: number): CodeMaker {

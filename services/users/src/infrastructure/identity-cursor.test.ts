@@ -15,7 +15,7 @@ test.for(['18446744073709551616', '99999999999999999999', '1:9999999999999999999
   },
 );
 
-test('who asks by number is answered by number, as is who asks first; a snapshot that is too long is not given', () => {
+test('a request by number is answered by number, as is a first one; a snapshot that is too long is not given', () => {
   const long = `1:9999:${Array.from({ length: CURSOR_MAX_LENGTH }, () => '1').join(',')}`;
   expect([undefined, '812', '812:812:'].map((asked) => cursorFor(asked, '820:830:820,829'))).toEqual(['820', '820', '820:830:820,829']);
   expect(cursorFor('812:812:', long)).toBe('1');

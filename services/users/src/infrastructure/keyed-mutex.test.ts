@@ -47,7 +47,7 @@ test('a failure is its own, and lets the next one in', async () => {
   expect(await next).toBe('done');
 });
 
-test('an abort takes waiting work out of the line, and lets nobody overtake the work before it', async () => {
+test('an abort takes waiting work out of the queue, and lets nobody overtake the work before it', async () => {
   const keyedMutex = createKeyedMutex();
   const { promise, resolve } = Promise.withResolvers<void>();
   const gone = new AbortController();

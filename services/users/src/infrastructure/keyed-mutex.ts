@@ -19,7 +19,7 @@ export function createKeyedMutex(): KeyedMutex {
     try {
       await abortable(before, signal);
     } catch (error) {
-      // Who leaves early still keeps those behind from overtaking those before.
+      // Work that leaves early still keeps those behind from overtaking those before.
       void before.then(release);
       throw error;
     }

@@ -2,7 +2,7 @@ import type { Jobs } from '@stoa/messaging';
 import { Type } from 'typebox';
 import type { PasswordResets } from '../application/credential-ports.ts';
 
-/** What `PasswordResets` leaves for later: no address, so that no stranger's rests here. */
+/** What `PasswordResets` leaves for later: no address, so that no stranger's is stored here. */
 export const passwordResetJob = {
   name: 'mail-password-reset',
   data: Type.Object({ userId: Type.Union([Type.String({ format: 'uuid' }), Type.Null()]) }, { additionalProperties: false }),

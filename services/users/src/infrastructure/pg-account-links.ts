@@ -3,7 +3,7 @@ import type { Kysely, Selectable, Transaction } from 'kysely';
 import type { AccountLinks, LinkReader } from '../application/credential-ports.ts';
 import { type AccountLink, LINKS_AN_HOUR } from '../domain/account-link.ts';
 import { COLUMNS, toUser } from './pg-users.ts';
-import type { UsersSchema } from './tables.ts';
+import type { UsersTables } from './tables.ts';
 
 const LINK_COLUMNS = [
   'account_links.id as link_id',
@@ -15,12 +15,12 @@ const LINK_COLUMNS = [
   'account_links.used_at',
 ] as const;
 
-type LinkRow = Omit<Selectable<UsersSchema['account_links']>, 'id' | 'email' | 'digest'> & {
+type LinkRow = Omit<Selectable<UsersTables['account_links']>, 'id' | 'email' | 'digest'> & {
   readonly link_id: string;
   readonly link_email: string | null;
 };
 
-export const createPgLinkReader = (db: Kysely<UsersSchema>): LinkReader => ({
+export const createPgLinkReader = (db: Kysely<UsersTables>): LinkReader => ({
   async findByDigest(digest) {
     const row = await db
       .selectFrom('account_links')
@@ -32,7 +32,7 @@ export const createPgLinkReader = (db: Kysely<UsersSchema>): LinkReader => ({
   },
 });
 
-export const createPgAccountLinks = (tx: Transaction<UsersSchema>): AccountLinks => ({
+export const createPgAccountLinks = (tx: Transaction<UsersTables>): AccountLinks => ({
   async add({ id, userId, purpose, email, requestedAt, expiresAt, usedAt }) {
     await tx
       .insertInto('account_links')
@@ -75,7 +75,7 @@ const toLink = (row: LinkRow): AccountLink => ({
 });
 
 /** Removes up to `limit` links that were asked for before `before`. @returns how many. */
-export async function removeOldLinks(tx: Transaction<UsersSchema>, before: Date, limit: number): Promise<number> {
+export async function removeOldLinks(tx: Transaction<UsersTables>, before: Date, limit: number): Promise<number> {
   const { numDeletedRows } = await tx
     .deleteFrom('account_links')
     .where('id', 'in', (db) =>

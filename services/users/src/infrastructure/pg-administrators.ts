@@ -1,12 +1,12 @@
 import { sql, type Transaction } from 'kysely';
 import type { Administrators, SetUpCodes } from '../application/permission-ports.ts';
 import { ADMIN } from '../domain/role.ts';
-import type { UsersSchema } from './tables.ts';
+import type { UsersTables } from './tables.ts';
 
 /** Written out, as in `users_administrators`, so that the statement is served by that index however often it is prepared. */
 const IS_ADMINISTRATOR = sql<boolean>`roles @> ${sql.lit(`{${ADMIN}}`)}`;
 
-export const createPgAdministrators = (tx: Transaction<UsersSchema>): Administrators => ({
+export const createPgAdministrators = (tx: Transaction<UsersTables>): Administrators => ({
   async lock() {
     await sql`select pg_advisory_xact_lock(hashtext('stoa.administrators'))`.execute(tx);
   },
@@ -27,7 +27,7 @@ export const createPgAdministrators = (tx: Transaction<UsersSchema>): Administra
   },
 });
 
-export const createPgSetUpCodes = (tx: Transaction<UsersSchema>): SetUpCodes => ({
+export const createPgSetUpCodes = (tx: Transaction<UsersTables>): SetUpCodes => ({
   async add(digest, expiresAt) {
     await tx.insertInto('setup_codes').values({ digest, expires_at: expiresAt }).execute();
   },
@@ -46,6 +46,6 @@ export const createPgSetUpCodes = (tx: Transaction<UsersSchema>): SetUpCodes => 
 });
 
 /** Removes codes that nobody has used. */
-export async function removeOldSetUpCodes(tx: Transaction<UsersSchema>, now: Date): Promise<void> {
+export async function removeOldSetUpCodes(tx: Transaction<UsersTables>, now: Date): Promise<void> {
   await tx.deleteFrom('setup_codes').where('expires_at', '<=', now).execute();
 }

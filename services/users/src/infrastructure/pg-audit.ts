@@ -1,14 +1,14 @@
-import { addressKey } from '@stoa/http';
+import { clientIpKey } from '@stoa/http';
 import { createContext, currentContext, uuidv7 } from '@stoa/service';
 import type { Transaction } from 'kysely';
 import type { Audit, AuditEntry } from '../application/ports.ts';
-import type { UsersSchema } from './tables.ts';
+import type { UsersTables } from './tables.ts';
 
 /** The audit log of one transaction; the table itself refuses to be changed. */
-export function createPgAudit(tx: Transaction<UsersSchema>): Audit {
-  async function append({ action, actor, subject, address, at, details }: AuditEntry<string>): Promise<void> {
-    const { correlationId, address: caller } = currentContext() ?? createContext();
-    const from = address === undefined ? caller : address;
+export function createPgAudit(tx: Transaction<UsersTables>): Audit {
+  async function append({ action, actor, subject, clientIp: given, at, details }: AuditEntry<string>): Promise<void> {
+    const context = currentContext() ?? createContext();
+    const clientIp = given === undefined ? context.clientIp : given;
     await tx
       .insertInto('audit')
       .values({
@@ -17,8 +17,8 @@ export function createPgAudit(tx: Transaction<UsersSchema>): Audit {
         action,
         actor,
         subject,
-        address: from === undefined || from === null ? null : addressKey(from),
-        correlation_id: correlationId,
+        address: clientIp === undefined || clientIp === null ? null : clientIpKey(clientIp),
+        correlation_id: context.correlationId,
         details: details === undefined ? null : JSON.stringify(details),
       })
       .execute();

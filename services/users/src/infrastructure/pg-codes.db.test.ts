@@ -5,9 +5,9 @@ import { newUser } from '../domain/user.ts';
 import { codesContract } from './codes-contract.ts';
 import { createPgCodes, removeOldCodes } from './pg-codes.ts';
 import { createPgUserWriter } from './pg-users.ts';
-import type { UsersSchema } from './tables.ts';
+import type { UsersTables } from './tables.ts';
 
-let fixture: TestDatabase<UsersSchema>;
+let fixture: TestDatabase<UsersTables>;
 afterAll(() => fixture[Symbol.asyncDispose]());
 
 const newAccount = async () => {
@@ -18,7 +18,7 @@ const newAccount = async () => {
 };
 
 codesContract('Postgres', async () => {
-  fixture = await testDatabase<UsersSchema>({ sources: [{ name: 'users', directory: new URL('../../migrations/', import.meta.url) }] });
+  fixture = await testDatabase<UsersTables>({ sources: [{ name: 'users', directory: new URL('../../migrations/', import.meta.url) }] });
   return { codes: createPgCodes(fixture.database.query), newAccount };
 });
 

@@ -2,10 +2,10 @@ import { foreignKeyViolation } from '@stoa/postgres';
 import type { Kysely, Transaction } from 'kysely';
 import type { Codes } from '../application/credential-ports.ts';
 import { TRIES_PER_CODE } from '../domain/activation.ts';
-import type { UsersSchema } from './tables.ts';
+import type { UsersTables } from './tables.ts';
 
 /** Live codes in Postgres: each operation is one statement, or decides by one, so that copies of the service need no lock. */
-export function createPgCodes(db: Kysely<UsersSchema>): Codes {
+export function createPgCodes(db: Kysely<UsersTables>): Codes {
   return {
     async keep({ userId, requestId, requestNumber, digest, expiresAt }) {
       try {
@@ -55,7 +55,7 @@ export function createPgCodes(db: Kysely<UsersSchema>): Codes {
 }
 
 /** Removes up to `limit` that expired before `before`: codes of accounts that are active, as those that are not go with theirs. @returns how many. */
-export async function removeOldCodes(tx: Transaction<UsersSchema>, before: Date, limit: number): Promise<number> {
+export async function removeOldCodes(tx: Transaction<UsersTables>, before: Date, limit: number): Promise<number> {
   const { numDeletedRows } = await tx
     .deleteFrom('activation_codes')
     .where('user_id', 'in', (db) =>

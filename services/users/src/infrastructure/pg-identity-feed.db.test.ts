@@ -5,21 +5,21 @@ import { sql, type Transaction } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { users } from '../index.ts';
 import { createPgIdentityFeed } from './pg-identity-feed.ts';
-import type { UsersSchema } from './tables.ts';
+import type { UsersTables } from './tables.ts';
 
 /** What runs in whichever database of a server counts in its snapshots, so that these tests hold beside any others. */
 const sources = migrationSourcesOf(users);
-let fixture: Awaited<ReturnType<typeof testDatabase<UsersSchema>>>;
+let fixture: Awaited<ReturnType<typeof testDatabase<UsersTables>>>;
 let elsewhere: Awaited<ReturnType<typeof testDatabase<unknown>>>;
 
 beforeAll(async () => {
-  [fixture, elsewhere] = await Promise.all([testDatabase<UsersSchema>({ sources }), testDatabase<unknown>({ sources: [] })]);
+  [fixture, elsewhere] = await Promise.all([testDatabase<UsersTables>({ sources }), testDatabase<unknown>({ sources: [] })]);
 });
 afterAll(() => Promise.all([fixture[Symbol.asyncDispose](), elsewhere[Symbol.asyncDispose]()]));
 
 const signal = new AbortController().signal;
 
-async function revoke(db: Transaction<UsersSchema> | typeof fixture.database.query = fixture.database.query): Promise<string> {
+async function revoke(db: Transaction<UsersTables> | typeof fixture.database.query = fixture.database.query): Promise<string> {
   const id = uuidv7();
   await sql`insert into revocations (session_id, expires_at) values (${id}, now() + interval '6 minutes')`.execute(db);
   return id;
@@ -47,7 +47,7 @@ async function open<T>(
 }
 const openElsewhere = () => open(elsewhere.database as never, (tx) => sql`create table import (n integer)`.execute(tx));
 
-/** One that asks, always from where the last answer was. */
+/** A client of the feed, which asks always from where the last answer was. */
 function asker(first?: string) {
   const feed = createPgIdentityFeed(fixture.database.query, systemClock);
   let place: { cursor?: string; version?: string } = first === undefined ? {} : { cursor: first };
@@ -59,7 +59,7 @@ function asker(first?: string) {
   return { ask, wake: () => feed.wake(), cursor: () => place.cursor as string };
 }
 
-/** One that has heard all there is. */
+/** One that knows all there is. */
 async function caughtUp() {
   const one = asker();
   await one.ask();
@@ -68,7 +68,7 @@ async function caughtUp() {
 }
 
 describe('while a transaction is open in another database of the server', () => {
-  test('each piece of news is told once, and the feed rests in between', async () => {
+  test('each change is announced once, and the feed is idle in between', async () => {
     const transaction = await openElsewhere();
     const one = await caughtUp();
     const ended = [await revoke(), await revoke()];
@@ -84,7 +84,7 @@ describe('while a transaction is open in another database of the server', () => 
     await sql`drop table import`.execute(elsewhere.database.query);
   });
 
-  test('who asks by number, as the version before does, misses nothing and is answered by number', async () => {
+  test('a client that asks by number, as the previous version does, misses nothing and is answered by number', async () => {
     const transaction = await openElsewhere();
     const one = asker('3');
     await one.ask();
@@ -96,7 +96,7 @@ describe('while a transaction is open in another database of the server', () => 
   });
 });
 
-test('what commits late is told when it has committed, and once', async () => {
+test('what commits late is announced when it has committed, and once', async () => {
   const one = await caughtUp();
   const late = await open(fixture.database as never, revoke);
   const early = await revoke();
@@ -107,7 +107,7 @@ test('what commits late is told when it has committed, and once', async () => {
   expect(await one.ask()).toEqual([]);
 });
 
-test('of 200 that commit in any order while others ask, each is told once to each', async () => {
+test('each of 200 that commit in any order is announced once to each client that asks meanwhile', async () => {
   const askers = await Promise.all([caughtUp(), caughtUp(), caughtUp()]);
   const heard = askers.map((): string[] => []);
   const askAll = async () => {

@@ -8,9 +8,9 @@ import type { IdentityFeed } from '../application/permission-ports.ts';
 import { ADMIN, USER } from '../domain/role.ts';
 import { cursorFor, type Heard, isBefore, readCursor } from './identity-cursor.ts';
 import { publicKeys } from './pg-signing-keys.ts';
-import type { UsersSchema } from './tables.ts';
+import type { UsersTables } from './tables.ts';
 
-/** A change that another copy of the service made is seen so soon; one's own at once. */
+/** How soon a change by another copy of the service is seen; one's own is seen at once. */
 const LOOK_EVERY_MS = 500;
 
 interface Row {
@@ -21,7 +21,7 @@ interface Row {
 }
 
 /** What the guards of all processes live on, read from the database: no more than two small statements each half second and process. */
-export function createPgIdentityFeed(db: Kysely<UsersSchema>, clock: Clock): IdentityFeed {
+export function createPgIdentityFeed(db: Kysely<UsersTables>, clock: Clock): IdentityFeed {
   const waiting = new Set<() => void>();
 
   async function read(question: IdentityQuestion): Promise<IdentityAnswer> {

@@ -2,9 +2,9 @@ import { anyOf } from '@stoa/postgres';
 import { sql, type Transaction } from 'kysely';
 import { type ImportedUsers, UNIQUE_FIELDS } from '../application/account-ports.ts';
 import { toColumns } from './pg-users.ts';
-import type { UsersSchema } from './tables.ts';
+import type { UsersTables } from './tables.ts';
 
-export const createPgImportedUsers = (tx: Transaction<UsersSchema>): ImportedUsers => ({
+export const createPgImportedUsers = (tx: Transaction<UsersTables>): ImportedUsers => ({
   async insert(users) {
     // Two imports of the same people in another order would wait for each other.
     await sql`select pg_advisory_xact_lock(hashtext('stoa.imports'))`.execute(tx);

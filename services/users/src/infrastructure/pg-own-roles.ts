@@ -3,12 +3,12 @@ import { builtInRole } from '../application/manage-roles.ts';
 import type { OwnRoles, RoleReader } from '../application/permission-ports.ts';
 import { ADMIN, type Role, USER } from '../domain/role.ts';
 import { errors } from '../errors.ts';
-import type { UsersSchema } from './tables.ts';
+import type { UsersTables } from './tables.ts';
 
 const COLUMNS = ['name', 'permissions', 'version'] as const;
 
-/** @param onIdentityChange told of every change: what a role allows is known to all processes. */
-export const createPgOwnRoles = (tx: Transaction<UsersSchema>, onIdentityChange: () => void): OwnRoles => ({
+/** @param onIdentityChange called on every change: what a role allows is known to all processes. */
+export const createPgOwnRoles = (tx: Transaction<UsersTables>, onIdentityChange: () => void): OwnRoles => ({
   lock: (name) => tx.selectFrom('roles').select(COLUMNS).where('name', '=', name).forUpdate().executeTakeFirst(),
   async insert({ name, permissions, version }, now, reservedId) {
     const { numInsertedOrUpdatedRows: inserted } = await tx
@@ -50,7 +50,7 @@ export const createPgOwnRoles = (tx: Transaction<UsersSchema>, onIdentityChange:
 /** Names are ASCII; whatever the database's collation is, they go by their bytes, as JavaScript compares them. */
 const nameInBytes = sql<string>`name collate "C"`;
 
-export const createPgRoleReader = (db: Kysely<UsersSchema>): RoleReader => ({
+export const createPgRoleReader = (db: Kysely<UsersTables>): RoleReader => ({
   async find(name) {
     return builtInRole(name) ?? (await db.selectFrom('roles').select(COLUMNS).where('name', '=', name).executeTakeFirst());
   },

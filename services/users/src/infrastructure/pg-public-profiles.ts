@@ -3,7 +3,7 @@ import type { Transaction } from 'kysely';
 import { Type } from 'typebox';
 import type { PublicProfiles } from '../application/account-ports.ts';
 import { publicName } from '../domain/public-profile.ts';
-import type { UsersSchema } from './tables.ts';
+import type { UsersTables } from './tables.ts';
 
 /** One page of what `PublicProfiles` has published. */
 export const publishProfilesJob = {
@@ -12,7 +12,7 @@ export const publishProfilesJob = {
   data: Type.Object({ after: Type.Union([Type.String({ format: 'uuid' }), Type.Null()]) }, { additionalProperties: false }),
 };
 
-export const createPgPublicProfiles = (tx: Transaction<UsersSchema>, jobs: Jobs): PublicProfiles => ({
+export const createPgPublicProfiles = (tx: Transaction<UsersTables>, jobs: Jobs): PublicProfiles => ({
   async page(after, limit) {
     let query = tx
       .selectFrom('users')

@@ -3,14 +3,14 @@ import { anyOf } from '@stoa/postgres';
 import type { Transaction } from 'kysely';
 import type { Roles } from '../application/permission-ports.ts';
 import { ADMIN, USER } from '../domain/role.ts';
-import type { UsersSchema } from './tables.ts';
+import type { UsersTables } from './tables.ts';
 
 const BUILT_IN: ReadonlyMap<string, readonly string[]> = new Map<string, readonly string[]>([
   [USER, []],
   [ADMIN, PERMISSIONS],
 ]);
 
-export const createPgRoles = (tx: Transaction<UsersSchema>): Roles => ({
+export const createPgRoles = (tx: Transaction<UsersTables>): Roles => ({
   async hold(names) {
     const own = names.filter((name) => !BUILT_IN.has(name));
     const rows =

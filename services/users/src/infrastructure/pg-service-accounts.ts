@@ -3,12 +3,12 @@ import type { Kysely, Selectable, Transaction } from 'kysely';
 import type { ServiceAccountReader, ServiceAccounts } from '../application/permission-ports.ts';
 import type { ServiceAccount } from '../domain/service-account.ts';
 import { errors } from '../errors.ts';
-import type { UsersSchema } from './tables.ts';
+import type { UsersTables } from './tables.ts';
 
 const COLUMNS = ['id', 'name', 'prefix', 'permissions', 'created_at', 'expires_at', 'last_used_at'] as const;
 
-/** @param onIdentityChange told of every change: keys are known to all processes. */
-export const createPgServiceAccounts = (tx: Transaction<UsersSchema>, onIdentityChange: () => void): ServiceAccounts => ({
+/** @param onIdentityChange called on every change: keys are known to all processes. */
+export const createPgServiceAccounts = (tx: Transaction<UsersTables>, onIdentityChange: () => void): ServiceAccounts => ({
   async insert({ id, name, prefix, permissions, createdAt, expiresAt, lastUsedAt }, digest) {
     const insert = tx
       .insertInto('service_accounts')
@@ -30,7 +30,7 @@ export const createPgServiceAccounts = (tx: Transaction<UsersSchema>, onIdentity
   },
 });
 
-export const createPgServiceAccountReader = (db: Kysely<UsersSchema>): ServiceAccountReader => ({
+export const createPgServiceAccountReader = (db: Kysely<UsersTables>): ServiceAccountReader => ({
   async list({ limit, after }) {
     const rows = await db
       .selectFrom('service_accounts')
@@ -43,7 +43,7 @@ export const createPgServiceAccountReader = (db: Kysely<UsersSchema>): ServiceAc
   },
 });
 
-const toServiceAccount = (row: Omit<Selectable<UsersSchema['service_accounts']>, 'digest'>): ServiceAccount => ({
+const toServiceAccount = (row: Omit<Selectable<UsersTables['service_accounts']>, 'digest'>): ServiceAccount => ({
   id: row.id,
   name: row.name,
   prefix: row.prefix,

@@ -4,11 +4,11 @@ import type { SessionStore, SessionWriter } from '../application/session-ports.t
 import { ACCESS_TOKEN_SECONDS, type Session, type SessionEnd } from '../domain/session.ts';
 import { tokenLifeFrom } from './pg-revocations.ts';
 import { COLUMNS, toUser } from './pg-users.ts';
-import type { UsersSchema } from './tables.ts';
+import type { UsersTables } from './tables.ts';
 
-/** Of an account with more sessions than it may have, so many end with one log-in: a fraction of a second. */
+/** How many excess sessions of an account one log-in ends: a fraction of a second. */
 const MOST_ENDED_AT_A_TIME = 20_000;
-/** Whether a device is known is told by so many of the account's newest sessions. */
+/** How many of the account's newest sessions decide whether a device is known. */
 const DEVICES_REMEMBERED = 1_000;
 
 const SESSION_COLUMNS = [
@@ -24,7 +24,7 @@ const SESSION_COLUMNS = [
   'sessions.device',
 ] as const;
 
-export function createPgSessionStore(db: Kysely<UsersSchema>): SessionStore {
+export function createPgSessionStore(db: Kysely<UsersTables>): SessionStore {
   return {
     async rotate({ sessionId, digest, generation, successor }, now, idleMs) {
       const idleUntil = new Date(now.getTime() + idleMs);
@@ -77,8 +77,8 @@ export function createPgSessionStore(db: Kysely<UsersSchema>): SessionStore {
 
 const ALL: RawBuilder<unknown> = sql``;
 
-/** @param onRevoked told when access tokens were revoked. */
-export function createPgSessionWriter(tx: Transaction<UsersSchema>, onRevoked: () => void): SessionWriter {
+/** @param onRevoked called when access tokens were revoked. */
+export function createPgSessionWriter(tx: Transaction<UsersTables>, onRevoked: () => void): SessionWriter {
   /** One statement, however many they are. A session that has just ended by itself still has live access tokens: it counts. */
   const end = async (userId: string, reason: SessionEnd, now: Date, which = ALL) => {
     const tokensLiveAfter = new Date(now.getTime() - (ACCESS_TOKEN_SECONDS + CLOCK_TOLERANCE_SECONDS) * 1_000);
@@ -111,7 +111,7 @@ export function createPgSessionWriter(tx: Transaction<UsersSchema>, onRevoked: (
           expires_at: session.expiresAt,
           ended_at: session.endedAt,
           end_reason: null,
-          address: session.address,
+          address: session.clientIp,
           device: session.device,
         })
         .execute();
@@ -146,7 +146,7 @@ export function createPgSessionWriter(tx: Transaction<UsersSchema>, onRevoked: (
 const toSession = (
   row: Selectable<
     Pick<
-      UsersSchema['sessions'],
+      UsersTables['sessions'],
       'id' | 'user_id' | 'generation' | 'created_at' | 'refreshed_at' | 'idle_expires_at' | 'expires_at' | 'ended_at' | 'address' | 'device'
     >
   >,
@@ -159,12 +159,12 @@ const toSession = (
   idleExpiresAt: row.idle_expires_at,
   expiresAt: row.expires_at,
   endedAt: row.ended_at,
-  address: row.address,
+  clientIp: row.address,
   device: row.device,
 });
 
 /** Removes up to `limit` sessions that were over before `before`. @returns how many. */
-export async function removeOldSessions(tx: Transaction<UsersSchema>, before: Date, limit: number): Promise<number> {
+export async function removeOldSessions(tx: Transaction<UsersTables>, before: Date, limit: number): Promise<number> {
   const { numDeletedRows } = await tx
     .deleteFrom('sessions')
     .where('id', 'in', (db) =>

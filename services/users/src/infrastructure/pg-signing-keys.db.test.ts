@@ -6,20 +6,20 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { newUser } from '../domain/user.ts';
 import { users } from '../index.ts';
 import { createPgSigningKeys, publicKeys, removeOldSigningKeys } from './pg-signing-keys.ts';
-import type { UsersSchema } from './tables.ts';
+import type { UsersTables } from './tables.ts';
 
 const sources = migrationSourcesOf(users);
 const derive = createKeys(randomBytes(32).toString('base64'));
 const person = newUser(randomUUID(), { email: 'ada@example.com', password: '', login: null, phone: null, fullName: null }, new Date());
 const kidOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[0] as string, 'base64url').toString()).kid as string;
 
-let fixture: Awaited<ReturnType<typeof testDatabase<UsersSchema>>>;
+let fixture: Awaited<ReturnType<typeof testDatabase<UsersTables>>>;
 beforeAll(async () => {
-  fixture = await testDatabase<UsersSchema>({ sources });
+  fixture = await testDatabase<UsersTables>({ sources });
 });
 afterAll(() => fixture[Symbol.asyncDispose]());
 
-test('twenty starters make one key; a new one signs when all have heard of it; the old one verifies until its last token is over', async () => {
+test('twenty starters make one key; a new one signs when all know it; the old one verifies until its last token is over', async () => {
   const { database } = fixture;
   const clock = fakeClock(new Date('2026-11-21T09:00:00Z'));
   const copies = Array.from({ length: 20 }, () => createPgSigningKeys(database, derive, clock));

@@ -4,26 +4,26 @@ import { AppError, type Clock, createSealing, type DeriveKey, uuidv7 } from '@st
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { AccessTokens } from '../application/session-ports.ts';
 import { ACCESS_TOKEN_SECONDS } from '../domain/session.ts';
-import type { UsersSchema } from './tables.ts';
+import type { UsersTables } from './tables.ts';
 
-/** A new key signs when every process has heard of it: one that hears nothing for so long lets nobody in anyway. */
+/** A new key signs when every process knows it: one that learns nothing for so long admits nobody anyway. */
 const HEARD_MS = 30_000;
-/** A signer looks for a newer key so often. */
+/** How often a signer looks for a newer key. */
 const LOOK_AGAIN_MS = 5_000;
 
 export interface SigningKeys extends AccessTokens {
   /** Makes the first key where there is none. */
   ensure(): Promise<void>;
-  /** Makes a key that takes over signing as soon as all have heard of it; the earlier one verifies until its last token is over. */
-  rotate(tx: Transaction<UsersSchema>): Promise<{ readonly kid: string; readonly signsFrom: Date }>;
+  /** Makes a key that takes over signing as soon as all know it; the earlier one verifies until its last token is over. */
+  rotate(tx: Transaction<UsersTables>): Promise<{ readonly kid: string; readonly signsFrom: Date }>;
 }
 
 /** Ed25519 keys in the database, the private halves sealed. */
-export function createPgSigningKeys(database: Database<UsersSchema>, derive: DeriveKey, clock: Clock): SigningKeys {
+export function createPgSigningKeys(database: Database<UsersTables>, derive: DeriveKey, clock: Clock): SigningKeys {
   const sealing = createSealing(derive('signing-keys'));
   let current: { key: Promise<TokenSigningKey>; kid: string; lookAgainAt: number } | undefined;
 
-  async function insert(tx: Transaction<UsersSchema>, now: Date, usableFrom: Date): Promise<string> {
+  async function insert(tx: Transaction<UsersTables>, now: Date, usableFrom: Date): Promise<string> {
     const { kid, publicKey, privateKey } = await generateSigningKey();
     const sealed = sealing.seal(Buffer.from(privateKey), kid);
     await tx
@@ -78,10 +78,10 @@ export function createPgSigningKeys(database: Database<UsersSchema>, derive: Der
   };
 }
 
-const lockKeys = (tx: Transaction<UsersSchema>) => sql`select pg_advisory_xact_lock(hashtext('stoa.signing-keys'))`.execute(tx);
+const lockKeys = (tx: Transaction<UsersTables>) => sql`select pg_advisory_xact_lock(hashtext('stoa.signing-keys'))`.execute(tx);
 
 /** The keys with which a token may be signed that is not over yet, or will be. */
-export async function publicKeys(db: Kysely<UsersSchema>, now: Date): Promise<PublicKey[]> {
+export async function publicKeys(db: Kysely<UsersTables>, now: Date): Promise<PublicKey[]> {
   const rows = await db
     .selectFrom('signing_keys')
     .select(['kid', 'public_key'])
@@ -100,7 +100,7 @@ const keysInUse = (now: Date) => {
 };
 
 /** Removes keys that no living token was signed with. */
-export async function removeOldSigningKeys(tx: Transaction<UsersSchema>, now: Date): Promise<void> {
+export async function removeOldSigningKeys(tx: Transaction<UsersTables>, now: Date): Promise<void> {
   await tx
     .deleteFrom('signing_keys')
     .where('kid', 'not in', () => keysInUse(now))

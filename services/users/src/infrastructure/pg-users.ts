@@ -4,9 +4,9 @@ import { type Account, UNIQUE_FIELDS, type UserReader, type UserWriter } from '.
 import type { User } from '../domain/user.ts';
 import { taken } from '../errors.ts';
 import { recentRequests, toRequest } from './pg-activation-requests.ts';
-import type { UsersSchema } from './tables.ts';
+import type { UsersTables } from './tables.ts';
 
-type AccountRow = Selectable<UsersSchema['users']>;
+type AccountRow = Selectable<UsersTables['users']>;
 export type UserRow = Omit<AccountRow, 'password_hash' | 'password_version'>;
 
 export const COLUMNS = [
@@ -28,7 +28,7 @@ export const COLUMNS = [
 
 const ACCOUNT_COLUMNS = [...COLUMNS, 'users.password_hash', 'users.password_version'] as const;
 
-export function createPgUserReader(db: Kysely<UsersSchema>): UserReader {
+export function createPgUserReader(db: Kysely<UsersTables>): UserReader {
   return {
     async find(id) {
       const row = await db.selectFrom('users').select(COLUMNS).where('id', '=', id).executeTakeFirst();
@@ -62,7 +62,7 @@ export function createPgUserReader(db: Kysely<UsersSchema>): UserReader {
   };
 }
 
-export function createPgUserWriter(tx: Transaction<UsersSchema>): UserWriter {
+export function createPgUserWriter(tx: Transaction<UsersTables>): UserWriter {
   const read = new Map<string, User>();
   const written = new Map<string, User>();
   return {

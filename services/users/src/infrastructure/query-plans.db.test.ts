@@ -16,7 +16,7 @@ import { createPgPublicProfiles } from './pg-public-profiles.ts';
 import { createPgSessionStore, createPgSessionWriter } from './pg-sessions.ts';
 import { createPgUserReader } from './pg-users.ts';
 import { seedUsers } from './seed-users.ts';
-import type { UsersSchema } from './tables.ts';
+import type { UsersTables } from './tables.ts';
 import { createUserList } from './user-list.view.ts';
 import { createReadProfile } from './user-profile.view.ts';
 
@@ -29,11 +29,11 @@ const USERS = 30_000;
 const now = new Date('2026-11-21T09:00:00Z');
 const later = new Date('2026-12-21T09:00:00Z');
 
-let fixture: Awaited<ReturnType<typeof testDatabase<UsersSchema>>>;
+let fixture: Awaited<ReturnType<typeof testDatabase<UsersTables>>>;
 let person: { id: string; email: string };
 
 beforeAll(async () => {
-  fixture = await testDatabase<UsersSchema>({ sources });
+  fixture = await testDatabase<UsersTables>({ sources });
   const { database } = fixture;
   await seedUsers(database, { count: USERS, passwordHash: 'x', now, onProgress: () => {} });
   const { query } = database;
@@ -47,7 +47,7 @@ beforeAll(async () => {
   await sql`
     insert into audit (id, at, action, actor, subject, correlation_id)
     select gen_random_uuid(), ${now}, 'logged-in', 'user:' || id, id::text, 'x' from users`.execute(query);
-  // In transactions of their own, as log-outs are: what is new is told from what is old by the transaction.
+  // In transactions of their own, as log-outs are: the transaction tells what is new from what is old.
   for (let n = 0; n < 100; n += 1) {
     await sql`insert into revocations (session_id, expires_at) select gen_random_uuid(), ${now} from generate_series(1, 50)`.execute(query);
   }
@@ -74,17 +74,17 @@ afterAll(() => fixture[Symbol.asyncDispose]());
 /** They hold tens of rows, and are read whole on purpose. */
 const SMALL = ['roles', 'service_accounts', 'signing_keys'];
 
-const list = (filter: { q?: string; status?: 'pending' | 'active'; role?: string }, after?: string) => (db: Kysely<UsersSchema>) => {
+const list = (filter: { q?: string; status?: 'pending' | 'active'; role?: string }, after?: string) => (db: Kysely<UsersTables>) => {
   const { q, ...others } = filter;
   const search = q === undefined ? undefined : parseUserSearch(q);
   return createUserList(db)({ search, ...others }, { limit: 21, after: after === undefined ? undefined : { id: after, match: 'part' } });
 };
-const reader = (db: Kysely<UsersSchema>) => createPgUserReader(db);
-const sessions = (db: Kysely<UsersSchema>) => createPgSessionStore(db);
-const sessionWriter = (db: Kysely<UsersSchema>) => createPgSessionWriter(db as Transaction<UsersSchema>, () => {});
-const profiles = (db: Kysely<UsersSchema>) => createPgPublicProfiles(db as Transaction<UsersSchema>, { enqueue: async () => {} });
+const reader = (db: Kysely<UsersTables>) => createPgUserReader(db);
+const sessions = (db: Kysely<UsersTables>) => createPgSessionStore(db);
+const sessionWriter = (db: Kysely<UsersTables>) => createPgSessionWriter(db as Transaction<UsersTables>, () => {});
+const profiles = (db: Kysely<UsersTables>) => createPgPublicProfiles(db as Transaction<UsersTables>, { enqueue: async () => {} });
 
-test.for<[string, (db: Kysely<UsersSchema>) => Promise<unknown>, string]>([
+test.for<[string, (db: Kysely<UsersTables>) => Promise<unknown>, string]>([
   ['the list', list({}), 'users_pkey'],
   ['its page behind an account', list({}, randomUUID()), 'users_pkey'],
   ['the list by a rare status', list({ status: 'pending' }), 'users_status'],
@@ -104,10 +104,10 @@ test.for<[string, (db: Kysely<UsersSchema>) => Promise<unknown>, string]>([
   ['a search for a number from abroad', list({ q: '0049 30 901820' }), 'users_phone_prefix'],
   [
     'whether there is another administrator',
-    (db) => createPgAdministrators(db as Transaction<UsersSchema>).existBeside(person.id),
+    (db) => createPgAdministrators(db as Transaction<UsersTables>).existBeside(person.id),
     'users_administrators',
   ],
-  ['whether anybody has a role', (db) => createPgOwnRoles(db as Transaction<UsersSchema>, () => {}).isInUse('nobody'), 'users_roles'],
+  ['whether anybody has a role', (db) => createPgOwnRoles(db as Transaction<UsersTables>, () => {}).isInUse('nobody'), 'users_roles'],
   ['what was done to an account', (db) => createPgAuditLog(db).list({ subject: person.id }, { limit: 21 }), 'audit_of_subject'],
   ['log-in by e-mail address', (db) => reader(db).findAccount('email', person.email), 'users_email_'],
   ['log-in by login', (db) => reader(db).findAccount('login', 'ada'), 'users_login_'],
@@ -136,7 +136,7 @@ test.for<[string, (db: Kysely<UsersSchema>) => Promise<unknown>, string]>([
   ['whether a device is known', (db) => sessionWriter(db).knowsDevice(person.id, 'x'), 'sessions_of_user'],
   ['a link of a mail', (db) => createPgLinkReader(db).findByDigest(randomBytes(32)), 'account_links_digest'],
   [
-    'the news of identities',
+    'the changes of identities',
     async (db) => {
       const feed = createPgIdentityFeed(db, systemClock);
       const { cursor } = await feed.answer({ wait: false, used: [] }, AbortSignal.timeout(5_000));
@@ -151,7 +151,7 @@ test.for<[string, (db: Kysely<UsersSchema>) => Promise<unknown>, string]>([
   expect(nodes.map((node) => node['Index Name'] ?? '')).toContainEqual(expect.stringContaining(index));
 });
 
-test('who has a rare role is found however long ago they registered, on whichever page', async () => {
+test('accounts with a rare role are found however long ago they registered, on whichever page', async () => {
   const { query } = fixture.database;
   const helpers = await query
     .selectFrom('users')

@@ -47,7 +47,7 @@ test('a code is forgotten by itself, long after it has expired', async () => {
   expect(left).toBeLessThanOrEqual(HOUR_MS);
 });
 
-test('without Redis nothing is kept and nothing tried; with it again both work unaided', async () => {
+test('without Redis nothing is kept and nothing tried; both work again when it is back', async () => {
   const server = await startRedisServer();
   ends.push(() => server[Symbol.asyncDispose]());
   const codes = createRedisCodes(await connect(server.url), { keptMs: HOUR_MS });

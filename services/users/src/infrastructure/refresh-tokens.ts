@@ -10,8 +10,8 @@ const BODY_BYTES = HEAD_BYTES + 32;
 const TOKEN = /^stoa_rt_([A-Za-z0-9_-]{91})$/;
 
 /**
- * The secret of a successor is HMAC-SHA-256 over the token that it replaces: anyone who presents that again gets the same one, and
- * a digest is all that rests. The tag tells an old token, whose digest is kept no more, from one that was made up: only the
+ * The secret of a successor is HMAC-SHA-256 over the token that it replaces: a client that presents that again gets the same one, and
+ * only a digest is stored. The tag tells an old token, whose digest is no longer kept, from one that was made up: only the
  * first ends a session.
  */
 export function createRefreshTokens(derive: DeriveKey): RefreshTokens {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Database } from '@stoa/postgres';
 import { sql } from 'kysely';
-import type { UsersSchema } from './tables.ts';
+import type { UsersTables } from './tables.ts';
 
 const FIRST_NAMES =
   'Ada Alan Anna Barbara Bjarne Dennis Donald Edsger Elena Frances Grace Hedy Joan Jürgen Karen Katherine Ken Léon Linus Margaret Maria Niklaus Otto Radia Sophie Tim Zoë'.split(
@@ -26,11 +26,11 @@ export interface SeedOptions {
 
 /**
  * Adds active accounts for trying out how the system is with many: made in the database, registered evenly over the last year; every
- * third has a login, every fourth a phone number. No event tells of them. Can be repeated: it adds others.
+ * third has a login, every fourth a phone number. No event is published for them. Can be repeated: it adds others.
  * @returns an e-mail address of one of them.
  */
 export async function seedUsers(
-  { query, transaction }: Database<UsersSchema>,
+  { query, transaction }: Database<UsersTables>,
   { count, passwordHash, now, onProgress }: SeedOptions,
 ): Promise<string> {
   const run = randomBytes(3).toString('hex');

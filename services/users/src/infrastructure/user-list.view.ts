@@ -4,11 +4,11 @@ import type { ListUsers, Match, UserFilter } from '../application/user-list.ts';
 import { ADMIN, USER } from '../domain/role.ts';
 import type { UserSearch } from '../domain/user-search.ts';
 import { COLUMNS, toUser, type UserRow } from './pg-users.ts';
-import type { UsersSchema } from './tables.ts';
+import type { UsersTables } from './tables.ts';
 
 /**
- * The planner takes every role that few have for one that one in two hundred has. So that many of the newest accounts are looked
- * through first; a page that they do not fill is of a role of which the index finds few.
+ * The planner assumes that one in two hundred accounts has a rare role. Therefore this many of the newest accounts are searched
+ * first; a page that they do not fill is of a role for which the index finds few.
  */
 const NEWEST = 2_000;
 
@@ -20,11 +20,11 @@ interface Page {
 }
 
 /** The list of accounts: from SQL to the answer. */
-export function createUserList(db: Kysely<UsersSchema>): ListUsers {
+export function createUserList(db: Kysely<UsersTables>): ListUsers {
   return async ({ search, ...filter }, { limit, after }) => {
     const page = { limit, after: after?.id };
     if (search === undefined) return { users: (await find(db, undefined, filter, page)).map(toUser), match: 'part' };
-    // A page that goes on is found as the one before; the first one as exactly as anything is found.
+    // A next page uses the match of the one before; the first one uses the closest match that finds anything.
     const matches: readonly Match[] = after === undefined ? matchesOf(search) : [after.match];
     for (const match of matches) {
       const rows = match === 'alike' ? await findAlike(db, search, filter, page) : await find(db, foundBy(match, search), filter, page);
@@ -47,14 +47,14 @@ const matchesOf = ({ begins, anywhere }: UserSearch): readonly Match[] => [
 const thresholdFor = (text: string) => (text.length <= 12 && !text.includes(' ') ? '0.5' : '0.6');
 
 /** Both the planner and the index go by the setting. */
-const findAlike = (db: Kysely<UsersSchema>, search: UserSearch, filter: UserFilter, page: Page) =>
+const findAlike = (db: Kysely<UsersTables>, search: UserSearch, filter: UserFilter, page: Page) =>
   db.transaction().execute(async (tx) => {
     await sql`select set_config('pg_trgm.word_similarity_threshold', ${thresholdFor(search.text)}, true)`.execute(tx);
     return await find(tx, foundBy('alike', search), filter, page);
   });
 
 async function find(
-  db: Kysely<UsersSchema>,
+  db: Kysely<UsersTables>,
   found: Condition | undefined,
   { status, role }: UserFilter,
   { limit, after }: Page,
@@ -94,7 +94,7 @@ function foundBy(match: Match, { text, anywhere, begins }: UserSearch): Conditio
 const all = (conditions: readonly Condition[]) => (conditions.length === 0 ? sql`true` : sql.join([...conditions], sql` and `));
 
 async function select(
-  db: Kysely<UsersSchema>,
+  db: Kysely<UsersTables>,
   conditions: readonly Condition[],
   limit: number,
   from: Condition = sql`users`,

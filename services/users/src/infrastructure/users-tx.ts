@@ -14,12 +14,12 @@ import { createPgRoles } from './pg-roles.ts';
 import { createPgServiceAccounts } from './pg-service-accounts.ts';
 import { createPgSessionWriter } from './pg-sessions.ts';
 import { createPgUserWriter } from './pg-users.ts';
-import type { UsersSchema } from './tables.ts';
+import type { UsersTables } from './tables.ts';
 
 /** All write ports on one transaction. @param onIdentityChange called when it changes who has access. */
 export function createUsersTx(
-  tx: Transaction<UsersSchema>,
-  writers: Pick<MessageWriters<UsersSchema>, 'outbox' | 'jobs'>,
+  tx: Transaction<UsersTables>,
+  writers: Pick<MessageWriters<UsersTables>, 'outbox' | 'jobs'>,
   onIdentityChange: () => void = () => {},
 ): UsersTx {
   const outbox = writers.outbox(tx);

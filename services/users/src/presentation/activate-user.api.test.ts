@@ -100,7 +100,7 @@ describe('activating', () => {
     },
   );
 
-  test('a blocked account is told so, and stays blocked', async () => {
+  test('a blocked account is refused as blocked, and stays so', async () => {
     const person = await users.registered();
     await users.database.query.updateTable('users').set({ status: 'blocked' }).where('email', '=', person.email).execute();
     expect((await users.activate(person, person.code)).json()).toMatchObject({ status: 403, code: 'account_blocked' });

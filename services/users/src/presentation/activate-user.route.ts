@@ -3,14 +3,14 @@ import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { ActivateUser } from '../application/activate-user.ts';
 import { errors } from '../errors.ts';
-import type { AddressLimits } from './address-limits.ts';
 import type { BasicGuard } from './basic-guard.ts';
+import type { ClientIpLimits } from './client-ip-limits.ts';
 import { UserAnswer } from './user-answer.ts';
 
 export interface ActivateUserRoute {
   readonly activateUser: ActivateUser;
   readonly guard: BasicGuard;
-  readonly limits: AddressLimits;
+  readonly limits: ClientIpLimits;
   readonly codeLength: number;
 }
 

@@ -36,7 +36,7 @@ const protect = ({ id }: { id: string }) =>
   users.database.query.updateTable('users').set({ protected: true }).where('id', '=', id).execute();
 const auditOf = async ({ id }: { id: string }) => (await users.audit(id)).map(({ action, actor }) => ({ action, actor }));
 const noticesTo = (email: string) =>
-  users.heardBy('mailer').filter(({ type, data }) => type === 'account-notice-requested' && (data as { email: string }).email === email);
+  users.receivedBy('mailer').filter(({ type, data }) => type === 'account-notice-requested' && (data as { email: string }).email === email);
 const outcome = (answer: { statusCode: number; body: string }) =>
   answer.statusCode < 400 ? answer.statusCode : JSON.parse(answer.body).code;
 
@@ -76,7 +76,7 @@ describe('change', () => {
     expect(await auditOf(person)).toContainEqual({ action: 'user-changed', actor: `user:${admin.id}` });
   });
 
-  test('of the address counts at once, and both addresses are told', async () => {
+  test('of the address counts at once, and both addresses get a notice', async () => {
     const person = await people.active();
     const { email } = somebody();
     expect((await call(admin, 'PATCH', `/${person.id}`, { email })).json()).toMatchObject({ email, status: 'active' });
@@ -113,7 +113,7 @@ describe('change', () => {
     expect(answer.json().errors).toContainEqual(expect.objectContaining({ path }));
   });
 
-  test('with If-Match only of what was seen; of twenty at a time with one tag one is made', async () => {
+  test('with If-Match only of what was seen; one of twenty at a time with one tag is made', async () => {
     const person = await people.active();
     const tag = String((await call(admin, 'GET', `/${person.id}`)).headers['etag']);
     const changes = await times(20, (n) => call(admin, 'PATCH', `/${person.id}`, { fullName: `Name ${n}` }, { 'if-match': tag }));
@@ -176,7 +176,7 @@ describe('block', () => {
 });
 
 describe('deletion', () => {
-  test('takes everything along, ends the tokens, and tells the other services', async () => {
+  test('removes everything, ends the tokens, and is published to the other services', async () => {
     const person = await people.loggedIn();
     expect((await call(admin, 'DELETE', `/${person.id}`)).statusCode).toBe(204);
     expect((await people.as(person.accessToken)).statusCode).toBe(401);
@@ -185,7 +185,7 @@ describe('deletion', () => {
     expect(outcome(await call(admin, 'GET', `/${person.id}`))).toBe('user_not_found');
     expect(outcome(await call(admin, 'DELETE', `/${person.id}`))).toBe('user_not_found');
     await eventually(() =>
-      expect(users.heardBy('mailer')).toContainEqual(expect.objectContaining({ type: 'user-deleted', key: person.id })),
+      expect(users.receivedBy('mailer')).toContainEqual(expect.objectContaining({ type: 'user-deleted', key: person.id })),
     );
     expect((await users.register({ email: person.email, password: person.password })).statusCode).toBe(201);
     expect((await auditOf(person)).at(-1)).toBeDefined();
@@ -251,7 +251,7 @@ describe('nobody rises by administering', () => {
     helper = { ...active, ...tokensOf(await people.logIn(active)) };
   });
 
-  test('who has fewer permissions does nothing to who has more', async () => {
+  test('a caller with fewer permissions can do nothing to one with more', async () => {
     const attempts = [
       call(helper, 'PATCH', `/${admin.id}`, { email: somebody().email }),
       call(helper, 'DELETE', `/${admin.id}`),
@@ -299,7 +299,7 @@ describe('administrators', () => {
       .execute();
   });
 
-  test('of two that demote or block each other at the same time one succeeds, though a third one stays', async () => {
+  test('when two demote or block each other at the same time one succeeds, though a third one stays', async () => {
     await using system = await usersUnderTest({ RATE_LIMITS: 'off' });
     const at = peopleOf(system);
     await at.administrator();

@@ -30,7 +30,7 @@ const Gone = NoBody('Deleted, with its sessions and tokens. No body.');
 const Changed = Answer('The account as it is now.', UserAnswer, 'ETag');
 const tags = ['users'];
 
-/** What administrators, and back ends that may, do to accounts; and what a person does to their own, once and for all. */
+/** What administrators, and back ends with the permission, do to accounts; and how a person deletes their own. */
 export function administerUsersRoutes(http: Http, { changeUser, deleteUser, blockUser, setRoles, rules }: AdministerUsersRoutes): void {
   http.patch(
     '/v1/users/:id',
@@ -40,7 +40,7 @@ export function administerUsersRoutes(http: Http, { changeUser, deleteUser, bloc
         tags,
         operationId: 'changeUser',
         summary: 'Change an account',
-        description: 'What is left out stays as it is. A new e-mail address counts at once; both addresses are told of it.',
+        description: 'What is left out stays as it is. A new e-mail address counts at once; both addresses get a notice.',
         params: IdParams(),
         headers: IfMatch,
         body: ProfileBody,
@@ -76,7 +76,7 @@ export function administerUsersRoutes(http: Http, { changeUser, deleteUser, bloc
         tags,
         operationId: 'deleteUser',
         summary: 'Delete an account',
-        description: 'With all that belongs to it; the other services are told.',
+        description: 'With all that belongs to it, in the other services too.',
         params: IdParams(),
         headers: IfMatch,
         response: { 204: Gone, ...problems(errors, 'admin_protected', 'user_not_found', 'last_admin') },
@@ -88,7 +88,7 @@ export function administerUsersRoutes(http: Http, { changeUser, deleteUser, bloc
   );
 
   for (const [action, summary] of [
-    ['block', 'Block an account: its sessions end, and nobody logs in'],
+    ['block', 'Block an account: its sessions end, and nobody can log in'],
     ['unblock', 'Make a blocked account what it was before'],
   ] as const) {
     http.post(

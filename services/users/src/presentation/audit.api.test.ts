@@ -40,7 +40,7 @@ async function story() {
 }
 
 describe('the audit log', () => {
-  test('tells who did what to what, when, from where and in which request', async () => {
+  test('shows who did what to what, when, from where and in which request', async () => {
     const { name, begun } = await story();
     const [deleted, created, ...others] = await entries({ subject: name });
     expect(others).toEqual([]);

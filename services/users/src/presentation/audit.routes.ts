@@ -1,7 +1,7 @@
 import { Answer, type Cursors, type Http, Nullable, Page, PageQuery, Text, Timestamp } from '@stoa/http';
 import { canonicalId, named } from '@stoa/service';
 import { Type } from 'typebox';
-import type { AuditLog } from '../application/audit-log.ts';
+import type { AuditLog, LoggedEntry } from '../application/audit-log.ts';
 
 const EntryAnswer = named(
   'AuditEntry',
@@ -18,14 +18,14 @@ const EntryAnswer = named(
       examples: ['0199d3a0-0000-7000-8000-000000000002'],
     }),
     address: Nullable(Type.String(), {
-      description: 'Where from; an IPv6 address by its /64. Null for work in the background and on the command line.',
+      description: 'The client IP; of IPv6 its /64. Null for work in the background and on the command line.',
       examples: ['192.0.2.1'],
     }),
     correlationId: Type.String({ description: 'Of the request that it was part of.' }),
     details: Type.Unsafe<Record<string, unknown> | null>({
       type: ['object', 'null'],
       additionalProperties: true,
-      description: 'What else there is to know; never personal data or secrets.',
+      description: 'Further details; never personal data or secrets.',
     }),
   }),
 );
@@ -47,7 +47,7 @@ export function auditRoutes(http: Http, { auditLog, cursors }: { readonly auditL
         tags: ['audit'],
         operationId: 'listAudit',
         summary: 'Read the audit log, newest first',
-        description: 'Every entry was written together with what it tells of, and is never changed or removed.',
+        description: 'Every entry was written together with what it records, and is never changed or removed.',
         querystring: ListQuery,
         response: { 200: Answer('The entries of one page.', Page('AuditPage', EntryAnswer)) },
       },
@@ -58,10 +58,12 @@ export function auditRoutes(http: Http, { auditLog, cursors }: { readonly auditL
       const filters = { ...others, ...(actor && { actor: canonicalActor(actor) }), ...(subject && { subject: canonicalId(subject) }) };
       const page = cursors.page({ list: 'audit', ...filters }, { limit, cursor });
       const { from, to, ...equal } = filters;
-      return page.answer(await auditLog.list({ ...equal, from: timeOf(from), to: timeOf(to) }, page), ({ id }) => id);
+      return page.answer(await auditLog.list({ ...equal, from: timeOf(from), to: timeOf(to) }, page), ({ id }) => id, toAnswer);
     },
   );
 }
+
+const toAnswer = ({ clientIp: address, ...entry }: LoggedEntry) => ({ ...entry, address });
 
 /** `user:<id>`, with the id in its one form. */
 const canonicalActor = (actor: string): string => actor.split(':').map(canonicalId).join(':');

@@ -80,7 +80,7 @@ describe('Basic credentials', () => {
   });
 });
 
-describe('limits per address', () => {
+describe('limits per client IP', () => {
   test('failures: wrong passwords and wrong codes count, what is right does not', async () => {
     await using limited = await usersUnderTest({ FAILURES_PER_MINUTE: '4' });
     const person = await limited.registered();
@@ -102,7 +102,7 @@ describe('limits per address', () => {
     expect((await limited.activate(person, code)).statusCode).toBe(200);
   });
 
-  test('being many is no failure: a hundred at a time that are right are all let in', async () => {
+  test('being many is no failure: a hundred at a time that are right are all admitted', async () => {
     await using limited = await usersUnderTest({ RESENDS_PER_HOUR: '0' });
     const people = await times(100, () => limited.registered());
     expect(tally(await Promise.all(people.map((person) => limited.resend(person))))).toEqual({ '202': 100 });
@@ -124,7 +124,7 @@ describe('limits per address', () => {
     expect(mixed['401 invalid_credentials']).toBe(60);
   });
 
-  test('ten wrong passwords for one account from one address are enough, known or not, and RATE_LIMITS changes nothing', async () => {
+  test('ten wrong passwords for one account from one client IP are enough, known or not, and RATE_LIMITS changes nothing', async () => {
     await using unlimited = await usersUnderTest({ RATE_LIMITS: 'off' });
     for (const person of [await unlimited.registered(), somebody()]) {
       const stranger = { ...person, password: 'something else' };

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Authenticator } from '../application/authenticate.ts';
 import type { User } from '../domain/user.ts';
 import { credentialsRequired } from '../errors.ts';
-import type { AddressLimits } from './address-limits.ts';
+import type { ClientIpLimits } from './client-ip-limits.ts';
 
 export interface BasicGuard {
   /** @throws 401 `credentials_required`, `invalid_credentials`; 429 `rate_limited`; 503 `hashing_busy`. */
@@ -12,8 +12,8 @@ export interface BasicGuard {
   accountOf(request: FastifyRequest): User;
 }
 
-/** Checks HTTP Basic before the body is read; a wrong password counts against the address. */
-export function createBasicGuard(authenticator: Authenticator, limits: AddressLimits): BasicGuard {
+/** Checks HTTP Basic before the body is read; a wrong password counts against the client IP. */
+export function createBasicGuard(authenticator: Authenticator, limits: ClientIpLimits): BasicGuard {
   const accounts = new WeakMap<FastifyRequest, User>();
   return {
     async onRequest(request, reply) {

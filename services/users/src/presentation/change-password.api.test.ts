@@ -75,7 +75,7 @@ describe('another password', () => {
     expect(rounds).toBeGreaterThan(0);
   });
 
-  test('is for who knows the current one', async () => {
+  test('is only set with the current one', async () => {
     const person = await people.loggedIn();
     expect((await change(person, 'not the password', NEW)).json()).toMatchObject({ status: 401, code: 'invalid_credentials' });
     expect((await change(person, 'not the password', 'short')).json()).toMatchObject({ code: 'invalid_credentials' });

@@ -4,7 +4,7 @@ import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { ChangePassword } from '../application/change-password.ts';
 import { errors } from '../errors.ts';
-import type { AddressLimits } from './address-limits.ts';
+import type { ClientIpLimits } from './client-ip-limits.ts';
 import type { FieldRules } from './field-rules.ts';
 
 const Body = named(
@@ -20,7 +20,7 @@ const Body = named(
 
 export function changePasswordRoute(
   http: Http,
-  { changePassword, limits, rules }: { changePassword: ChangePassword; limits: AddressLimits; rules: FieldRules },
+  { changePassword, limits, rules }: { changePassword: ChangePassword; limits: ClientIpLimits; rules: FieldRules },
 ): void {
   http.put(
     '/v1/users/me/password',

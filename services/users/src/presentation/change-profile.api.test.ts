@@ -38,7 +38,7 @@ const notices = async (id: string) => {
     .execute();
   return rows.filter(({ data }) => data.userId === id).map(({ data: { notice, email, newEmail } }) => [notice, email, newEmail]);
 };
-/** A wish for another address, and the token of its link. */
+/** A request for another address, and the token of its link. */
 async function wish(person: { accessToken: string }, email = somebody().email) {
   const answer = await patch(person, { email });
   expect(answer.statusCode).toBe(200);
@@ -85,7 +85,7 @@ describe('a profile', () => {
     expect((await patch(person, { email: other.email }, '"3"')).json()).toMatchObject({ status: 409, code: 'email_taken' });
   });
 
-  test('tells every field that is wrong, and takes none that is not one', async () => {
+  test('reports every field that is wrong, and takes no unknown one', async () => {
     const person = await people.loggedIn();
     const answer = await patch(person, { email: 'ada', login: '1', phone: '12', fullName: ' ' });
     expect(answer.json().errors.map(({ path }: { path: string }) => path)).toEqual(['/email', '/login', '/phone', '/fullName']);
@@ -109,7 +109,7 @@ describe('a profile', () => {
     expect(await read(person.id)).toMatchObject({ roles: ['user'], version: 2, protected: false });
   });
 
-  test('has a login and a number of its own: of twenty that want one, one gets it', async () => {
+  test('has a login and a number of its own: one of twenty that want one gets it', async () => {
     const all = await times(20, () => people.loggedIn());
     const login = `l${somebody().email.slice(0, 12)}`;
     expect(tally(await times(20, (n) => patch(all[n] as never, { login })))).toEqual({ '200': 1, '409 login_taken': 19 });
@@ -149,7 +149,7 @@ describe('another address', () => {
     expect(audit).toContainEqual(['email-change-requested', `user:${person.id}`]);
     expect(audit).toContainEqual(['email-changed', `user:${person.id}`]);
     await eventually(
-      () => users.heardBy('mailer').find(({ data }) => (data as { notice?: string }).notice === 'email-changed') ?? Promise.reject(),
+      () => users.receivedBy('mailer').find(({ data }) => (data as { notice?: string }).notice === 'email-changed') ?? Promise.reject(),
     );
   });
 
@@ -160,7 +160,7 @@ describe('another address', () => {
     expect((await notices(person.id)).filter(([notice]) => notice === 'email-changed')).toHaveLength(1);
   });
 
-  test('is the one that was wished last', async () => {
+  test('is the one that was requested last', async () => {
     const person = await people.loggedIn();
     const [first, second] = [await wish(person), await wish(person)];
     expect((await confirm(first.token)).json()).toMatchObject({ code: 'link_invalid' });
@@ -170,7 +170,7 @@ describe('another address', () => {
     expect((await read(person.id)).email).toBe(second.email);
   });
 
-  test('goes to one of twenty that wish for it; registered by another meanwhile, to none', async () => {
+  test('goes to one of twenty that request it; registered by another meanwhile, to none', async () => {
     const email = somebody().email;
     const tokens: string[] = [];
     for (let n = 0; n < 20; n += 1) tokens.push((await wish(await people.loggedIn(), email)).token);
@@ -191,7 +191,7 @@ describe('another address', () => {
     expect((await links.confirm(await links.reset(email), 'quite another one')).statusCode).toBe(204);
   });
 
-  test('that a thief wished for is not confirmed after a reset', async () => {
+  test('that a thief requested is not confirmed after a reset', async () => {
     const person = await people.loggedIn();
     const { token } = await wish(person);
     await links.confirm(await links.reset(person.email), 'quite another one');
@@ -207,7 +207,7 @@ describe('another address', () => {
     expect((await confirm(late.token)).json()).toMatchObject({ status: 410, code: 'link_expired' });
   });
 
-  test('can be wished for five times an hour, parallel too; what came with the sixth is not changed', async () => {
+  test('can be requested five times an hour, parallel too; what came with the sixth is not changed', async () => {
     const person = await people.loggedIn();
     const answers = await times(20, () => patch(person, { email: somebody().email }));
     expect(tally(answers)).toEqual({ '200': 5, '429 link_budget_spent': 15 });

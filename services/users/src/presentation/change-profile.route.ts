@@ -31,7 +31,7 @@ export function changeProfileRoute(http: Http, { changeProfile, rules }: { chang
         operationId: 'changeProfile',
         summary: 'Change your profile',
         description:
-          'What is left out stays as it is. A new e-mail address has to be confirmed by the link that is mailed to it; until then the old one counts, which is told of it. Five such mails an hour.',
+          'What is left out stays as it is. A new e-mail address has to be confirmed by the link that is mailed to it; until then the old one counts, and it gets a notice. At most five such mails an hour.',
         headers: IfMatch,
         body: ProfileBody,
         response: {

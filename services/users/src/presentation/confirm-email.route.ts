@@ -3,7 +3,7 @@ import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { ConfirmEmail } from '../application/confirm-email.ts';
 import { errors } from '../errors.ts';
-import type { AddressLimits } from './address-limits.ts';
+import type { ClientIpLimits } from './client-ip-limits.ts';
 
 const Body = named(
   'EmailConfirmation',
@@ -13,7 +13,7 @@ const Body = named(
   ),
 );
 
-export function confirmEmailRoute(http: Http, { confirmEmail, limits }: { confirmEmail: ConfirmEmail; limits: AddressLimits }): void {
+export function confirmEmailRoute(http: Http, { confirmEmail, limits }: { confirmEmail: ConfirmEmail; limits: ClientIpLimits }): void {
   http.post(
     '/v1/email-confirmations',
     {
@@ -22,7 +22,7 @@ export function confirmEmailRoute(http: Http, { confirmEmail, limits }: { confir
         tags: ['users'],
         operationId: 'confirmEmail',
         summary: 'Confirm a new e-mail address with the link of a mail',
-        description: 'From then on it is the address of the account; the old one is told, and all links of the account are void.',
+        description: 'From then on it is the address of the account; the old one gets a notice, and all links of the account are void.',
         body: Body,
         response: {
           204: NoBody('Confirmed. No body.'),

@@ -5,13 +5,13 @@ import { somebody, tally, times, usersUnderTest } from '../testing/users-under-t
 
 const cores = availableParallelism();
 
-test('identical registrations cost one hash: nineteen are not even in the line for one', async () => {
+test('identical registrations cost one hash: nineteen do not even wait for one', async () => {
   await using users = await usersUnderTest({ HASH_QUEUE_MAX: '0' }, { bcryptCost: 10 });
   const person = { ...somebody(), login: 'only_once' };
   expect(tally(await times(20, () => users.register(person)))).toEqual({ '201': 1, '409 email_taken': 19 });
 });
 
-test('a registration beyond the line is told 503 and when to come back; nothing of it is stored', async () => {
+test('a registration beyond the queue is answered 503 with a time to retry; nothing of it is stored', async () => {
   await using users = await usersUnderTest({ HASH_QUEUE_MAX: '1' }, { bcryptCost: 11 });
   const people = Array.from({ length: cores + 2 }, somebody);
   const answers = await Promise.all(people.map((person) => users.register(person)));
@@ -21,7 +21,7 @@ test('a registration beyond the line is told 503 and when to come back; nothing 
   expect((await users.register(people[refused] as object)).statusCode).toBe(201);
 });
 
-test('a client that hangs up leaves the line, and no account behind', async () => {
+test('a client that hangs up leaves the queue, and no account behind', async () => {
   await using users = await usersUnderTest({}, { bcryptCost: 12 });
   const url = await users.http.listen({ port: 0 });
   const register = (body: object, signal?: AbortSignal) =>

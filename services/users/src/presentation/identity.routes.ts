@@ -26,10 +26,10 @@ const KeySet = named(
 /** Less than the time after which a new key begins to sign. */
 const KEY_SET_SECONDS = 15;
 
-/** Bytes of a question that names as many service accounts as it may. */
+/** Bytes of a request that names as many service accounts as it may. */
 const QUESTION_BYTES = 65_536;
 
-/** By what everybody else finds out who has access: the feed for the services of Stoa itself, the key set for anyone. */
+/** How others learn who has access: the feed for the services of Stoa itself, the key set for anyone. */
 export function identityRoutes(http: Http, feed: IdentityFeed): void {
   http.post(
     '/internal/identity',
@@ -39,10 +39,10 @@ export function identityRoutes(http: Http, feed: IdentityFeed): void {
       schema: {
         tags: ['internal'],
         operationId: 'askForIdentityNews',
-        summary: 'Wait for news of keys, roles, service accounts and revocations',
-        description: 'Answered as soon as there is news, else after ten seconds. What was in an answer before may be in the next one too.',
+        summary: 'Wait for changes of keys, roles, service accounts and revocations',
+        description: 'Answered as soon as there is a change, else after ten seconds. What was in one answer may be in the next one too.',
         body: IdentityQuestion,
-        response: { 200: Answer('The news, if any.', IdentityAnswer) },
+        response: { 200: Answer('The changes, if any.', IdentityAnswer) },
       },
     },
     async (request, reply) => await feed.answer(request.body, AbortSignal.any([clientSignal(reply), http.ending])),

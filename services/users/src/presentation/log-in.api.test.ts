@@ -59,7 +59,7 @@ describe('log-in', () => {
     const person = await people.active();
     const guesses = times(20, () => people.logIn({ ...person, password: 'not the password' }));
     await guesses;
-    // From another address, which inject lets a test choose.
+    // From another client IP, which inject lets a test choose.
     const logIns = await times(20, () =>
       users.http.inject({
         method: 'POST',
@@ -94,7 +94,9 @@ describe('log-in', () => {
 
 describe('notice of a new device', () => {
   const noticesTo = (email: string) =>
-    users.heardBy('mailer').filter(({ type, data }) => type === 'account-notice-requested' && (data as { email: string }).email === email);
+    users
+      .receivedBy('mailer')
+      .filter(({ type, data }) => type === 'account-notice-requested' && (data as { email: string }).email === email);
 
   test('not for the first one, nor for one that is known; for another one', async () => {
     const person = await people.active();

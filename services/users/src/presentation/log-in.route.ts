@@ -1,16 +1,16 @@
-import { Answer, addressKey, type Http, problems, StrictObject } from '@stoa/http';
+import { Answer, clientIpKey, type Http, problems, StrictObject } from '@stoa/http';
 import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { Authenticator } from '../application/authenticate.ts';
 import type { LogIn } from '../application/log-in.ts';
 import { errors } from '../errors.ts';
-import type { AddressLimits } from './address-limits.ts';
+import type { ClientIpLimits } from './client-ip-limits.ts';
 import { TokensAnswer, toTokensAnswer } from './session-answer.ts';
 
 export interface LogInRoute {
   readonly authenticator: Authenticator;
   readonly logIn: LogIn;
-  readonly limits: AddressLimits;
+  readonly limits: ClientIpLimits;
 }
 
 const Body = named(
@@ -34,7 +34,7 @@ export function logInRoute(http: Http, { authenticator, logIn, limits }: LogInRo
         operationId: 'logIn',
         summary: 'Log in',
         description:
-          'Begins a session; of an account with as many as it may have, 100 if nothing else is set, the oldest ends. Ten wrong passwords within fifteen minutes for one account from one address are enough; many for one account from everywhere make each answer slower, and never lock it.',
+          'Begins a session; when the account has as many as it may have, 100 by default, the oldest ends. After ten wrong passwords for one account within fifteen minutes, a client IP is refused for that account; many for one account from everywhere make each answer slower, and never lock it.',
         body: Body,
         response: {
           201: Answer('The tokens of the session.', TokensAnswer),
@@ -45,7 +45,7 @@ export function logInRoute(http: Http, { authenticator, logIn, limits }: LogInRo
     async (request, reply) => {
       const { identifier, password } = request.body;
       const claimed = await authenticator.identify(identifier, 'any');
-      const origin = { address: addressKey(request.clientAddress), device: deviceOf(request.headers['user-agent']) };
+      const origin = { clientIp: clientIpKey(request.clientIp), device: deviceOf(request.headers['user-agent']) };
       return toTokensAnswer(await limits.countFailure(request, reply, claimed.key, (signal) => logIn(claimed, password, origin, signal)));
     },
   );

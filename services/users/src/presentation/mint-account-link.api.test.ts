@@ -50,7 +50,7 @@ describe('the token of a link', () => {
     expect(new Set(answers.map(({ body }) => body)).size).toBe(1);
   });
 
-  test('rests as a digest alone', async () => {
+  test('is stored as a digest alone', async () => {
     const { requestId } = await asking();
     const { token } = (await links.mint(requestId)).json();
     const row = await users.database.query.selectFrom('account_links').selectAll().where('id', '=', requestId).executeTakeFirstOrThrow();
@@ -68,7 +68,7 @@ describe('the token of a link', () => {
     expect((await links.mint(other)).json()).toMatchObject(gone);
   });
 
-  test('is not made for an account that is blocked or gone, nor for a wish that never was', async () => {
+  test('is not made for an account that is blocked or gone, nor for a request that never was', async () => {
     const { id, requestId } = await asking();
     await block(id, 'blocked');
     expect((await links.mint(requestId)).json()).toMatchObject(gone);
@@ -79,7 +79,7 @@ describe('the token of a link', () => {
     expect((await links.mint(randomUUID())).json()).toMatchObject(gone);
   });
 
-  test('is not made a day after the wish', async () => {
+  test('is not made a day after the request', async () => {
     const [inTime, late] = [await asking(), await asking()];
     users.clock.advance(24 * HOUR - 1);
     expect((await links.mint(inTime.requestId)).statusCode).toBe(200);
@@ -88,7 +88,7 @@ describe('the token of a link', () => {
     expect((await links.mint(inTime.requestId)).json()).toMatchObject(gone);
   });
 
-  test('is for services of Stoa itself alone, and for the id of a wish', async () => {
+  test('is for services of Stoa itself alone, and for the id of a request', async () => {
     const { requestId } = await asking();
     const { accessToken } = await peopleOf(users).loggedIn();
     const otherKeys = createKeys(randomBytes(32).toString('base64'));

@@ -21,7 +21,7 @@ const expired = { status: 410, code: 'link_expired' };
 const block = (id: string) => users.database.query.updateTable('users').set({ status: 'blocked' }).where('id', '=', id).execute();
 const logsIn = async (email: string, password: string) => (await people.logIn({ email, password })).statusCode;
 
-describe('a wish for a new password', () => {
+describe('a request for a new password', () => {
   test('has a link mailed to the account, whatever the letter case of the address', async () => {
     const { id, email } = await people.active();
     expect((await links.askForReset(` ${email.toUpperCase()}`)).statusCode).toBe(202);
@@ -29,7 +29,7 @@ describe('a wish for a new password', () => {
     expect(more).toEqual([]);
     expect(request).toMatchObject({ userId: id, email, fullName: null, purpose: 'reset-password' });
     const mail = await eventually(
-      () => users.heardBy('mailer').find(({ type, key }) => type === 'account-link-requested' && key === id) ?? Promise.reject(),
+      () => users.receivedBy('mailer').find(({ type, key }) => type === 'account-link-requested' && key === id) ?? Promise.reject(),
     );
     expect(mail.data).toEqual(request);
     expect(await users.actionsOn(id)).toContain('password-reset-requested');
@@ -51,7 +51,7 @@ describe('a wish for a new password', () => {
     expect(mailed.map(({ length }) => length)).toEqual([1, 0, 1, 0]);
   });
 
-  test('is five an hour for an account, silently, twenty at once too', async () => {
+  test('is limited to five an hour for an account, silently, twenty at once too', async () => {
     const { email } = await people.active();
     expect(tally(await times(20, () => links.askForReset(email)))).toEqual({ '202': 20 });
     expect(await links.requests(email)).toHaveLength(5);
@@ -200,7 +200,7 @@ describe('a link to a new password', () => {
 });
 
 describe('an account that was never activated', () => {
-  test('is activated by the link, and anyone who registered it knows no password of it', async () => {
+  test('is activated by the link, and the person who registered it no longer knows its password', async () => {
     const stranger = somebody();
     const registered = await users.registered(stranger);
     expect((await links.confirm(await links.reset(stranger.email), 'of the true owner')).statusCode).toBe(204);
@@ -232,7 +232,7 @@ describe('an account that was never activated', () => {
   });
 });
 
-test('wrong links count against the address, and wishes are limited by address, with headers', async () => {
+test('wrong links count against the client IP, and requests are limited by it, with headers', async () => {
   await using limited = await usersUnderTest({ FAILURES_PER_MINUTE: '3', PASSWORD_RESETS_PER_HOUR: '2' });
   const { confirm, askForReset } = linksOf(limited);
   const answers = await times(20, () => confirm(randomBytes(32).toString('base64url'), 'quite another one'));

@@ -4,13 +4,13 @@ import { Type } from 'typebox';
 import type { ConfirmPasswordReset } from '../application/confirm-password-reset.ts';
 import type { RequestPasswordReset } from '../application/request-password-reset.ts';
 import { errors } from '../errors.ts';
-import type { AddressLimits } from './address-limits.ts';
+import type { ClientIpLimits } from './client-ip-limits.ts';
 import type { FieldRules } from './field-rules.ts';
 
 export interface PasswordResetsRoutes {
   readonly requestPasswordReset: RequestPasswordReset;
   readonly confirmPasswordReset: ConfirmPasswordReset;
-  readonly limits: AddressLimits;
+  readonly limits: ClientIpLimits;
   readonly rules: FieldRules;
 }
 
@@ -34,7 +34,7 @@ const ConfirmBody = named(
 
 const tags = ['users'];
 
-/** A new password by a link in a mail; the first one of an account that others have registered too. */
+/** A new password by a link in a mail; also the first one of an account that somebody else registered. */
 export function passwordResetsRoutes(
   http: Http,
   { requestPasswordReset, confirmPasswordReset, limits, rules }: PasswordResetsRoutes,
@@ -48,7 +48,7 @@ export function passwordResetsRoutes(
         operationId: 'requestPasswordReset',
         summary: 'Have a link to a new password mailed',
         description:
-          'Always answered the same: whether there is such an account, and whether a mail leaves, is not told. An account gets five such mails an hour at most.',
+          'The answer is always the same: it does not say whether there is such an account, nor whether a mail leaves. An account gets five such mails an hour at most.',
         body: Body,
         response: { 202: NoBody('If there is such an account, a mail will leave soon. No body.') },
       },

@@ -37,7 +37,7 @@ describe('one account', () => {
     expect([again.statusCode, again.body]).toEqual([304, '']);
   });
 
-  test('that of another for who may read accounts, and for nobody else', async () => {
+  test('that of another with the permission to read accounts, and not without', async () => {
     const person = await people.loggedIn();
     expect((await read(`/${person.id}`)).json()).toMatchObject({ id: person.id, email: person.email });
     expect((await read(`/${admin.id}`, person)).json()).toMatchObject({ status: 403, code: 'permission_denied' });

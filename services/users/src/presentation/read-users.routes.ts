@@ -19,7 +19,7 @@ const ListQuery = PageQuery({
       minLength: 1,
       maxLength: 200,
       description:
-        'A part of e-mail address, login, name or phone number, in any letter case and notation; one or two characters must begin a word. With an @ or a digit what begins with it is found alone, if there is any. What is in none finds what is spelt alike.',
+        'A part of e-mail address, login, name or phone number, in any letter case and notation; one or two characters must begin a word. For a text with an @ or a digit only what begins with it is found, if there is any. If nothing contains the text, similar spellings are found.',
     }),
   ),
   status: Type.Optional(Type.Enum(['pending', 'active', 'blocked'])),

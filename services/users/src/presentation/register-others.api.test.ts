@@ -76,7 +76,7 @@ describe('a person whom another back end registers without a password', () => {
     }
   });
 
-  test('has 24 hours from when the mail left; who asks for a new password then gets another link', async () => {
+  test('has 24 hours from when the mail left; a request for a new password then sends another link', async () => {
     const [inTime, late] = [somebody(), somebody()];
     for (const { email } of [inTime, late]) await registerBy(backEnd.key, { email });
     const [first, second] = [await links.tokenFor(inTime.email), await links.tokenFor(late.email)];
@@ -92,7 +92,7 @@ describe('a person whom another back end registers without a password', () => {
 });
 
 describe('registering others', () => {
-  test('with a password is as anyone does it: a code, no link', async () => {
+  test('with a password works as for anyone: a code, no link', async () => {
     const person = somebody();
     const { id } = (await registerBy(backEnd.key, person)).json();
     const [codes, found] = await outbox(person.email);

@@ -42,7 +42,7 @@ describe('a registration', () => {
     const person = somebody();
     const answer = await users.post('/v1/users', { ...person, fullName: 'Ada' }, { 'x-correlation-id': 'walk-1' });
     const { id } = answer.json();
-    const event = await eventually(() => users.heardBy('mailer').find(({ key }) => key === id) ?? Promise.reject(new Error('not yet')));
+    const event = await eventually(() => users.receivedBy('mailer').find(({ key }) => key === id) ?? Promise.reject(new Error('not yet')));
     expect(event).toMatchObject({
       type: 'activation-requested',
       correlationId: 'walk-1',
@@ -82,7 +82,7 @@ describe('a registration', () => {
     });
   });
 
-  test('tells every field that is wrong', async () => {
+  test('reports every field that is wrong', async () => {
     const answer = await users.register({ email: 'ada', password: 'Password', login: '1', phone: '12', fullName: ' ' });
     expect(answer.statusCode).toBe(400);
     expect(answer.headers['content-type']).toContain('application/problem+json');
@@ -92,7 +92,7 @@ describe('a registration', () => {
     expect(errors[4].message).toContain('tried first');
   });
 
-  test('tells every field that is wrong, by its type or by its rule, and what is wrong beside the body', async () => {
+  test('reports every field that is wrong, by its type or by its rule, and what is wrong beside the body', async () => {
     const body = { email: 'x', password: 'short', fullName: 5, phone: 'abc' };
     const paths = async (headers = {}) =>
       (await users.post('/v1/users', body, headers))
@@ -103,7 +103,7 @@ describe('a registration', () => {
     expect(await paths({ 'idempotency-key': '\t' })).toEqual(['/email', '/fullName', '/headers/idempotency-key', '/password', '/phone']);
   });
 
-  test('of nothing that shows is no name', async () => {
+  test('needs a visible character in the name', async () => {
     for (const fullName of ['\u200b', '\u3164', '\u2800 \u00a0'])
       expect((await users.register({ ...somebody(), fullName })).json().errors).toEqual([
         { path: '/fullName', message: 'must have a visible character' },
@@ -173,7 +173,7 @@ describe('what another account has', () => {
     expect(await conflict({ login: 'Countess' }, { login: 'cOUNTESS' })).toMatchObject({ status: 409, code: 'login_taken' });
   });
 
-  test('of several the first is told: e-mail, phone, login', async () => {
+  test('of several the first is reported: e-mail, phone, login', async () => {
     const theirs = { email: somebody().email, phone: '+4930654321', login: 'enchantress' };
     expect(await conflict(theirs, theirs)).toMatchObject({ code: 'email_taken' });
     const { email: _, ...rest } = theirs;

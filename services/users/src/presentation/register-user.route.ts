@@ -6,12 +6,12 @@ import { Type } from 'typebox';
 import type { RegisterUser } from '../application/register-user.ts';
 import type { PasswordLimit } from '../domain/password-rules.ts';
 import { errors } from '../errors.ts';
-import type { AddressLimits } from './address-limits.ts';
+import type { ClientIpLimits } from './client-ip-limits.ts';
 import { clientSignal } from './client-signal.ts';
 import type { FieldRules } from './field-rules.ts';
 import { UserAnswer } from './user-answer.ts';
 
-/** Lengths keep hostile input small; the rules are the domain's, which tells all that is wrong at once. */
+/** Lengths keep hostile input small; the rules are the domain's, which reports all that is wrong at once. */
 const bodyWith = ({ most, unit }: PasswordLimit) =>
   named(
     'NewUser',
@@ -24,7 +24,7 @@ const bodyWith = ({ most, unit }: PasswordLimit) =>
         password: Type.Optional(
           Type.String({
             maxLength: 1_000,
-            description: `Only who has the permission \`users:create\` may leave it out. At least 8 characters, at most ${most} ${unit}. Not trimmed. Not a common password, nor the e-mail address or login.`,
+            description: `Only a caller with the permission \`users:create\` may leave it out. At least 8 characters, at most ${most} ${unit}. Not trimmed. Not a common password, nor the e-mail address or login.`,
           }),
         ),
         login: Type.Optional(
@@ -48,7 +48,7 @@ const bodyWith = ({ most, unit }: PasswordLimit) =>
 
 export interface RegisterUserRoute {
   readonly registerUser: RegisterUser;
-  readonly limits: AddressLimits;
+  readonly limits: ClientIpLimits;
   readonly rules: FieldRules;
   readonly passwordLimit: PasswordLimit;
 }
@@ -63,7 +63,7 @@ export function registerUserRoute(http: Http, { registerUser, limits, rules, pas
         operationId: 'registerUser',
         summary: 'Register a person',
         description:
-          'Makes a pending account and mails its activation code. Who has the permission `users:create` may leave the password out: a link to set one is mailed instead, which activates. Of e-mail, phone and login that are taken, the first is told.',
+          'Makes a pending account and mails its activation code. A caller with the permission `users:create` may leave the password out: a link to set one is mailed instead, which also activates. When several of e-mail, phone and login are taken, the first is reported.',
         body: bodyWith(passwordLimit),
         response: {
           201: Answer('The account.', UserAnswer, 'Location', 'ETag'),
@@ -87,6 +87,6 @@ export function registerUserRoute(http: Http, { registerUser, limits, rules, pas
   );
 }
 
-/** Whether who asks registers others, who may choose their passwords themselves. */
+/** Whether the caller registers others, who may choose their passwords themselves. */
 const registersOthers = ({ principal }: FastifyRequest): boolean =>
   principal !== undefined && principal.kind !== 'service' && principal.permissions.has('users:create');

@@ -2,13 +2,13 @@ import { type Http, NoBody, problems } from '@stoa/http';
 import { Type } from 'typebox';
 import type { RequestActivationCode } from '../application/request-activation-code.ts';
 import { errors } from '../errors.ts';
-import type { AddressLimits } from './address-limits.ts';
 import type { BasicGuard } from './basic-guard.ts';
+import type { ClientIpLimits } from './client-ip-limits.ts';
 
 export interface RequestActivationCodeRoute {
   readonly requestActivationCode: RequestActivationCode;
   readonly guard: BasicGuard;
-  readonly limits: AddressLimits;
+  readonly limits: ClientIpLimits;
 }
 
 /** Nothing, or an empty object: some clients cannot send a POST without a body. */

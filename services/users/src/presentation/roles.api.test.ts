@@ -157,14 +157,14 @@ describe('on condition', () => {
     expect((await remove(name, { match: '"2"' })).statusCode).toBe(204);
   });
 
-  test('of twenty changes with the same tag one is made', async () => {
+  test('one of twenty changes with the same tag is made', async () => {
     const name = newName();
     const match = (await create({ name, permissions: [] })).headers['etag'] as string;
     const answers = await times(20, (index) => change(name, { permissions: [PERMISSIONS[index % 10] as string] }, { match }));
     expect(tally(answers)).toEqual({ '200': 1, '412 precondition_failed': 19 });
   });
 
-  test('of twenty who make one name, one does', async () => {
+  test('one of twenty that make the same name succeeds', async () => {
     const name = newName();
     expect(tally(await times(20, () => create({ name, permissions: [] })))).toEqual({ '201': 1, '409 role_taken': 19 });
   });
@@ -222,7 +222,7 @@ describe('who may', () => {
 });
 
 describe('a change', () => {
-  test('holds with the tokens that there are: here at once, in another process within a second', async () => {
+  test('takes effect for existing tokens: here at once, in another process within a second', async () => {
     const person = await permitted.personWith(admin, ['audit:read']);
     const copy = await users.another();
     const headers = { authorization: `Bearer ${person.accessToken}` };

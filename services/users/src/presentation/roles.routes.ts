@@ -115,7 +115,7 @@ export function rolesRoutes(http: Http, { roles, manageRoles, cursors }: RolesRo
         operationId: 'changeRole',
         summary: 'Change what a role allows',
         description:
-          'Holds within a second for all who have the role, with the tokens that they have. You need all permissions that it has, and is to have.',
+          'Takes effect within a second for everybody with the role, for existing tokens too. You need all permissions that it has, and is to have.',
         params: Name,
         headers: IfMatch,
         body: Change,

@@ -23,7 +23,7 @@ const create = (body: object, { token = admin.accessToken, headers = {} }: { tok
 const remove = (id: string, token = admin.accessToken) => permitted.ask(token, 'DELETE', `${PATH}/${id}`);
 const list = (query = '', token = admin.accessToken) => permitted.ask(token, 'GET', `${PATH}${query}`);
 const later = (ms: number) => new Date(users.clock.now().getTime() + ms).toISOString();
-/** Whether a key is let in on a route where anyone is, and where a permission is needed. */
+/** Whether a key is accepted on a route for anyone, and on one that needs a permission. */
 const worksAt = async (http: Pick<UsersUnderTest['http'], 'inject'>, apiKey: string) => {
   const headers = { authorization: `Bearer ${apiKey}` };
   const registered = await http.inject({ method: 'POST', url: '/v1/users', payload: somebody(), headers });
@@ -69,7 +69,7 @@ describe('a service account', () => {
     expect(other.json().apiKey).not.toBe(first.json().apiKey);
   });
 
-  test('rests as a digest: its key is in no row and no line of the log', async () => {
+  test('is stored as a digest: its key is in no row and no line of the log', async () => {
     const { id, apiKey } = (await create({ name: newName(), permissions: [] }, { headers: { 'idempotency-key': newName() } })).json();
     const { database } = users;
     const row = await database.query.selectFrom('service_accounts').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
@@ -102,11 +102,11 @@ describe('a service account', () => {
     expect(await worksAt(users.http, apiKey)).toEqual([401, 401]);
   });
 
-  test('tells when its key was used last', async () => {
+  test('shows when its key was used last', async () => {
     const { id, apiKey } = (await create({ name: newName(), permissions: ['service-accounts:read'] })).json();
     const usedAt = later(0);
     expect((await list('', apiKey)).statusCode).toBe(200);
-    // What was used is told with the next question, and a change ends the one that is held.
+    // What was used is reported with the next request, and a change ends the one that is held.
     await create({ name: newName(), permissions: [] });
     await eventually(async () => {
       const { items } = (await list()).json();
@@ -130,7 +130,7 @@ describe('a service account', () => {
 });
 
 describe('what can be asked for', () => {
-  test('names are unique; of twenty who take one at the same time, one does', async () => {
+  test('names are unique; one of twenty that take the same one at the same time succeeds', async () => {
     const name = newName();
     expect(tally(await times(20, () => create({ name, permissions: [] })))).toEqual({ '201': 1, '409 service_account_taken': 19 });
     expect((await create({ name: `  ${name} `, permissions: [] })).json()).toMatchObject({ code: 'service_account_taken' });
@@ -235,7 +235,7 @@ describe('who may', () => {
     }
   });
 
-  test('an id that is none, or of nobody, is told apart from a deletion', async () => {
+  test('an id that is none, or of nobody, is distinguished from a deletion', async () => {
     expect((await remove('1')).statusCode).toBe(400);
     expect((await remove(admin.id)).json()).toMatchObject({ status: 404, code: 'service_account_not_found' });
   });

@@ -36,7 +36,7 @@ const shown = {
   permissions: Type.Array(Type.String(), { examples: [['users:create']] }),
   createdAt: Timestamp(),
   expiresAt: Nullable(Timestamp(), { description: 'When its key stops working; null: never.' }),
-  lastUsedAt: Nullable(Timestamp(), { description: 'To about a quarter of a minute.' }),
+  lastUsedAt: Nullable(Timestamp(), { description: 'Accurate to about 15 seconds.' }),
 };
 const ServiceAccountAnswer = named('ServiceAccount', Type.Object(shown));
 const NewAnswer = named(
@@ -92,7 +92,7 @@ export function serviceAccountsRoutes(http: Http, { serviceAccounts, manageServi
         tags,
         operationId: 'createServiceAccount',
         summary: 'Make a service account with its API key',
-        description: 'With permissions that you have yourself. Only the digest of the key is kept: who loses it makes another account.',
+        description: 'With permissions that you have yourself. Only the digest of the key is kept: when it is lost, make another account.',
         body: Body,
         response: { 201: Answer('The account with its key.', NewAnswer), ...problems(errors, 'service_account_taken') },
       },

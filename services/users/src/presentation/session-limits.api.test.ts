@@ -37,7 +37,7 @@ const liveOf = async (id: string) =>
 describe('an account with more sessions than a statement has parameters', () => {
   const MANY = 16_384;
 
-  test('is logged out everywhere, and each of them is told as ended', async () => {
+  test('is logged out everywhere, and the end of each is announced', async () => {
     const here = await people.loggedIn();
     await giveSessions(here.id, MANY);
     expect((await people.as(here.accessToken, 'DELETE')).statusCode).toBe(204);
@@ -48,7 +48,7 @@ describe('an account with more sessions than a statement has parameters', () => 
     expect((await people.as(here.accessToken)).statusCode).toBe(401);
   });
 
-  test('gets a new password; the session in hand goes on', async () => {
+  test('gets a new password; the session of the request goes on', async () => {
     const here = await people.loggedIn();
     await giveSessions(here.id, MANY);
     const passwords = { currentPassword: here.password, newPassword: `${here.password} anew` };
@@ -97,7 +97,7 @@ describe('SESSIONS_PER_USER_MAX', () => {
     expect((await at.as(newest.accessToken)).json().items).toHaveLength(2);
   });
 
-  test('of fifty log-ins at a time to an account that is full, no more than a hundred sessions are left', async () => {
+  test('after fifty log-ins at a time to an account that is full, no more than a hundred sessions are left', async () => {
     const person = await people.active();
     await giveSessions(person.id, 100);
     expect(tally(await times(50, () => people.logIn(person)))).toEqual({ '201': 50 });

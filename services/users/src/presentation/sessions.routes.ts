@@ -43,7 +43,7 @@ const SessionAnswer = named(
     createdAt: Timestamp(),
     lastUsedAt: Timestamp({ description: 'When its tokens were refreshed last.' }),
     expiresAt: Timestamp({ description: 'When it ends if it is not used.' }),
-    address: Nullable(Type.String(), { description: 'Where it began; an IPv6 address by its /64.' }),
+    address: Nullable(Type.String(), { description: 'The client IP of its log-in; of IPv6 its /64.' }),
     device: Type.String({ description: 'What the client called itself.' }),
     current: Type.Boolean({ description: 'Whether it is the one of this request.' }),
   }),
@@ -60,7 +60,7 @@ export function sessionsRoutes(http: Http, { refreshSession, sessions, logOut, c
       schema: {
         tags,
         operationId: 'refreshSession',
-        summary: 'Change the refresh token for a new pair of tokens',
+        summary: 'Exchange the refresh token for a new pair of tokens',
         description:
           'The same token gives the same successor for ten seconds, in case the answer was lost. Used later, it ends the session.',
         body: RefreshBody,
@@ -135,12 +135,12 @@ export function sessionsRoutes(http: Http, { refreshSession, sessions, logOut, c
   );
 }
 
-const toSessionAnswer = ({ id, createdAt, refreshedAt, idleExpiresAt, address, device }: Session, current: string) => ({
+const toSessionAnswer = ({ id, createdAt, refreshedAt, idleExpiresAt, clientIp, device }: Session, current: string) => ({
   id,
   createdAt,
   lastUsedAt: refreshedAt,
   expiresAt: idleExpiresAt,
-  address,
+  address: clientIp,
   device,
   current: id === current,
 });

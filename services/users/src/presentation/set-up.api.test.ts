@@ -99,7 +99,7 @@ describe('the set-up', () => {
     expect(await administrators(users)).toEqual([]);
   });
 
-  test('counts wrong codes against the address, before the right one', async () => {
+  test('counts wrong codes against the client IP, before the right one', async () => {
     await using users = await usersUnderTest({ FAILURES_PER_MINUTE: '5' });
     const code = await issue(users);
     const answers = await times(8, () => setUp(users, 'x'.repeat(43)));

@@ -3,7 +3,7 @@ import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { SetUp } from '../application/set-up.ts';
 import { errors } from '../errors.ts';
-import type { AddressLimits } from './address-limits.ts';
+import type { ClientIpLimits } from './client-ip-limits.ts';
 import type { FieldRules } from './field-rules.ts';
 import { UserAnswer } from './user-answer.ts';
 
@@ -24,7 +24,7 @@ const Body = named(
 
 export interface SetUpRoute {
   readonly setUp: SetUp;
-  readonly limits: AddressLimits;
+  readonly limits: ClientIpLimits;
   readonly rules: FieldRules;
 }
 
@@ -38,7 +38,7 @@ export function setUpRoute(http: Http, { setUp, limits, rules }: SetUpRoute): vo
         operationId: 'setUp',
         summary: 'Make the first administrator',
         description:
-          'With the code that each start prints as long as there is no administrator. The account is active and protected: nobody deletes, demotes or blocks it.',
+          'With the code that each start prints as long as there is no administrator. The account is active and protected: nobody can delete, demote or block it.',
         body: Body,
         response: {
           201: Answer('The administrator.', UserAnswer, 'Location', 'ETag'),

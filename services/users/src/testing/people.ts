@@ -23,7 +23,7 @@ export const peopleOf = (users: UsersUnderTest) => ({
     if (answer.statusCode !== 201) throw new Error(`log-in answered ${answer.body}`);
     return { ...active, ...tokensOf(answer) };
   },
-  /** An administrator whom nobody protects. */
+  /** An administrator without protection. */
   async administrator(person = somebody()): Promise<LoggedIn> {
     const active = await this.active(person);
     await users.database.query
@@ -34,7 +34,7 @@ export const peopleOf = (users: UsersUnderTest) => ({
     return { ...active, ...tokensOf(await this.logIn(active)) };
   },
   refresh: (refreshToken: string) => users.post('/v1/sessions/refresh', { refreshToken }),
-  /** A request with an access token; `/v1/sessions` answers who is let in. */
+  /** A request with an access token; `/v1/sessions` answers every caller that is admitted. */
   as: (accessToken: string, method: 'GET' | 'DELETE' | 'PUT' | 'PATCH' | 'POST' = 'GET', url = '/v1/sessions', payload?: object) =>
     users.http.inject({ method, url, headers: { authorization: `Bearer ${accessToken}` }, ...(payload && { payload }) }),
 });

@@ -1,18 +1,18 @@
 import { type UserDeleted, type UserProfile, userDeleted, userProfileChanged, userProfilesSnapshot } from '@stoa/contracts';
 import type { Message } from '@stoa/messaging';
 import type { Database } from '@stoa/postgres';
-import type { UsersSchema } from '../infrastructure/tables.ts';
+import type { UsersTables } from '../infrastructure/tables.ts';
 
 type Told = Pick<Message, 'type' | 'data'>;
 
-/** The profiles in what was told, in its order. */
+/** The profiles in the published events, in their order. */
 export const profilesIn = (messages: readonly Told[]): readonly UserProfile[] =>
   messages.flatMap(({ type, data }) => {
     if (type === userDeleted.name) return [];
     return type === userProfileChanged.name ? [data as UserProfile] : (data as { profiles: UserProfile[] }).profiles;
   });
 
-/** What a receiver knows after it, who keeps the highest version and remembers who was deleted. By id. */
+/** What a receiver knows afterwards if it keeps the highest version and remembers deleted users. By id. */
 export function namesAfter(messages: readonly Told[]): Readonly<Record<string, string | null>> {
   const deleted = new Set(messages.filter(({ type }) => type === userDeleted.name).map(({ data }) => (data as UserDeleted).userId));
   const kept = new Map<string, UserProfile>();
@@ -24,8 +24,8 @@ export function namesAfter(messages: readonly Told[]): Readonly<Record<string, s
   return Object.fromEntries(byId.map(({ userId, name }) => [userId, name]));
 }
 
-/** The profiles that were told of one account, in the order of their commits, whether they have left yet or not. */
-export async function toldOf({ query }: Pick<Database<UsersSchema>, 'query'>, id: string): Promise<readonly UserProfile[]> {
+/** The profiles that were published of one account, in the order of their commits, whether they have left yet or not. */
+export async function publishedProfilesOf({ query }: Pick<Database<UsersTables>, 'query'>, id: string): Promise<readonly UserProfile[]> {
   const rows = await query
     // The outbox belongs to the messaging package, whose tables this schema does not name.
     .withTables<{ outbox_events: { id: string; type: string; data: unknown } }>()

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { UsersUnderTest } from './users-under-test.ts';
 
-/** Where something rests, and all that rests there. */
+/** Where something is stored, and all that is stored there. */
 export interface DataDump {
   readonly name: string;
   readonly bytes: Buffer;
@@ -39,7 +39,7 @@ function inBase64(bytes: Buffer): readonly Buffer[] {
 }
 
 /** Every column of every table of the database, and the log. */
-export async function placesOf({ database, logged, heardBy }: UsersUnderTest): Promise<readonly DataDump[]> {
+export async function placesOf({ database, logged, receivedBy }: UsersUnderTest): Promise<readonly DataDump[]> {
   const { rows: tables } = await sql<{ name: string }>`
     select tablename as name from pg_tables where schemaname = 'public' order by 1`.execute(database.query);
   const places = new Map<string, Buffer[]>();
@@ -54,7 +54,7 @@ export async function placesOf({ database, logged, heardBy }: UsersUnderTest): P
   return [
     ...[...places].map(([name, bytes]) => ({ name, bytes: Buffer.concat(bytes) })),
     { name: 'log', bytes: Buffer.from(logged.join('')) },
-    { name: 'messages', bytes: Buffer.from(JSON.stringify([heardBy('mailer'), heardBy('posts')])) },
+    { name: 'messages', bytes: Buffer.from(JSON.stringify([receivedBy('mailer'), receivedBy('posts')])) },
   ];
 }
 

@@ -4,11 +4,11 @@ import { type Environment, fakeClock } from '@stoa/service';
 import { sql } from 'kysely';
 import type { UsersConfig } from '../config.ts';
 import { users } from '../index.ts';
-import type { UsersSchema } from '../infrastructure/tables.ts';
+import type { UsersTables } from '../infrastructure/tables.ts';
 
 export { tally, times } from '@stoa/kit/testing';
 
-type OwnParts = CopyOptions<UsersConfig, UsersSchema>;
+type OwnParts = CopyOptions<UsersConfig, UsersTables>;
 
 export interface Person {
   readonly email: string;

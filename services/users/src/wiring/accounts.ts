@@ -41,7 +41,7 @@ import type { UsersContext } from './context.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** From nobody to an active account: registration, codes, activation. */
+/** How an account becomes active: registration, codes, activation. */
 export function registrationRoutes(http: Http, context: UsersContext): void {
   const { config, database, redis, users, passwords, inTransaction, authenticator, limits, rules, clock, derive } = context;
   const codes = redis ? createRedisCodes(redis, { keptMs: config.PENDING_USER_TTL_HOURS * HOUR_MS }) : createPgCodes(database.query);
@@ -58,7 +58,7 @@ export function registrationRoutes(http: Http, context: UsersContext): void {
   mintActivationCodeRoute(http, mintActivationCode);
 }
 
-/** What people do by mailed links, and what changes what links are mailed to: passwords, profile. */
+/** What people do by mailed links, and what changes where links are mailed to: passwords, profile. */
 export function accountLinksRoutes(http: Http, context: UsersContext): void {
   const { database, users, passwords, inTransaction, commonPasswords, limits, rules, clock, derive } = context;
   const linkTokens = createLinkTokens(derive);
@@ -78,7 +78,7 @@ export function accountLinksRoutes(http: Http, context: UsersContext): void {
   accountPagesRoutes(http);
 }
 
-/** Reading accounts, and what is done to them by those who may. */
+/** Reading accounts, and administering them. */
 export function administrationRoutes(http: Http, { database, inTransaction, defaultRegion, cursors, rules, clock }: UsersContext): void {
   readUsersRoutes(http, { readProfile: createReadProfile(database.query), listUsers: createUserList(database.query), cursors });
   administerUsersRoutes(http, {

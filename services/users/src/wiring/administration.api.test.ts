@@ -73,7 +73,7 @@ describe('an administrator by command line', () => {
     const answer = await administration.makeAdministrator(person.email, 'another pass phrase');
     expect(answer).toEqual({ outcome: 'appointed', isNews: true, email: person.email });
     expect(await stored(person.email)).toMatchObject(administrator);
-    // The running service hears of it by itself.
+    // The running service learns of it by itself.
     const before = () => peopleOf(users).as(person.accessToken);
     await eventually(async () => expect((await before()).json()).toMatchObject({ code: 'token_invalid' }), { timeoutMs: 1_000 });
     expect((await peopleOf(users).logIn(person)).statusCode).toBe(201);
@@ -87,7 +87,7 @@ describe('an administrator by command line', () => {
     expect((await users.audit(person.id)).filter(({ action }) => action === 'administrator-appointed')).toHaveLength(1);
   });
 
-  test('is refused where somebody has registered the address, who may be somebody else', async () => {
+  test('is refused where somebody has registered the address, perhaps another person', async () => {
     const pending = await users.registered();
     const blocked = await peopleOf(users).active();
     await users.database.query.updateTable('users').set({ status: 'blocked' }).where('id', '=', blocked.id).execute();
@@ -140,7 +140,7 @@ describe('unprotecting', () => {
 });
 
 describe('rotating the keys', () => {
-  test('logs nobody out, and the next key signs when all have heard of it', async () => {
+  test('logs nobody out, and the next key signs when all know it', async () => {
     const person = await peopleOf(users).loggedIn();
     const { kid, signsFrom } = await administration.rotateKeys();
     expect((await users.audit(kid))[0]).toMatchObject({ action: 'signing-key-rotated', actor: 'command-line' });

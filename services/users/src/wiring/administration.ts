@@ -16,12 +16,12 @@ import { createPgSigningKeys } from '../infrastructure/pg-signing-keys.ts';
 import { createPgUserReader } from '../infrastructure/pg-users.ts';
 import { seedUsers } from '../infrastructure/seed-users.ts';
 import { setUpCodeMaker as codeMaker } from '../infrastructure/set-up-codes.ts';
-import type { UsersSchema } from '../infrastructure/tables.ts';
+import type { UsersTables } from '../infrastructure/tables.ts';
 import { createUsersTx } from '../infrastructure/users-tx.ts';
 
 export interface AdministrationDeps {
   readonly config: UsersConfig;
-  readonly database: Database<UsersSchema>;
+  readonly database: Database<UsersTables>;
   readonly log: Logger;
   readonly clock: Clock;
   readonly derive: DeriveKey;
@@ -35,17 +35,17 @@ export interface UsersAdministration {
   /** See `import-users.ts`. */
   importUsers: ImportUsers;
   issueSetUpCode: IssueSetUpCode;
-  /** Has another key sign, from when every process has heard of it; nobody is logged out. */
+  /** Has another key sign as soon as every process knows it; nobody is logged out. */
   rotateKeys(): Promise<{ readonly kid: string; readonly signsFrom: Date }>;
 }
 
 /**
- * The use cases of the service on its database, without a running one: events wait in the outbox for it, and what changes who has
- * access it sees within half a second.
+ * The use cases of the service on its database, without a running one: events wait in the outbox for it, and it sees changes of
+ * access within half a second.
  */
 export function createUsersAdministration({ config, database, log, clock, derive }: AdministrationDeps): UsersAdministration {
   const writers = createMessageWriters('users', database);
-  const unit = unitOfWork(database, (tx: Transaction<UsersSchema>) => createUsersTx(tx, writers), publishChangedProfiles);
+  const unit = unitOfWork(database, (tx: Transaction<UsersTables>) => createUsersTx(tx, writers), publishChangedProfiles);
   const inTransaction = unit.run;
   const users = createPgUserReader(database.query);
   const signingKeys = createPgSigningKeys(database, derive, clock);

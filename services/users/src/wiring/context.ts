@@ -12,31 +12,31 @@ import { createPasswords } from '../infrastructure/passwords/passwords.ts';
 import { createPgIdentityFeed } from '../infrastructure/pg-identity-feed.ts';
 import { createPgSigningKeys, type SigningKeys } from '../infrastructure/pg-signing-keys.ts';
 import { createPgUserReader } from '../infrastructure/pg-users.ts';
-import type { UsersSchema } from '../infrastructure/tables.ts';
+import type { UsersTables } from '../infrastructure/tables.ts';
 import { createUsersTx } from '../infrastructure/users-tx.ts';
-import { type AddressLimits, createAddressLimits } from '../presentation/address-limits.ts';
+import { type ClientIpLimits, createClientIpLimits } from '../presentation/client-ip-limits.ts';
 import { createFieldRules, type FieldRules } from '../presentation/field-rules.ts';
 
-/** What the parts of this service stand on: each takes what it needs, and adds its use cases and its routes. */
-export interface UsersContext extends ServiceContext<UsersConfig, UsersSchema> {
+/** What the parts of this service share: each takes what it needs, and adds its use cases and its routes. */
+export interface UsersContext extends ServiceContext<UsersConfig, UsersTables> {
   readonly users: UserReader;
   readonly passwords: Passwords;
   /** The write ports of a transaction. */
-  readonly unit: UnitOfWork<UsersSchema, UsersTx>;
+  readonly unit: UnitOfWork<UsersTables, UsersTx>;
   /** In one of its own, for use cases. */
   readonly inTransaction: InTransaction;
   readonly authenticator: Authenticator;
   readonly commonPasswords: ReturnType<typeof createCommonPasswords>;
   /** Of phone numbers without a country. */
   readonly defaultRegion: string | undefined;
-  readonly limits: AddressLimits;
+  readonly limits: ClientIpLimits;
   readonly rules: FieldRules;
   readonly cursors: Cursors;
   readonly feed: IdentityFeed;
   readonly signingKeys: SigningKeys;
 }
 
-export function createUsersContext(context: ServiceContext<UsersConfig, UsersSchema>): UsersContext {
+export function createUsersContext(context: ServiceContext<UsersConfig, UsersTables>): UsersContext {
   const { config, database, log, metrics, clock, derive, identity, limiter } = context;
   const { PHONE_DEFAULT_REGION: defaultRegion } = config;
   const feed = createPgIdentityFeed(database.query, clock);
@@ -44,7 +44,7 @@ export function createUsersContext(context: ServiceContext<UsersConfig, UsersSch
     feed.wake();
     await identity.refresh();
   };
-  /** What changes who has access is known here when its caller goes on. */
+  /** A change of access is known here when its caller goes on. */
   const unit = unitOfWork(database, (tx) => createUsersTx(tx, context, () => database.afterCommit(tx, announce)), publishChangedProfiles);
   const inTransaction = unit.run;
   const users = createPgUserReader(database.query);
@@ -59,7 +59,7 @@ export function createUsersContext(context: ServiceContext<UsersConfig, UsersSch
     authenticator: createAuthenticator({ users, passwords, inTransaction, clock, defaultRegion }),
     commonPasswords,
     defaultRegion,
-    limits: createAddressLimits(limiter, config),
+    limits: createClientIpLimits(limiter, config),
     rules: createFieldRules({ limit: passwords.limit, commonPasswords, defaultRegion }),
     cursors: createCursors(derive),
     feed,

@@ -13,16 +13,16 @@ import { activated, blocked, newUser, type User } from '../domain/user.ts';
 import { users } from '../index.ts';
 import { publishProfilesJob } from '../infrastructure/pg-public-profiles.ts';
 import { createPgUserWriter } from '../infrastructure/pg-users.ts';
-import type { UsersSchema } from '../infrastructure/tables.ts';
+import type { UsersTables } from '../infrastructure/tables.ts';
 import { createUsersTx } from '../infrastructure/users-tx.ts';
 import { namesAfter, profilesIn } from '../testing/profiles.ts';
 import { publishingProfiles } from './background.ts';
 
 const now = new Date('2026-11-21T09:00:00Z');
 
-/** The messaging of the service with parts of two, not yet started, and what posts hears of it. */
+/** The messaging of the service with parts of two, not yet started, and what posts receives of it. */
 async function telling() {
-  const fixture = await testDatabase<UsersSchema>({ sources: migrationSourcesOf(users) });
+  const fixture = await testDatabase<UsersTables>({ sources: migrationSourcesOf(users) });
   const { database } = fixture;
   const log = createLog({ level: 'silent' });
   const broker = createLocalBroker({ log });
@@ -31,9 +31,9 @@ async function telling() {
   await broker.subscribe('posts', types, async (messages) => void heard.push(...(messages as Message[])));
   await broker.subscribe('mailer', ['user-deleted'], async () => {});
   const writers = createMessageWriters('users', database);
-  const unit = unitOfWork(database, (tx: Transaction<UsersSchema>) => createUsersTx(tx, writers), publishChangedProfiles);
+  const unit = unitOfWork(database, (tx: Transaction<UsersTables>) => createUsersTx(tx, writers), publishChangedProfiles);
   const { consumers, jobs } = publishingProfiles({ unit }, 2);
-  const messaging = createMessaging<UsersSchema>({
+  const messaging = createMessaging<UsersTables>({
     service: 'users',
     database,
     broker,
@@ -50,7 +50,7 @@ async function telling() {
     heard,
     inTransaction,
     parts: () => heard.filter(({ type }) => type === userProfilesSnapshot.name),
-    /** Accounts that were there before anybody heard of accounts, in the order of their ids. */
+    /** Accounts that existed before any event of accounts, in the order of their ids. */
     async accounts(make: readonly ((user: User) => User)[]): Promise<readonly User[]> {
       const made = make.map((become) => {
         const id = uuidv7();
@@ -59,7 +59,7 @@ async function telling() {
       for (const user of made) await database.transaction((tx) => createPgUserWriter(tx).insert(user, null));
       return made;
     },
-    tellPart: (after: string | null, meanwhile: () => Promise<void> = async () => {}) =>
+    publishPart: (after: string | null, meanwhile: () => Promise<void> = async () => {}) =>
       database.transaction(async (tx) => {
         await jobs[0]?.handle(tx, { after });
         await meanwhile();
@@ -79,7 +79,7 @@ async function telling() {
       const message = { id, type, version, source, key: id, occurredAt: now.toISOString(), correlationId, traceparent, data };
       expect(await broker.publish([{ message, subscribers: ['users'] }])).toEqual([]);
     },
-    /** Where the parts go on that are still to be told. */
+    /** Where the parts begin that are still to be published. */
     async waiting() {
       const { rows } = await sql<{ after: string | null }>`
         select data->>'after' as after from inbox where type = ${publishProfilesJob.name} and status = 'pending' order by id`.execute(
@@ -101,7 +101,7 @@ const active = (user: User) => activated(user, now);
 const named = (fullName: string) => (user: User) => profileChanged(user, { fullName }, now);
 const names = (accounts: readonly User[]) => Object.fromEntries(accounts.map(({ id, fullName }) => [id, fullName]));
 
-test('all who are or were active are told, in parts; nobody else', async () => {
+test('all accounts that are or were active are published, in parts; no others', async () => {
   await using system = await telling();
   const pending = (user: User) => user;
   const accounts = await system.accounts([
@@ -134,7 +134,7 @@ test('asked twice at a time, and one of them repeated, it comes to the same', as
   expect(system.parts()).toHaveLength(6);
 });
 
-test('who is renamed, activated or deleted meanwhile ends as they are, in whichever order it is heard', async () => {
+test('an account that is renamed, activated or deleted meanwhile ends as it is, in whichever order events arrive', async () => {
   await using system = await telling();
   const [a, b, c, d, e, f, g] = (await system.accounts([active, active, active, active, active, (user) => user, active])) as [
     User,
@@ -146,19 +146,19 @@ test('who is renamed, activated or deleted meanwhile ends as they are, in whiche
     User,
   ];
   // Commits while a part has been read that knows nothing of it.
-  await system.tellPart(null, async () => {
+  await system.publishPart(null, async () => {
     await system.change(a.id, named('Ada King'));
     await system.remove(b.id);
   });
   expect(await system.waiting()).toEqual([b.id]);
   await system.remove(c.id);
   await system.change(d.id, named('Dennis'));
-  await system.tellPart(b.id);
+  await system.publishPart(b.id);
   await system.change(d.id, named('Dennis Ritchie'));
   await system.change(e.id, named('Edsger'));
   await system.remove(e.id);
-  // Behind the part that is told next.
-  await system.tellPart(g.id, () => system.change(f.id, active));
+  // Behind the part that is published next.
+  await system.publishPart(g.id, () => system.change(f.id, active));
   await system.messaging.start();
   await system.done();
   const end = names([{ ...a, fullName: 'Ada King' }, { ...d, fullName: 'Dennis Ritchie' }, f, g]);

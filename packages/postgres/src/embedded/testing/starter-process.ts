@@ -40,7 +40,7 @@ export function killStartersIn(folder: string): void {
   for (const [child, directory] of running) if (directory.startsWith(folder)) child.kill('SIGKILL');
 }
 
-/** What the starter tells when it is done: that it runs, or why not. */
+/** What the starter reports when it is done: that it runs, or why not. */
 export async function outcome(child: ChildProcess): Promise<StarterProcess | Refused> {
   if (child.stdout === null) throw new Error('no output to read');
   for await (const line of createInterface(child.stdout))

@@ -1,4 +1,4 @@
-/** Run as a process of its own by `starter-process.ts`: starts Postgres as `stoa` does, tells how it went in one line of JSON, and waits. */
+/** Run as a process of its own by `starter-process.ts`: starts Postgres as `stoa` does, reports the outcome as a line of JSON, waits. */
 import { createLog } from '@stoa/service';
 import { EmbeddedPostgresError } from '../embedded-postgres-error.ts';
 import { type EmbeddedPostgresOptions, startEmbeddedPostgres } from '../start-embedded-postgres.ts';

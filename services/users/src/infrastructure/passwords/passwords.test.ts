@@ -47,7 +47,7 @@ describe.each([
     expect(await passwords.verify('analytical engine', undefined, signal)).toBe(false);
   });
 
-  test('whose hash cannot be read match nothing; it is told once, and never shown', async () => {
+  test('whose hash cannot be read match nothing; it is logged once, and never shown', async () => {
     const passwords = create(hasher);
     const hash = '$argon2id$v=19$m=4194304,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc';
     expect(await passwords.verify('analytical engine', hash, signal)).toBe(false);
@@ -80,7 +80,7 @@ describe('a hash of another system', () => {
       'f0e1d2c3b4a5968778695a4b3c2d1e0f:5302158d63c76d4aaf693a7a8f349d4c11e31aa1e602432e6a28aaf8ec7c4fcb6ce929a941743e832d18e514e274aef5d5b33d6d98f2b8e2a01733f8e97becea',
       'ﬁrst Ⅻ café',
     ],
-  ])('lets its password in, and no other: %s', async (hash, password) => {
+  ])('accepts its password, and no other: %s', async (hash, password) => {
     const passwords = create();
     expect(await passwords.verify(password, hash, signal)).toBe(true);
     expect(await passwords.verify(`${password}.`, hash, signal)).toBe(false);

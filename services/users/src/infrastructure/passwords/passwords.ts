@@ -10,7 +10,7 @@ import { hashByArgon2id, verifyByArgon2id, workByArgon2id } from './argon2id.ts'
 import { hashByBcrypt, verifyByBcrypt, workByBcrypt } from './bcrypt.ts';
 import { verifyByScrypt } from './scrypt.ts';
 
-/** Who waits longer has been given up by most clients; hashing for them would only delay the next. */
+/** Most clients give up before a longer wait ends; hashing for them would only delay the next. */
 const MAX_WAIT_MS = 10_000;
 /** The line moves within seconds; a client that returns sooner would find it as it was. */
 const RETRY_AFTER_SECONDS = 5;
@@ -69,7 +69,7 @@ export function createPasswords({ hasher, maxWaiting, metrics, log }: PasswordsO
   const read = (hash: string): StoredHash | undefined => {
     const parsed = parseHash(hash);
     if ('value' in parsed) return parsed.value;
-    if (!unreadableSeen) log.error('a stored hash cannot be read: its account cannot log in until a new password is set; told once');
+    if (!unreadableSeen) log.error('a stored hash cannot be read: its account cannot log in until a new password is set; logged once');
     unreadableSeen = true;
     return undefined;
   };

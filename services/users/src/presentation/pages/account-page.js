@@ -60,7 +60,7 @@ function end(state, values = {}) {
   show(state);
 }
 
-/** A problem by RFC 9457: it ends the page, or belongs to a field, or is said above the form. */
+/** A problem by RFC 9457: it ends the page, or belongs to a field, or is shown above the form. */
 function refuse({ code, detail = 'Something went wrong on our side.', errors = [] }, { status, headers }) {
   if (document.querySelector(`[data-when="${code}"]`)) return end(code);
   if (errors.some(({ path }) => path === `/${secretName}`)) return end('incomplete');

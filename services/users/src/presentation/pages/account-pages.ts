@@ -7,7 +7,7 @@ const incomplete: Ending = {
   text: 'Open the link in the mail once more, or copy all of it into the address bar. A link works once, so this page forgets it when it is loaded again.',
 };
 
-/** Every page for people, in their own words; who works with the API reads /docs. */
+/** Every page for people, in their own words; developers who use the API read /docs. */
 export const accountPages: readonly AccountPage[] = [
   {
     path: '/account/forgot-password',

@@ -15,8 +15,8 @@ interface Shared {
   readonly metrics: Metrics;
 }
 
-/** A service with the messaging tables and nothing else, in which a test buries messages. */
-export async function createBuryingService(name: string, shared: Shared) {
+/** A service with the messaging tables and nothing else, in which a test makes dead letters. */
+export async function createDeadLetterService(name: string, shared: Shared) {
   const sources = [{ name: 'messaging', directory: messagingMigrations }];
   const { database, ...rest } = await testDatabase<unknown>({ sources, leftoversExpected: 'nothing takes up what is replayed' });
   const disposeDatabase = rest[Symbol.asyncDispose];
@@ -34,7 +34,7 @@ export async function createBuryingService(name: string, shared: Shared) {
       isAway = away;
     },
     /** @returns the id under which the message is shown. */
-    async bury(failedAt: string, { consumer = 'on-rain', data = {} as object } = {}) {
+    async addDeadLetter(failedAt: string, { consumer = 'on-rain', data = {} as object } = {}) {
       const { rows } = await sql<{ id: number }>`
         insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, status, attempts, reason, failed_at)
         values (${consumer}, ${randomUUID()}, 'rain', 1, 'sky', 'k', now(), 'c-1', 't', ${JSON.stringify(data)}, 'dead', 12, 'too wet', ${failedAt})
@@ -49,7 +49,7 @@ export async function createBuryingService(name: string, shared: Shared) {
       );
       return `${name}.outbox-${rows[0]?.id}`;
     },
-    buryMany: (count: number) =>
+    addDeadLetters: (count: number) =>
       sql`insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, status, attempts, reason, failed_at)
         select 'on-rain', gen_random_uuid(), 'rain', 1, 'sky', 'k', now(), 'c-1', 't', '{}', 'dead', 12, 'too wet', now()
         from generate_series(1, ${count})`.execute(database.query),
@@ -72,7 +72,7 @@ export async function createBuryingService(name: string, shared: Shared) {
   };
 }
 
-/** One that publishes and hears nothing. */
+/** One that publishes and consumes nothing. */
 export async function createSilentService(name: string, shared: Shared): Promise<Service> {
   const http = await bare(name, shared);
   await http.ready();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addressKey } from './address.ts';
+import { clientIpKey } from './client-ip.ts';
 
 describe('a limit counts', () => {
   test.for([
@@ -18,7 +18,7 @@ describe('a limit counts', () => {
     ['one that ends in an IPv4 address', '64:ff9b::192.0.2.7', '64:ff9b:0:0::/64'],
     ['no address at all, of a client that is gone', '', ''],
   ] as const)('%s', ([, address, key]) => {
-    expect(addressKey(address)).toBe(key);
+    expect(clientIpKey(address)).toBe(key);
   });
 
   test('all of a /64 as one, and its neighbours as others', () => {
@@ -26,8 +26,8 @@ describe('a limit counts', () => {
     const written = (groups: readonly number[]) => groups.map((group) => group.toString(16)).join(':');
     fc.assert(
       fc.property(network, network, network, (mine, host, other) => {
-        expect(addressKey(written([...mine, ...host]))).toBe(addressKey(`${written(mine)}::`));
-        expect(addressKey(`${written(mine)}::`) === addressKey(`${written(other)}::`)).toBe(written(mine) === written(other));
+        expect(clientIpKey(written([...mine, ...host]))).toBe(clientIpKey(`${written(mine)}::`));
+        expect(clientIpKey(`${written(mine)}::`) === clientIpKey(`${written(other)}::`)).toBe(written(mine) === written(other));
       }),
     );
   });

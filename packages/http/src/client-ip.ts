@@ -1,13 +1,13 @@
 import { isIPv6 } from 'node:net';
 
 /**
- * What a limit per address counts by: an IPv4 address as it is (also when it comes mapped into IPv6, RFC 4291 §2.5.5.2), an
+ * What a limit per client IP counts by: an IPv4 address as it is (also when it comes mapped into IPv6, RFC 4291 §2.5.5.2), an
  * IPv6 address by its /64, since one subscriber has at least that many. The zone of a link-local address is left out.
  */
-export function addressKey(address: string): string {
-  // Most are of version 4, and the whole grammar of version 6 is a long look.
-  if (!address.includes(':') || !isIPv6(address)) return address;
-  const groups = groupsOf(address);
+export function clientIpKey(clientIp: string): string {
+  // Most are of version 4, and matching the whole grammar of version 6 is slow.
+  if (!clientIp.includes(':') || !isIPv6(clientIp)) return clientIp;
+  const groups = groupsOf(clientIp);
   const isMapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
   if (isMapped) return bytesOf(groups[6] as number, groups[7] as number).join('.');
   const network = groups.slice(0, 4).map((group) => group.toString(16));
