@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { accessTable } from './reports/access.ts';
@@ -16,10 +16,19 @@ import { schemaReports } from './reports/schemas.ts';
  */
 const root = join(import.meta.dirname, '..');
 const reference = 'docs/reference';
+const isCheck = process.argv.includes('--check');
+
+const permissionsPath = 'contracts/src/permissions.generated.ts';
+const permissions = await permissionsModule();
+// The services of this process have loaded the former list, and the documents would be made of it.
+if (!isCheck && permissions !== committed(permissionsPath)) {
+  writeFileSync(join(root, permissionsPath), permissions);
+  process.exit(spawnSync(process.execPath, process.argv.slice(1), { stdio: 'inherit' }).status ?? 1);
+}
 
 const reports = new Map([
   ['.env.example', environmentExample()],
-  ['contracts/src/permissions.generated.ts', await permissionsModule()],
+  [permissionsPath, permissions],
   [`${reference}/access.md`, await accessTable()],
   [`${reference}/configuration.md`, configurationTable()],
   ...deploymentFiles(),
@@ -30,11 +39,21 @@ const reports = new Map([
 const made = [`${reference}/**/*.{json,md}`, '{contracts,packages/*,services/*}/src/**/*.generated.*', 'deploy/kubernetes/base/*.yaml'];
 const outdated = globSync(made, { cwd: root }).filter((path) => !reports.has(path));
 
-if (process.argv.includes('--check')) check();
+if (isCheck) check();
 else {
+  const changed = [...reports].filter(([path, text]) => text !== committed(path)).map(([path]) => path);
   writeTo(root);
   for (const path of outdated) rmSync(join(root, path));
-  console.log(`reports: ${reports.size} written`);
+  for (const path of [...changed, ...outdated]) console.log(`  ${path}`);
+  console.log(`reports: ${changed.length} of ${reports.size} changed, ${outdated.length} removed`);
+}
+
+function committed(path: string): string | undefined {
+  try {
+    return readFileSync(join(root, path), 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 function writeTo(folder: string) {

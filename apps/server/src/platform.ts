@@ -1,5 +1,6 @@
 import type { Service } from '@stoa/service';
-import { assertMigrated, type DatabasePlace, databaseUrl, prepareDatabase } from './databases.ts';
+import { type DatabasePlace, databaseUrl } from './databases.ts';
+import { assertMigrated, prepareDatabase } from './migrations.ts';
 import { loadServices } from './services.ts';
 import { type Wired, type WiringOptions, wire } from './wiring.ts';
 

@@ -1,5 +1,5 @@
 import { createLog, type Environment } from '@stoa/service';
-import { prepareDatabase } from '../databases.ts';
+import { prepareDatabase } from '../migrations.ts';
 import { withRuntime } from '../runtime.ts';
 import { loadServices } from '../services.ts';
 import { chosenServices, readSettings } from '../settings.ts';

@@ -1,6 +1,7 @@
 import { createDatabase } from '@stoa/postgres';
 import { createLog, createMetrics, type Environment, loadConfig, systemClock } from '@stoa/service';
-import { assertMigrated, databaseUrl, prepareDatabase } from '../databases.ts';
+import { databaseUrl } from '../databases.ts';
+import { assertMigrated, prepareDatabase } from '../migrations.ts';
 import { withRuntime } from '../runtime.ts';
 import { loadServices } from '../services.ts';
 import { readSettings, withPublicUrl } from '../settings.ts';

@@ -2,7 +2,7 @@ import { AppError, createLog, type Environment } from '@stoa/service';
 import { type UsersAdministration, users } from '@stoa/users';
 import { administerUsers } from '../administer-users.ts';
 import { readRun } from '../data-directory.ts';
-import { assertMigrated, prepareDatabase } from '../databases.ts';
+import { assertMigrated, prepareDatabase } from '../migrations.ts';
 import { withRuntime } from '../runtime.ts';
 import { readSettings, withPublicUrl } from '../settings.ts';
 import { StartProblem } from '../start-problem.ts';

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
-import { Pool } from 'undici';
+import type { Pool } from 'undici';
 
 const CONNECT_MS = 1_000;
 /**
@@ -61,13 +61,16 @@ export function createAddresses(urls: readonly string[], onName: OnName, find: t
   }
 
   async function look(): Promise<void> {
+    // A process that has all services inside loads no client.
+    const undici = await import('undici');
     const found = await Promise.all(targets.map(async (target) => ({ target, ips: await resolve(target) })));
     const current = new Set<string>();
     for (const { target, ips } of found) {
       for (const ip of ips) {
         const key = `${ip} ${target.origin}`;
         current.add(key);
-        if (!known.has(key)) known.set(key, { ip, origin: target.origin, pool: createPool(target, ip), inHand: 0, leftOutUntil: 0 });
+        if (!known.has(key))
+          known.set(key, { ip, origin: target.origin, pool: createPool(undici.Pool, target, ip), inHand: 0, leftOutUntil: 0 });
       }
     }
     for (const [key, { pool }] of known) {
@@ -133,13 +136,13 @@ function readTarget(url: string): Target {
 }
 
 /** Connections to one address of a name: `Host` and the certificate are the name's. */
-function createPool({ origin }: Target, address: string): Pool {
+function createPool(PoolClass: typeof Pool, { origin }: Target, address: string): Pool {
   const family = isIP(address);
   const lookupKnown: LookupFunction = (_hostname, { all }, callback) => {
     if (all) callback(null, [{ address, family }]);
     else callback(null, address, family);
   };
-  return new Pool(origin, {
+  return new PoolClass(origin, {
     connectTimeout: CONNECT_MS,
     connect: { lookup: lookupKnown },
     keepAliveTimeout: IDLE_MS,

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { testDatabase } from '@stoa/postgres/testing';
 import { createKeys, createLog } from '@stoa/service';
 import { expect, test } from 'vitest';
-import { pendingOf, prepareDatabase } from './databases.ts';
+import { pendingOf, prepareDatabase } from './migrations.ts';
 
 test('tables of packages that a service names are made before its own', async () => {
   await using fixture = await testDatabase();
