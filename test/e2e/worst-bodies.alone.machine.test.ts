@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { sendRaw } from '@stoa/http/testing';
+import { hash } from 'bcrypt';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { administrator } from './logged-in.ts';
 import { dataFolder, type StoaProcess, startStoa } from './stoa-process.ts';
@@ -10,10 +11,12 @@ const CONNECTIONS = 10;
 const PROBES = 100;
 /** How many of the bodies that take longest are sent that way. */
 const STORMS = 4;
-/** A part of the 100 ms in which they must be answered. Measured: under 10; with bodies that go to the parser unmeasured, 26 to 52. */
-const MAX_P99_MS = 20;
-
-/** What a slow moment of the machine adds, another attempt does not have; what the code costs, all have. */
+/**
+ * A part of the 100 ms in which they must be answered, as a part of a hash with bcrypt 10, which takes some 50 ms on an ordinary machine and
+ * twice as long on a slow one. Measured: under 0.2; with bodies that go to the parser unmeasured, 0.5 to 1.
+ */
+const MAX_P99_IN_HASHES = 0.4;
+/** A slow moment of the machine adds time to one attempt; the cost of the code is in all of them. */
 const ATTEMPTS = 3;
 
 interface Route {
@@ -47,12 +50,24 @@ test('ten connections that send the worst body of a route without a pause leave 
       costs.push({ request, what, ms: Math.min(await msOf(request, what), await msOf(request, what)) });
     }
   }
+  const limitMs = MAX_P99_IN_HASHES * (await msOfHash());
   for (const { request, what } of costs.toSorted((a, b) => b.ms - a.ms).slice(0, STORMS)) {
     let best = Number.POSITIVE_INFINITY;
-    for (let attempt = 0; attempt < ATTEMPTS && best >= MAX_P99_MS; attempt += 1) best = Math.min(best, await p99During(request));
-    expect(best, what).toBeLessThan(MAX_P99_MS);
+    for (let attempt = 0; attempt < ATTEMPTS && best >= limitMs; attempt += 1) best = Math.min(best, await p99During(request));
+    expect(best, what).toBeLessThan(limitMs);
   }
 });
+
+/** How long one hash takes on this machine: the shortest of five. */
+async function msOfHash(): Promise<number> {
+  let shortest = Number.POSITIVE_INFINITY;
+  for (let n = 0; n < 5; n += 1) {
+    const begun = performance.now();
+    await hash('a password', 10);
+    shortest = Math.min(shortest, performance.now() - begun);
+  }
+  return shortest;
+}
 
 /** What the server computes for a request that is refused. */
 async function msOf(request: Buffer, what: string): Promise<number> {

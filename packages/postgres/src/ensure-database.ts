@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { connectOnce } from './connect-once.ts';
 
 export interface EnsureDatabaseOptions {
   /** A role that may create roles and databases. */
@@ -17,9 +18,7 @@ const DUPLICATE = new Set(['42710', '42P04', '23505']);
  */
 export async function ensureDatabase({ adminUrl, database, role, password }: EnsureDatabaseOptions): Promise<string> {
   const [roleName, databaseName] = [pg.escapeIdentifier(role), pg.escapeIdentifier(database)];
-  const client = new pg.Client({ connectionString: adminUrl, application_name: 'stoa ensure database', connectionTimeoutMillis: 5_000 });
-  client.on('error', () => {});
-  await client.connect();
+  const client = await connectOnce(adminUrl, 'stoa ensure database');
   try {
     await client.query(`select pg_advisory_lock(hashtextextended('stoa ensure database', 0))`);
     await unlessThere(client, 'select from pg_roles where rolname = $1', role, `create role ${roleName}`);

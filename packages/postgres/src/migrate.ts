@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '@stoa/service';
 import pg from 'pg';
-import { SERVER_LETS_GO } from './connection-options.ts';
+import { connectOnce } from './connect-once.ts';
 import { runIndexStatement } from './index-statement.ts';
 import { fileOf, type Migration, MigrationError, type MigrationSource, NO_TRANSACTION, readMigrations } from './migration-files.ts';
 
@@ -68,14 +68,7 @@ export async function pendingMigrations({ url, sources, log }: MigrateOptions): 
 }
 
 async function connect(url: string): Promise<pg.Client> {
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: 'stoa migrate',
-    connectionTimeoutMillis: 5_000,
-    options: SERVER_LETS_GO,
-  });
-  client.on('error', () => {});
-  await client.connect();
+  const client = await connectOnce(url, 'stoa migrate');
   await client.query(`select set_config(name, '0', false) from pg_settings where name = any($1)`, [TIME_LIMITS]);
   return client;
 }

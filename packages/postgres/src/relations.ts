@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { connectOnce } from './connect-once.ts';
 
 /** A table or view of schema `public`. */
 export interface Relation {
@@ -46,9 +46,7 @@ const RELATIONS = `
  * partitions, which come and go, are left out.
  */
 export async function readRelations(url: string): Promise<readonly Relation[]> {
-  const client = new pg.Client({ connectionString: url, application_name: 'stoa read relations', connectionTimeoutMillis: 5_000 });
-  client.on('error', () => {});
-  await client.connect();
+  const client = await connectOnce(url, 'stoa read relations');
   try {
     return (await client.query<Relation>(RELATIONS)).rows;
   } finally {

@@ -66,5 +66,6 @@ export interface Tables {
     singleton: Generated<boolean>;
     next_at: Generated<Date>;
     turn: Generated<number>;
+    written_at: Generated<Date>;
   };
 }

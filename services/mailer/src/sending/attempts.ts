@@ -84,7 +84,11 @@ export function createAttempts(database: Database<MailerTables>, instanceId: str
       await retryUntilAborted(() => move(query, mail, next, reason).execute(), signal);
       // Nothing left, so the next mail need not wait for a turn that was not used, unless it has already been given out.
       if (next.status !== 'superseded' || mail.turn === undefined) return;
-      await query.updateTable('pacing').set({ next_at: sql<Date>`clock_timestamp()` }).where('turn', '=', mail.turn).execute();
+      await query
+        .updateTable('pacing')
+        .set({ next_at: sql<Date>`clock_timestamp()`, written_at: sql<Date>`clock_timestamp()` })
+        .where('turn', '=', mail.turn)
+        .execute();
       database.notify(QUEUE_CHANNEL, PACE_CHANGED);
     },
   };
@@ -93,5 +97,9 @@ export function createAttempts(database: Database<MailerTables>, instanceId: str
 const pause = (db: QueryCreator<MailerTables>) =>
   db
     .updateTable('pacing')
-    .set({ next_at: sql<Date>`greatest(next_at, clock_timestamp() + ${PAUSE_MS} * interval '1 ms')`, turn: sql<number>`turn + 1` })
+    .set({
+      next_at: sql<Date>`greatest(next_at, clock_timestamp() + ${PAUSE_MS} * interval '1 ms')`,
+      written_at: sql<Date>`clock_timestamp()`,
+      turn: sql<number>`turn + 1`,
+    })
     .execute();

@@ -31,6 +31,9 @@ export interface ClaimedMail extends Tried {
   readonly turn: number | undefined;
 }
 
+/** The clock of the database, since the pace was last written. */
+const WAS_SET_BACK = sql<boolean>`(written_at > clock_timestamp())`;
+
 export type ClaimMails = (tx: Transaction<MailerTables>, most: number) => Promise<Claim<ClaimedMail>>;
 
 /**
@@ -40,24 +43,26 @@ export type ClaimMails = (tx: Transaction<MailerTables>, most: number) => Promis
 export function createClaimMails(ratePerSecond: number, instanceId: string): ClaimMails {
   const intervalMs = 1000 / ratePerSecond;
   return async (tx, most) => {
-    const { wait, credit } = await tx
+    const { wait, credit, wasSetBack } = await tx
       .selectFrom('pacing')
       .select([
         sql<number>`(extract(epoch from next_at - clock_timestamp()) * 1000)::float8`.as('wait'),
         sql<number>`least(extract(epoch from clock_timestamp() - next_at) * 1000, ${GRACE_MS}::int)::float8`.as('credit'),
+        WAS_SET_BACK.as('wasSetBack'),
       ])
       .forUpdate()
       .executeTakeFirstOrThrow();
-    if (wait > 0) return { claimed: [], waitMs: wait, paced: true };
+    if (wait > 0 && !wasSetBack) return { claimed: [], waitMs: wait, paced: true };
 
-    const limit = Math.min(most, 1 + Math.floor(credit / intervalMs));
+    const limit = wasSetBack ? 1 : Math.min(most, 1 + Math.floor(credit / intervalMs));
     const rows = await tx
       .with('next', (db) =>
         db
           .selectFrom('mails')
           .select('id')
           .where('status', '=', 'queued')
-          .where('due_at', '<=', sql<Date>`clock_timestamp()`)
+          // One that was never delayed is due, also when the clock was set back since.
+          .where(sql<boolean>`(due_at <= clock_timestamp() or due_at <= created_at)`)
           .orderBy('position')
           .limit(limit)
           .forUpdate()
@@ -93,7 +98,10 @@ export function createClaimMails(ratePerSecond: number, instanceId: string): Cla
     const { turn } = await tx
       .updateTable('pacing')
       .set({
-        next_at: sql<Date>`greatest(next_at, clock_timestamp() - ${GRACE_MS} * interval '1 ms') + ${rows.length * intervalMs} * interval '1 ms'`,
+        next_at: sql<Date>`
+          greatest(case when ${WAS_SET_BACK} then 'epoch' else next_at end, clock_timestamp() - ${GRACE_MS} * interval '1 ms')
+            + ${rows.length * intervalMs} * interval '1 ms'`,
+        written_at: sql<Date>`clock_timestamp()`,
         turn: sql<number>`turn + 1`,
       })
       .returning('turn')

@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { eventually } from '@stoa/service/testing';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { codeOf, tokenOf } from '../testing/fake-secrets.ts';
 import { sendingFixture } from '../testing/sending-fixture.ts';
+import { createClaimMails } from './claim-mails.ts';
 
 let system: Awaited<ReturnType<typeof sendingFixture>>;
 beforeAll(async () => {
@@ -208,5 +210,34 @@ describe('the pace', () => {
     for (const [index, begin] of times.entries()) {
       expect(times.slice(index).filter((time) => time < begin + 1_000).length).toBeLessThanOrEqual(21);
     }
+  });
+});
+
+describe('after the clock of the database was set back by an hour', () => {
+  test('what was queued before leaves at the usual pace, and not in an hour', async () => {
+    const mails = await system.queue(2);
+    // What the rows look like then: all that was written says a time that is an hour ahead.
+    const later = sql<Date>`clock_timestamp() + interval '1 hour'`;
+    await system.database.query.updateTable('pacing').set({ next_at: later, written_at: later }).execute();
+    await system.database.query.updateTable('mails').set({ created_at: later, due_at: later }).where('status', '=', 'queued').execute();
+    await system.startSender({ ratePerSecond: 5 });
+    for (const { recipient } of mails) await finished(recipient, 'sent');
+    const { next_at: next, written_at: written } = await system.database.query
+      .selectFrom('pacing')
+      .select(['next_at', 'written_at'])
+      .executeTakeFirstOrThrow();
+    expect(next.getTime() - written.getTime()).toBeLessThanOrEqual(200);
+    expect(written.getTime()).toBeLessThan(Date.now() + 60_000);
+  });
+
+  test('a pause that was written since then holds', async () => {
+    const [mail] = await system.queue(1);
+    await system.database.query
+      .updateTable('pacing')
+      .set({ next_at: sql<Date>`clock_timestamp() + interval '1 hour'`, written_at: sql<Date>`clock_timestamp()` })
+      .execute();
+    const claim = createClaimMails(5, randomUUID());
+    expect(await system.database.transaction((tx) => claim(tx, 10))).toMatchObject({ claimed: [], paced: true });
+    expect(await statusOf(mail?.recipient ?? '')).toBe('queued');
   });
 });
