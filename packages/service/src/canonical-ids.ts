@@ -14,6 +14,7 @@ interface Shape {
   readonly anyOf?: readonly Shape[];
   readonly properties?: Readonly<Record<string, Shape>>;
   readonly items?: Shape;
+  readonly patternProperties?: Readonly<Record<string, Shape>>;
   readonly additionalProperties?: Shape | boolean;
 }
 
@@ -32,19 +33,23 @@ function ofBranches({ anyOf = [] }: Shape): Canonicalise | undefined {
   return branches.length === 0 ? undefined : (value) => branches.reduce((changed, branch) => branch(changed), value);
 }
 
-function ofProperties({ properties = {}, additionalProperties }: Shape): Canonicalise | undefined {
+function ofProperties({ properties = {}, patternProperties = {}, additionalProperties }: Shape): Canonicalise | undefined {
   const known = Object.entries(properties).flatMap(([name, each]) => {
     const canonicalise = canonicaliserOf(each as TSchema);
     return canonicalise === undefined ? [] : [[name, canonicalise] as const];
   });
-  const others = typeof additionalProperties === 'object' ? canonicaliserOf(additionalProperties as TSchema) : undefined;
-  if (known.length === 0 && others === undefined) return undefined;
+  // For names that the schema does not list.
+  const free = [...Object.values(patternProperties), ...(typeof additionalProperties === 'object' ? [additionalProperties] : [])];
+  const others = free.map((each) => canonicaliserOf(each as TSchema)).filter((each) => each !== undefined);
+  if (known.length === 0 && others.length === 0) return undefined;
   return (value) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
     const container = value as Record<string, unknown>;
     for (const [name, canonicalise] of known) if (Object.hasOwn(container, name)) container[name] = canonicalise(container[name]);
-    if (others === undefined) return value;
-    for (const name of Object.keys(container)) if (!Object.hasOwn(properties, name)) container[name] = others(container[name]);
+    if (others.length === 0) return value;
+    for (const name of Object.keys(container)) {
+      if (!Object.hasOwn(properties, name)) container[name] = others.reduce((changed, step) => step(changed), container[name]);
+    }
     return value;
   };
 }

@@ -42,6 +42,9 @@ export function createManageServiceAccounts({ inTransaction, apiKeys, clock }: M
   return {
     async create({ name: typed, permissions: wanted, expiresAt: until = null }, by, reservedId) {
       requireAll(by, wanted, MORE_THAN_YOURS);
+      const earlier = reservedId === undefined ? undefined : await inTransaction((tx) => tx.serviceAccounts.lock(reservedId));
+      // Made by a try whose answer was lost: what was allowed then, an expiry for example, may not be allowed any more.
+      if (earlier !== undefined) return { account: earlier, apiKey: apiKeys.make(earlier.id).apiKey };
       const now = clock.now();
       const name = typed.trim();
       const refusals = expiryRefusals(until, now);
@@ -52,6 +55,7 @@ export function createManageServiceAccounts({ inTransaction, apiKeys, clock }: M
       const id = reservedId ?? uuidv7(now.getTime());
       const account = { id, name, prefix, permissions, createdAt: now, expiresAt, lastUsedAt: null };
       const made = await inTransaction(async (tx) => {
+        // Another try was faster.
         if (!(await tx.serviceAccounts.insert(account, digest))) return await tx.serviceAccounts.lock(id);
         const details = { name, prefix, permissions, expiresAt: expiresAt?.toISOString() ?? null };
         await tx.audit.append({ action: 'service-account-created', actor: by.actor, subject: id, at: now, details });

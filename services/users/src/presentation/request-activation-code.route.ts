@@ -1,4 +1,5 @@
 import { type Http, NoBody, problems } from '@stoa/http';
+import { named } from '@stoa/service';
 import { Type } from 'typebox';
 import type { RequestActivationCode } from '../application/request-activation-code.ts';
 import { errors } from '../errors.ts';
@@ -12,11 +13,10 @@ export interface RequestActivationCodeRoute {
 }
 
 /** Nothing, or an empty object: some clients cannot send a POST without a body. */
-const Body = Type.Unsafe<Record<string, never> | null>({
-  type: ['object', 'null'],
-  additionalProperties: false,
-  description: 'Nothing to say.',
-});
+const Body = named(
+  'ActivationCodeRequest',
+  Type.Unsafe<Record<string, never> | null>({ type: ['object', 'null'], additionalProperties: false, description: 'Nothing to say.' }),
+);
 
 export function requestActivationCodeRoute(http: Http, { requestActivationCode, guard, limits }: RequestActivationCodeRoute): void {
   http.post(

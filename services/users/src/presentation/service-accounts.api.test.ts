@@ -69,6 +69,16 @@ describe('a service account', () => {
     expect(other.json().apiKey).not.toBe(first.json().apiKey);
   });
 
+  test('is the answer to a repeat of the lost request also when its expiry has passed meanwhile', async () => {
+    const body = { name: newName(), permissions: [], expiresAt: later(1_000) };
+    const keyed = () => create(body, { headers: { 'idempotency-key': body.name } });
+    const first = await keyed();
+    await users.loseAnswers();
+    users.clock.advance(2_000);
+    const again = await keyed();
+    expect([again.statusCode, again.json()]).toEqual([201, first.json()]);
+  });
+
   test('is stored as a digest: its key is in no row and no line of the log', async () => {
     const { id, apiKey } = (await create({ name: newName(), permissions: [] }, { headers: { 'idempotency-key': newName() } })).json();
     const { database } = users;
