@@ -14,7 +14,7 @@ export interface RequestActivationCodeRoute {
 
 /** Nothing, or an empty object: some clients cannot send a POST without a body. */
 const Body = named(
-  'ActivationCodeRequest',
+  'NewActivationCode',
   Type.Unsafe<Record<string, never> | null>({ type: ['object', 'null'], additionalProperties: false, description: 'Nothing to say.' }),
 );
 
