@@ -17,7 +17,7 @@ export interface Limit {
   readonly bytes: number;
 }
 
-export interface Look<E extends DomainEvent> {
+export interface EventBatch<E extends DomainEvent> {
   readonly events: readonly RecordedEvent<E>[];
   /** There is more behind them. */
   readonly more: boolean;
@@ -33,7 +33,7 @@ interface Row {
   readonly metadata: EventMetadata;
   readonly recorded_at: Date;
   readonly position: number;
-  readonly looked: number;
+  readonly found: number;
 }
 
 const columns = sql`stream, version, type, event_version, data, sealed, metadata, recorded_at, position`;
@@ -76,29 +76,44 @@ export async function insertEvents<Tables>(
 
 /** What is stored, with its data brought up to date. */
 export function createEventRows<E extends DomainEvent>({ upcast }: Upcasting, limit: Limit) {
-  async function look<Tables>(db: Kysely<Tables>, which: RawBuilder<unknown>, order: RawBuilder<unknown>, most: number): Promise<Look<E>> {
+  async function select<Tables>(
+    db: Kysely<Tables>,
+    which: RawBuilder<unknown>,
+    order: RawBuilder<unknown>,
+    most: number,
+  ): Promise<EventBatch<E>> {
     const { rows } = await sql<Row>`
-      select ${columns}, looked from (
-        select *, count(*) over ()::integer as looked, coalesce(sum(octet_length(data::text) + coalesce(octet_length(sealed), 0))
+      select ${columns}, found from (
+        select *, count(*) over ()::integer as found, coalesce(sum(octet_length(data::text) + coalesce(octet_length(sealed), 0))
           over (order by ${order} rows between unbounded preceding and 1 preceding), 0) as bytes_before
         from (select ${columns} from events where ${which} order by ${order} limit ${most}) as next
       ) as measured where bytes_before < ${limit.bytes} order by ${order}`.execute(db);
-    const looked = rows[0]?.looked ?? 0;
-    return { events: rows.map(toEvent), more: rows.length < looked || looked === most };
+    const found = rows[0]?.found ?? 0;
+    return { events: rows.map(toEvent), more: rows.length < found || found === most };
   }
 
   function toEvent({ stream, version, type, event_version, data, sealed, metadata, recorded_at, position }: Row): RecordedEvent<E> {
     const current = upcast(type, event_version, data);
-    return { type, data: current, stream, version, position, recordedAt: recorded_at, metadata, sealed } as unknown as RecordedEvent<E>;
+    return {
+      type,
+      eventVersion: event_version,
+      data: current,
+      stream,
+      version,
+      position,
+      recordedAt: recorded_at,
+      metadata,
+      sealed,
+    } as unknown as RecordedEvent<E>;
   }
 
   return {
     /** The next ones of a stream behind a version. */
     ofStream: <Tables>(db: Kysely<Tables>, stream: string, after: number, most = limit.events) =>
-      look(db, sql`stream = ${stream} and version > ${after}`, sql`version`, Math.min(most, limit.events)),
+      select(db, sql`stream = ${stream} and version > ${after}`, sql`version`, Math.min(most, limit.events)),
     /** The next ones of all behind a position, up to another. */
     ofAll: <Tables>(db: Kysely<Tables>, after: number, upTo = Number.MAX_SAFE_INTEGER) =>
-      look(db, sql`position > ${after} and position <= ${upTo}`, sql`position`, limit.events),
+      select(db, sql`position > ${after} and position <= ${upTo}`, sql`position`, limit.events),
   };
 }
 

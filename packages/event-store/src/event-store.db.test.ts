@@ -53,6 +53,20 @@ describe('events that were appended', () => {
     expect(loaded).toEqual({ state: second.state, version: 2 });
   });
 
+  test('are given to projections and to the state as a later reader gets them: what JSON does not hold is not there', async () => {
+    const projected: unknown[] = [];
+    const events = openStore({ projection: { ...balances, project: async (_tx, added) => void projected.push(...added) } });
+    const deposit = { amount: 3, reference: new Date(0) as unknown as string, note: undefined };
+    const { appended, state } = await accounts.database.transaction(async (tx) => {
+      const streams = events.on(tx, { initialState: () => [] as unknown[], evolve: (seen, { data }) => [...seen, data] });
+      const handled = await streams.handle('json', () => [opened, { type: 'money-deposited', data: deposit } as AccountEvent]);
+      return { appended: handled.events, state: handled.state };
+    });
+    expect(appended).toEqual(await accounts.read('json'));
+    expect(projected).toEqual(appended);
+    expect(state).toEqual([{ currency: 'EUR' }, { amount: 3, reference: '1970-01-01T00:00:00.000Z' }]);
+  });
+
   test('commit with their projection, or not at all', async () => {
     const { database, store: events } = accounts;
     const failing = database.transaction(async (tx) => {

@@ -41,7 +41,10 @@ export interface EventStore<E extends DomainEvent, Tables> {
   readAll(db: Kysely<Tables>, options?: { readonly after?: number }): AsyncGenerator<readonly RecordedEvent<E>[]>;
   /** What was personal in each, in their order: `null` where nothing was, or the key is destroyed. The caller says what it is. */
   open<Personal>(db: Kysely<Tables>, items: readonly SealedOf[]): Promise<(Personal | null)[]>;
-  /** Makes what is personal in the streams unreadable, for good and wherever a copy of it is. What is appended later has none. */
+  /**
+   * Makes what is personal in the streams unreadable for good: in events, in projections and in every dump that is made from then on. A dump
+   * of before has the key, too. What is appended later has none.
+   */
   destroyKeys(tx: Transaction<Tables>, streams: readonly string[]): Promise<void>;
   /**
    * Fills the tables of a projection anew, beside those in use, and swaps. The next run continues one that was stopped. Appends and

@@ -6,7 +6,7 @@ const APPENDING = sql`20260101, 1`;
 const STREAM = sql`20260102`;
 
 /** How often a process that waits for open transactions polls. */
-const LOOK_EVERY_MS = 10;
+const POLL_EVERY_MS = 10;
 
 /** Held by each transaction that appends, from before its events have positions until they are there for all to see. */
 export const holdWhileAppending: RawBuilder<unknown> = sql`pg_advisory_xact_lock_shared(${APPENDING})`;
@@ -25,12 +25,12 @@ export async function takeTurn<Tables>(tx: Kysely<Tables>, stream: string): Prom
  * The position up to which no event can appear any more. Positions are given before the commit, so that an event may appear after one with
  * a higher position: a transaction with one up to the last has the lock by then, and is waited for; a later one gets a higher one.
  */
-export async function settledPosition<Tables>(db: Kysely<Tables>): Promise<number> {
+export async function settledPosition<Tables>(db: Kysely<Tables>, signal?: AbortSignal): Promise<number> {
   const { rows } = await sql<{ last: number }>`
     select case when is_called then last_value else 0 end as last from events_position_seq`.execute(db);
   let appending = await findAppending(db);
   while (appending.length > 0) {
-    await delay(LOOK_EVERY_MS);
+    await delay(POLL_EVERY_MS, undefined, signal && { signal });
     const still = new Set(await findAppending(db));
     appending = appending.filter((transaction) => still.has(transaction));
   }

@@ -233,6 +233,19 @@ describe('a rebuild that was stopped', () => {
 });
 
 describe('a rebuild is refused, and leaves what is in use as it was,', () => {
+  test('when a newer version of the projection has begun one, whose progress stays', async () => {
+    await using accounts = await openAccounts();
+    await someAccounts(accounts, 12);
+    const newer = openStore({ limit: small, projection: { ...balances, version: 2 } });
+    const stop = new AbortController();
+    const stopped = newer.rebuild(accounts.database, 'balances', { signal: stop.signal, onProgress: () => stop.abort() });
+    await expect(stopped).rejects.toThrow('aborted');
+    await expect(accounts.store.rebuild(accounts.database, 'balances')).rejects.toThrow('is being rebuilt by its version 2: this is 1');
+    const progress: number[] = [];
+    await newer.rebuild(accounts.database, 'balances', { onProgress: ({ events }) => progress.push(events) });
+    expect(progress[0]).toBe(20);
+  });
+
   test('when a migration changes the tables meanwhile; the next one succeeds', async () => {
     await using accounts = await openAccounts({ limit: small });
     const { database, store } = accounts;

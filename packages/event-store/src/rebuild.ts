@@ -11,6 +11,8 @@ import type { DomainEvent, Projection } from './types.ts';
 const LOCK_WAIT_MS = 250;
 /** What came since the rest was projected. Where it is more, it is not done while others wait. */
 const MOST_LAST_BATCHES = 2;
+/** Of each statement while appends wait: a request that appends gives up after 2 s. */
+const SWAP_STATEMENT_MS = 500;
 /** Ten minutes in all, where a session holds the tables, as a dump does. */
 const SWAP_ATTEMPTS = 75;
 const pauseAfter = (attempt: number): number => Math.min(attempt * 500, 10_000);
@@ -55,6 +57,9 @@ export async function rebuildProjection<E extends DomainEvent, Tables>(
 ): Promise<void> {
   const { name, version, tables } = projection;
 
+  const otherVersion = (at: Rebuild) =>
+    new Error(`the projection ${name} is being rebuilt by its version ${at.version}: this is ${version}`);
+
   /** The process that has the row has the turn. */
   async function takeRow(tx: Transaction<Tables>): Promise<Rebuild | undefined> {
     const found = await sql<Rebuild>`
@@ -65,6 +70,8 @@ export async function rebuildProjection<E extends DomainEvent, Tables>(
   async function begin(tx: Transaction<Tables>): Promise<void> {
     await sql`insert into projection_rebuilds (projection, version, shape) values (${name}, 0, '') on conflict do nothing`.execute(tx);
     const known = await takeRow(tx);
+    // An older copy of the service does not undo what a newer one has projected.
+    if (known !== undefined && known.version > version) throw otherVersion(known);
     const shadows = await planShadows(tx, tables);
     if (known?.version === version && known.shape === shadows.shape && shadows.areThere) return;
     await makeShadows(tx, tables, shadows);
@@ -76,7 +83,7 @@ export async function rebuildProjection<E extends DomainEvent, Tables>(
   async function projectNext(tx: Transaction<Tables>, upTo?: number): Promise<Step> {
     const at = await takeRow(tx);
     if (at === undefined) return 'finished';
-    if (at.version !== version) throw new Error(`the projection ${name} is being rebuilt by its version ${at.version}: this is ${version}`);
+    if (at.version !== version) throw otherVersion(at);
     const { events, more } = await rows.ofAll(tx, at.position, upTo);
     if (events.length > 0) {
       const position = events.at(-1)?.position ?? at.position;
@@ -89,7 +96,7 @@ export async function rebuildProjection<E extends DomainEvent, Tables>(
   }
 
   async function catchUp(): Promise<Step> {
-    const upTo = await settledPosition(database.query);
+    const upTo = await settledPosition(database.query, signal);
     for (;;) {
       signal?.throwIfAborted();
       const step = await database.transaction((tx) => projectNext(tx, upTo));
@@ -101,6 +108,7 @@ export async function rebuildProjection<E extends DomainEvent, Tables>(
   async function swap(tx: Transaction<Tables>): Promise<Step> {
     await sql`select set_config('lock_timeout', ${`${LOCK_WAIT_MS}`}, true)`.execute(tx);
     await keepFromAppending(tx);
+    await sql`select set_config('statement_timeout', ${`${SWAP_STATEMENT_MS}`}, true)`.execute(tx);
     let step = await projectNext(tx);
     for (let batch = 1; step === 'more' && batch < MOST_LAST_BATCHES; batch += 1) step = await projectNext(tx);
     if (step !== 'caught-up') return step;
@@ -127,7 +135,9 @@ export async function rebuildProjection<E extends DomainEvent, Tables>(
   );
 }
 
+/** A lock that was not given in time, or a statement that took too long while others waited: SQLSTATE `query_canceled`. */
 const unlessBusy = (error: unknown): Step => {
-  if (error instanceof AppError && error.code === 'database_busy') return 'busy';
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === '57014' || (error instanceof AppError && code === 'database_busy')) return 'busy';
   throw error;
 };

@@ -29,10 +29,10 @@ export function createStreams<State, Own extends E, E extends DomainEvent, Table
   async function load(stream: string, known: LoadedStream<State> = { state: initialState(), version: 0 }): Promise<LoadedStream<State>> {
     let { state, version } = known;
     for (let more = true; more; ) {
-      const look = await rows.ofStream(tx, stream, version);
-      state = (look.events as unknown as readonly RecordedEvent<Own>[]).reduce(evolve, state);
-      version = look.events.at(-1)?.version ?? version;
-      more = look.more;
+      const batch = await rows.ofStream(tx, stream, version);
+      state = (batch.events as unknown as readonly RecordedEvent<Own>[]).reduce(evolve, state);
+      version = batch.events.at(-1)?.version ?? version;
+      more = batch.more;
     }
     return { state, version };
   }
@@ -45,9 +45,10 @@ export function createStreams<State, Own extends E, E extends DomainEvent, Table
     const added = await seal(stream, events);
     const positions = await insertEvents(tx, stream, expectedVersion, added, JSON.stringify(metadata), recordedAt);
     if (positions.length === 0) throw new VersionConflict(stream, expectedVersion);
-    const recorded = events.map(({ type, data }, index) => ({
-      ...{ type, data, stream, version: expectedVersion + index + 1, position: positions[index] },
-      ...{ recordedAt, metadata, sealed: added[index]?.sealed },
+    // As a later reader gets it: what JSON does not hold, as a `Date`, is not there in a projection or state of today either.
+    const recorded = added.map(({ type, eventVersion, json, sealed }, index) => ({
+      ...{ type, eventVersion, data: JSON.parse(json), stream, version: expectedVersion + index + 1, position: positions[index] },
+      ...{ recordedAt, metadata, sealed },
     })) as unknown as readonly (RecordedEvent<Own> & RecordedEvent<E>)[];
     for (const projection of projections) await projection.project(tx, recorded);
     return recorded;

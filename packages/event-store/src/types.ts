@@ -16,6 +16,8 @@ export type PlainEvent<E extends DomainEvent> = E extends DomainEvent ? Pick<E, 
 export type EventMetadata = Readonly<Record<string, unknown>>;
 
 export type RecordedEvent<E extends DomainEvent> = PlainEvent<E> & {
+  /** Of its type, as it was stored: `data` is brought up to date, what is sealed has the form of this version. */
+  readonly eventVersion: number;
   readonly stream: string;
   /** 1, 2, 3 … of the stream. */
   readonly version: number;
