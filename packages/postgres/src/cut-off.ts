@@ -1,7 +1,7 @@
 import type pg from 'pg';
 
 /** How long a server has to close properly. */
-const GOOD_BYE_MS = 2_000;
+const CLOSE_LIMIT_MS = 2_000;
 
 /** Ends a connection at once, with a server or a network behind it that may hang. */
 export function cutOff(client: pg.ClientBase): void {
@@ -11,7 +11,7 @@ export function cutOff(client: pg.ClientBase): void {
 
 /** Resolves when the connection has ended; it is cut off where that takes long, as one that hangs never ends. */
 export async function hasEnded(client: pg.ClientBase, ended: Promise<void>): Promise<void> {
-  const timer = setTimeout(() => cutOff(client), GOOD_BYE_MS);
+  const timer = setTimeout(() => cutOff(client), CLOSE_LIMIT_MS);
   await ended;
   clearTimeout(timer);
 }

@@ -6,7 +6,7 @@ const PACE_MS = 15;
 /** Beyond so many different payloads of a channel that wait, as while the server is away, one empty payload stands for all. */
 const MOST_PAYLOADS = 200;
 /** How long `close` waits for what is still to be sent. */
-const GOOD_BYE_MS = 500;
+const CLOSE_LIMIT_MS = 500;
 
 export interface NotifierOptions {
   link(): Promise<Link>;
@@ -53,7 +53,7 @@ export function createNotifier({ link, log, name }: NotifierOptions): Notifier {
     },
     async close() {
       closing.abort();
-      if (sending !== undefined) await withTimeout(sending, GOOD_BYE_MS, () => {});
+      if (sending !== undefined) await withTimeout(sending, CLOSE_LIMIT_MS, () => {});
     },
   };
 }

@@ -131,11 +131,11 @@ test('pages of an exact search end without what is only alike', async () => {
 test('words and an author go together', async () => {
   const [eve, bob] = [await stoa.person(), await stoa.person()];
   const hers = await stoa.write(eve, { title: 'Trebuchet plans' });
-  const his = await stoa.write(bob, { title: 'Trebuchet plans' });
+  const bobs = await stoa.write(bob, { title: 'Trebuchet plans' });
   await stoa.write(eve, { title: 'Other plans' });
   for (const q of ['trebuchet', 'trebuchet plans']) {
     expect(await search(q, `&author=${eve.id}`)).toEqual([hers.id]);
-    expect(await search(q, `&author=${bob.id}`)).toEqual([his.id]);
+    expect(await search(q, `&author=${bob.id}`)).toEqual([bobs.id]);
     expect(await search(q, `&author=${randomUUID()}`)).toEqual([]);
   }
 });

@@ -79,7 +79,7 @@ async function live(onUserDeleted: 'delete' | 'anonymise', order: readonly Happe
     select type, key, data->>'hidden' as hidden from outbox_events where key = any(${posts}::text[])`.execute(query);
   const events = told.map(({ type, key, hidden }) => `${type} ${posts.indexOf(key)}${hidden === 'true' ? ' hidden' : ''}`).sort();
   const shown = left.map(({ author_id, version, hidden_at }) => {
-    const of = author_id === null ? 'nobody' : author_id === userId ? 'him' : 'another';
+    const of = author_id === null ? 'nobody' : author_id === userId ? 'them' : 'another';
     return `${of} ${version}${hidden_at === null ? '' : ' hidden'}`;
   });
   return { name: author?.name, isGone: author?.deleted_at !== null, posts: shown.sort(), events };
@@ -95,7 +95,7 @@ const expectAlways = (onUserDeleted: 'delete' | 'anonymise', happenings: readonl
 
 describe('whatever order events come in, and however often', () => {
   test('an existing user has the newest of their names', async () => {
-    const end = { name: 'Name 4', isGone: false, posts: ['another 1', 'him 1', 'him 1 hidden'], events: [] };
+    const end = { name: 'Name 4', isGone: false, posts: ['another 1', 'them 1', 'them 1 hidden'], events: [] };
     await expectAlways(
       'delete',
       ALL.filter((happening) => happening !== 'deleted'),

@@ -43,7 +43,7 @@ async function create({ administration, publicUrl }: UsersVisit, typed: string, 
         ].join('\n'),
       );
     case 'appointed':
-      console.log(`${email} ${made.isNews ? 'is an administrator now, and protected' : 'was a protected administrator before'}.`);
+      console.log(`${email} ${made.isChanged ? 'is an administrator now, and protected' : 'was a protected administrator before'}.`);
       return console.log('The account existed already, and its password stays as it was.');
     case 'refused':
       throw made.status === 'blocked'

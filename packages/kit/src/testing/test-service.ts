@@ -25,7 +25,7 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { migrationSourcesOf } from '../migration-sources.ts';
 import type { ServiceDeps } from '../service-deps.ts';
 import { messageOf } from './message-of.ts';
-import { createNeighbours } from './neighbours.ts';
+import { createOtherServices } from './other-services.ts';
 import { createRequests } from './requests.ts';
 
 export interface TestServiceOptions<Config, Tables, C extends Clock> {
@@ -77,8 +77,8 @@ export async function openTestService<Config, Tables, C extends Clock = FakeCloc
   const derive = createKeys(randomBytes(32).toString('base64'));
   const logged: string[] = [];
   const log = createLog({ level: 'trace', destination: { write: (line) => void logged.push(line) } });
-  const neighbours = createNeighbours(options.bus ?? createTestBroker({ repeats: 0.5 }), name);
-  const { broker } = neighbours;
+  const otherServices = createOtherServices(options.bus ?? createTestBroker({ repeats: 0.5 }), name);
+  const { broker } = otherServices;
   undo.defer(() => broker.close());
   const who = undo.use(await testIdentity());
   const config = configure(loadConfig(definition.config, environment) as Config);
@@ -157,7 +157,7 @@ export async function openTestService<Config, Tables, C extends Clock = FakeCloc
     /** Every line that any copy wrote, down to `trace`. */
     logged,
     /** What the other services received, each message once, by their names. */
-    receivedBy: neighbours.receivedBy,
+    receivedBy: otherServices.receivedBy,
     start,
     /** Publishes an event as another service would. @returns the message once the bus has taken it; it may come again. */
     async publish<S extends TSchema>(event: EventContract<S>, data: Static<S>, id = uuidv7(), occurredAt = clock.now()) {

@@ -2,7 +2,7 @@ import { type Logger, pause, withTimeout } from '@stoa/service';
 import type { AsyncMessage } from 'rabbitmq-client';
 import { backoffMs } from '../backoff.ts';
 import type { Accept } from '../broker.ts';
-import { withinFarewell } from './connection.ts';
+import { withinCloseLimit } from './connection.ts';
 
 /** One statement of the inbox takes this many at once; the server sends so many more meanwhile. */
 const MOST_MESSAGES = 400;
@@ -87,7 +87,7 @@ export function createBatches({ accept, acknowledge, giveUp, giveUpMs, log }: Ba
      */
     async finish(): Promise<void> {
       ending.abort();
-      if (running !== undefined) await withinFarewell(running);
+      if (running !== undefined) await withinCloseLimit(running);
     },
   };
 }

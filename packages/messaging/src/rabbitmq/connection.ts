@@ -111,7 +111,7 @@ export function connectRabbit({ url, log, name }: { readonly url: string; readon
     },
     async close() {
       closing = true;
-      await withinFarewell(client.close());
+      await withinCloseLimit(client.close());
       client.unsafeDestroy();
     },
   };
@@ -149,7 +149,7 @@ export function discard(channel: Channel): void {
 }
 
 /** A server that does not answer must not hold up our shutdown. */
-export async function withinFarewell(work: Promise<unknown>): Promise<void> {
+export async function withinCloseLimit(work: Promise<unknown>): Promise<void> {
   await withTimeout(
     work.catch(() => {}),
     CLOSE_TIMEOUT_MS,

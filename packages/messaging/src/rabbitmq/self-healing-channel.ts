@@ -1,7 +1,7 @@
 import { type Logger, startLoop } from '@stoa/service';
 import type { Channel } from 'rabbitmq-client';
 import { backoffMs } from '../backoff.ts';
-import { type RabbitConnection, withinFarewell } from './connection.ts';
+import { type RabbitConnection, withinCloseLimit } from './connection.ts';
 
 const BACKOFF = { firstMs: 100, longestMs: 2_000 };
 
@@ -67,7 +67,7 @@ export function openSelfHealingChannel({ connection, log, what, repairMs, use }:
       await finish();
       return pauseMs();
     } finally {
-      await withinFarewell(channel.close());
+      await withinCloseLimit(channel.close());
     }
   }
 

@@ -22,8 +22,8 @@ export type MadeAdministrator = { readonly email: string } & (
   | { readonly outcome: 'created' }
   /** Without a password: `token` is of the link that sets it. */
   | { readonly outcome: 'invited'; readonly token: string; readonly expiresAt: Date }
-  /** An account that was there and keeps its password; `isNews` is false when it was a protected administrator before. */
-  | { readonly outcome: 'appointed'; readonly isNews: boolean }
+  /** An account that was there and keeps its password; `isChanged` is false when it was a protected administrator before. */
+  | { readonly outcome: 'appointed'; readonly isChanged: boolean }
   /** It is unknown whether the person who registered it is the intended one. */
   | { readonly outcome: 'refused'; readonly status: 'pending' | 'blocked' }
 );
@@ -92,7 +92,7 @@ export function createMakeAdministrator(ports: MakeAdministratorPorts): MakeAdmi
         await tx.setUpCodes.removeAll();
         await tx.audit.append({ action: 'administrator-appointed', ...by, subject: user.id });
       }
-      return { outcome: 'appointed', isNews: better !== user } as const;
+      return { outcome: 'appointed', isChanged: better !== user } as const;
     });
     return { email, ...made };
   };

@@ -76,8 +76,8 @@ export function createPgIdentityFeed(db: Kysely<UsersTables>, clock: Clock): Ide
       const until = performance.now() + HOLD_SECONDS * 1_000;
       for (;;) {
         const answer = await read(question);
-        const isNews = answer.state !== undefined || answer.revocations.length > 0 || question.cursor === undefined;
-        if (isNews || !question.wait || performance.now() >= until || signal.aborted) return answer;
+        const hasChanges = answer.state !== undefined || answer.revocations.length > 0 || question.cursor === undefined;
+        if (hasChanges || !question.wait || performance.now() >= until || signal.aborted) return answer;
         await wokenOrLate(signal);
       }
     },

@@ -71,7 +71,7 @@ describe('an administrator by command line', () => {
   test('of an account that is active keeps the password, and its person has the role with the next refresh', async () => {
     const person = await peopleOf(users).loggedIn();
     const answer = await administration.makeAdministrator(person.email, 'another pass phrase');
-    expect(answer).toEqual({ outcome: 'appointed', isNews: true, email: person.email });
+    expect(answer).toEqual({ outcome: 'appointed', isChanged: true, email: person.email });
     expect(await stored(person.email)).toMatchObject(administrator);
     // The running service learns of it by itself.
     const before = () => peopleOf(users).as(person.accessToken);
@@ -83,7 +83,7 @@ describe('an administrator by command line', () => {
       'administrator-appointed',
       'command-line',
     ]);
-    expect(await administration.makeAdministrator(person.email, undefined)).toMatchObject({ outcome: 'appointed', isNews: false });
+    expect(await administration.makeAdministrator(person.email, undefined)).toMatchObject({ outcome: 'appointed', isChanged: false });
     expect((await users.audit(person.id)).filter(({ action }) => action === 'administrator-appointed')).toHaveLength(1);
   });
 

@@ -21,7 +21,7 @@ import { publishingProfiles } from './background.ts';
 const now = new Date('2026-11-21T09:00:00Z');
 
 /** The messaging of the service with parts of two, not yet started, and what posts receives of it. */
-async function telling() {
+async function publishingSystem() {
   const fixture = await testDatabase<UsersTables>({ sources: migrationSourcesOf(users) });
   const { database } = fixture;
   const log = createLog({ level: 'silent' });
@@ -102,7 +102,7 @@ const named = (fullName: string) => (user: User) => profileChanged(user, { fullN
 const names = (accounts: readonly User[]) => Object.fromEntries(accounts.map(({ id, fullName }) => [id, fullName]));
 
 test('all accounts that are or were active are published, in parts; no others', async () => {
-  await using system = await telling();
+  await using system = await publishingSystem();
   const pending = (user: User) => user;
   const accounts = await system.accounts([
     active,
@@ -124,7 +124,7 @@ test('all accounts that are or were active are published, in parts; no others', 
 });
 
 test('asked twice at a time, and one of them repeated, it comes to the same', async () => {
-  await using system = await telling();
+  await using system = await publishingSystem();
   const accounts = await system.accounts([active, active, active, active, active]);
   await system.messaging.start();
   const id = uuidv7();
@@ -135,7 +135,7 @@ test('asked twice at a time, and one of them repeated, it comes to the same', as
 });
 
 test('an account that is renamed, activated or deleted meanwhile ends as it is, in whichever order events arrive', async () => {
-  await using system = await telling();
+  await using system = await publishingSystem();
   const [a, b, c, d, e, f, g] = (await system.accounts([active, active, active, active, active, (user) => user, active])) as [
     User,
     User,
@@ -169,7 +169,7 @@ test('an account that is renamed, activated or deleted meanwhile ends as it is, 
 });
 
 test('an account that was not locked is not saved: what others know of it is not known', async () => {
-  await using system = await telling();
+  await using system = await publishingSystem();
   const [user] = (await system.accounts([active])) as [User];
   await expect(system.inTransaction((tx) => tx.users.save(named('Ada King')(user)))).rejects.toThrow('without its lock');
 });

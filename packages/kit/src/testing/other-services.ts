@@ -1,7 +1,7 @@
 import type { Broker, Message } from '@stoa/messaging';
 
 /** Stands in for all services but `own`: each takes what is published to it, and remembers it once, as an inbox would. */
-export function createNeighbours(bus: Broker, own: string) {
+export function createOtherServices(bus: Broker, own: string) {
   const heard = new Map<string, Map<string, Message>>();
   const subscribed = new Set<string>();
 
