@@ -1,7 +1,7 @@
 import type { Http, HttpOptions } from '@stoa/http';
 import { createMessageWriters, createMessaging, type MessageWriters, type MessagingOptions } from '@stoa/messaging';
 import type { HealthPart, Service } from '@stoa/service';
-import { createTasks, deadTasks, type Tasks } from '@stoa/tasks';
+import { createTasks, createTaskWorker, deadTasks, type Task, type Tasks, type TaskWorker } from '@stoa/tasks';
 import type { Transaction } from 'kysely';
 import { createServiceHttp } from './create-service-http.ts';
 import { installDeadLetterRoutes } from './dead-letters/dead-letter-routes.ts';
@@ -10,7 +10,7 @@ import type { ServiceDeps } from './service-deps.ts';
 
 /** What a service is built from: its dependencies, and the outbox, jobs and tasks of its transactions. */
 export interface ServiceContext<Config, Tables> extends ServiceDeps<Config, Tables>, MessageWriters<Tables> {
-  /** Calls to the outside that are made if, and only if, `tx` commits: by the part that `createTaskWorker` makes. */
+  /** Calls to the outside that are made if, and only if, `tx` commits. @throws TypeError for a kind that is not among `tasks`. */
   tasks(tx: Transaction<Tables>): Tasks;
 }
 
@@ -23,8 +23,10 @@ export interface Part {
 }
 
 export interface ServiceParts<Tables> extends Partial<Pick<MessagingOptions<Tables>, 'consumers' | 'jobs' | 'crons'>> {
-  /** Declares the service's routes. */
-  routes(http: Http): void;
+  /** The kinds of calls to the outside that it makes; those that its transactions enqueue. */
+  readonly tasks?: readonly Task<Tables>[];
+  /** Declares the service's routes. @param running its `runNow` runs one task inside of a request. */
+  routes(http: Http, running: Pick<TaskWorker<Tables>, 'runNow'>): void;
   /** In the order in which they start. Messages are handled when all of them have started; all stop in the reverse order. */
   readonly parts?: readonly Part[];
 }
@@ -43,8 +45,17 @@ export async function createService<Config, Tables>(
 ): Promise<Service> {
   const { database, clock } = deps;
   const { name } = description;
-  const tasks = (tx: Transaction<Tables>) => createTasks(database, tx);
-  const { routes, consumers = [], jobs = [], crons = [], parts = [] } = build({ ...deps, ...createMessageWriters(name, database), tasks });
+  const declared = new Set<string>();
+  const built = build({
+    ...deps,
+    ...createMessageWriters(name, database),
+    tasks: (tx) => onlyDeclared(createTasks(database, tx), declared),
+  });
+  const { routes, consumers = [], jobs = [], crons = [], tasks = [] } = built;
+  for (const task of tasks) declared.add(task.name);
+  const worker = createTaskWorker<Tables>({ ...deps, service: name, tasks });
+  // A service without calls to the outside has no worker to show.
+  const parts: readonly Part[] = [...(built.parts ?? []), ...(tasks.length > 0 ? [worker] : [])];
   const pruneKeys = pruneIdempotencyKeys<Tables>(clock);
   const messaging = createMessaging<Tables>({
     ...deps,
@@ -57,9 +68,19 @@ export async function createService<Config, Tables>(
   const health = async () =>
     (await Promise.all([database.health(), messaging.health(), ...parts.map((part) => part.health?.() ?? [])])).flat();
   const http = await createServiceHttp(deps, { ...description, health });
-  routes(http);
+  routes(http, worker);
   installDeadLetterRoutes(http, messaging.deadLetters);
   return { name, http, health, ...inOrder([...parts, messaging]) };
+}
+
+/** A kind that was forgotten among `tasks` would be enqueued, and run by nobody. */
+function onlyDeclared(tasks: Tasks, declared: ReadonlySet<string>): Tasks {
+  return {
+    enqueue(kind, ...given) {
+      if (!declared.has(kind.name)) throw new TypeError(`the task ${kind.name} is not among the tasks of the service`);
+      return tasks.enqueue(kind, ...given);
+    },
+  };
 }
 
 /** Starts one after the other, and stops in the reverse order those whose start was begun: one that cannot stop keeps no other from it. */

@@ -1,6 +1,6 @@
 import type { ServiceDefinition } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
-import { createTaskWorker, type Outcome, task } from '@stoa/tasks';
+import { type Outcome, task } from '@stoa/tasks';
 import { Type } from 'typebox';
 import { expect, test } from 'vitest';
 import { createService } from './create-service.ts';
@@ -12,26 +12,41 @@ const description = { name: 'parcels', title: 'Parcels', description: '', versio
 const Id = Type.Object({ id: Type.String() }, { additionalProperties: false });
 
 /** A service whose one request has a call made to the outside. */
-const parcels = (call: () => Promise<Outcome<unknown>>): ServiceDefinition<ServiceDeps<object, unknown>> => ({
+const parcels = (call: () => Promise<Outcome<unknown>>, { isForgotten = false } = {}): ServiceDefinition<ServiceDeps<object, unknown>> => ({
   name: description.name,
   config: Type.Object({}),
   create: (deps) =>
     createService(deps, description, (context) => {
       const send = task<unknown, typeof Id>({ name: 'send-parcel', data: Id, destination: 'carrier', run: call });
-      const worker = createTaskWorker({ ...context, service: description.name, tasks: [send] });
       return {
-        parts: [worker],
-        routes(http) {
+        tasks: isForgotten ? [] : [send],
+        routes(http, { runNow }) {
           http.post('/v1/parcels', { config: { access: 'anyone' }, schema: { body: Id, response: { 200: Id } } }, async ({ body }) => {
             const id = await context.database.transaction((tx) => context.tasks(tx).enqueue(send, body));
             return { id };
+          });
+          http.post('/v1/parcels-now', { config: { access: 'anyone' }, schema: { body: Id, response: { 200: Id } } }, async ({ body }) => {
+            const runAt = new Date(context.clock.now().getTime() + 60_000);
+            const id = await context.database.transaction((tx) => context.tasks(tx).enqueue(send, body, { runAt }));
+            return { id: (await runNow(id, 10_000))?.status ?? 'not in time' };
           });
         },
       };
     }),
 });
 
-test('a request enqueues a task on its transaction, and the part that runs tasks does it', async () => {
+test('a request may wait for the task that it has enqueued, and answers with its outcome', async () => {
+  await using service = await startTestService(parcels(async () => ({ status: 'done' })));
+  expect((await service.send('POST', '/v1/parcels-now', { body: { id: 'p1' } })).json()).toEqual({ id: 'done' });
+});
+
+test('a kind of task that the service does not declare is not enqueued, as nothing would run it', async () => {
+  await using service = await startTestService(parcels(async () => ({ status: 'done' }), { isForgotten: true }));
+  expect((await service.send('POST', '/v1/parcels', { body: { id: 'p1' } })).statusCode).toBe(500);
+  expect(JSON.stringify(service.logged)).toContain('the task send-parcel is not among the tasks of the service');
+});
+
+test('a request enqueues a task on its transaction, and the service runs it', async () => {
   let calls = 0;
   await using service = await startTestService(
     parcels(async () => {
