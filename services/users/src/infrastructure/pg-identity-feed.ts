@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { HOLD_SECONDS, type IdentityAnswer, type IdentityQuestion, type IdentityState, type PublicKey } from '@stoa/auth';
 import { PERMISSIONS } from '@stoa/contracts';
 import { anyOf } from '@stoa/postgres';
-import type { Clock } from '@stoa/service';
+import { type Clock, pause } from '@stoa/service';
 import { type Kysely, sql } from 'kysely';
 import type { IdentityFeed } from '../application/permission-ports.ts';
 import { ADMIN, USER } from '../domain/role.ts';
@@ -11,7 +11,7 @@ import { publicKeys } from './pg-signing-keys.ts';
 import type { UsersTables } from './tables.ts';
 
 /** How soon a change by another copy of the service is seen; one's own is seen at once. */
-const LOOK_EVERY_MS = 500;
+const POLL_EVERY_MS = 500;
 
 interface Row {
   readonly snapshot: string;
@@ -22,7 +22,7 @@ interface Row {
 
 /** What the guards of all processes live on, read from the database: no more than two small statements each half second and process. */
 export function createPgIdentityFeed(db: Kysely<UsersTables>, clock: Clock): IdentityFeed {
-  const waiting = new Set<() => void>();
+  let woken = new AbortController();
 
   async function read(question: IdentityQuestion): Promise<IdentityAnswer> {
     const now = clock.now();
@@ -57,18 +57,7 @@ export function createPgIdentityFeed(db: Kysely<UsersTables>, clock: Clock): Ide
     return rows[0] as Row;
   }
 
-  const wokenOrLate = (signal: AbortSignal) =>
-    new Promise<void>((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        waiting.delete(done);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, LOOK_EVERY_MS);
-      signal.addEventListener('abort', done, { once: true });
-      waiting.add(done);
-    });
+  const waitForChange = (signal: AbortSignal) => pause(POLL_EVERY_MS, AbortSignal.any([signal, woken.signal]));
 
   return {
     async answer(question, signal) {
@@ -78,11 +67,12 @@ export function createPgIdentityFeed(db: Kysely<UsersTables>, clock: Clock): Ide
         const answer = await read(question);
         const hasChanges = answer.state !== undefined || answer.revocations.length > 0 || question.cursor === undefined;
         if (hasChanges || !question.wait || performance.now() >= until || signal.aborted) return answer;
-        await wokenOrLate(signal);
+        await waitForChange(signal);
       }
     },
     wake() {
-      for (const goOn of [...waiting]) goOn();
+      woken.abort();
+      woken = new AbortController();
     },
     keys: () => publicKeys(db, clock.now()),
   };
