@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { GATEWAY } from '../../apps/server/src/services.ts';
 import { STOA_VERSION } from './container-stoa.ts';
@@ -6,6 +7,26 @@ import { deployed } from './settings-of.ts';
 
 const hardened = ['--rm', '--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'];
 const imageOf = (service: string) => `stoa-${service}:${STOA_VERSION}`;
+
+interface Manifest {
+  readonly name: string;
+  readonly dependencies?: Readonly<Record<string, string>>;
+}
+const manifests = new Map(
+  globSync('{contracts,{apps,packages,services}/*}/package.json')
+    .map((path) => JSON.parse(readFileSync(path, 'utf8')) as Manifest)
+    .map((manifest) => [manifest.name, manifest]),
+);
+
+/** The workspaces that a process of one service needs, by their names without `@stoa/`: the server lists all services, of which it has one. */
+function neededBy(service: string): string[] {
+  const others = deployed.filter((name) => name !== service).map((name) => `@stoa/${name}`);
+  const needed = new Set(['@stoa/server', `@stoa/${service}`]);
+  for (const name of needed)
+    for (const used of Object.keys(manifests.get(name)?.dependencies ?? {}))
+      if (manifests.has(used) && !others.includes(used)) needed.add(used);
+  return [...needed].map((name) => name.slice('@stoa/'.length)).toSorted();
+}
 
 /** A program that runs within the container and reports what it finds. */
 const lookAround = `
@@ -30,7 +51,7 @@ describe.for(deployed)('the image of %s', (service) => {
       user: 1000,
       major: '26',
       services: [service],
-      linked: ['assembly', 'auth', 'contracts', 'http', 'kit', 'messaging', 'postgres', 'redis', 'server', 'service', service].sort(),
+      linked: neededBy(service),
       tools: [],
       tests: [],
       left: ['apps', 'contracts', ...(service === GATEWAY ? ['docs'] : []), 'node_modules', 'package.json', 'packages', 'services'],
