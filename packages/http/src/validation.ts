@@ -40,14 +40,12 @@ declare module 'fastify' {
  * form, texts into normal form C. Nothing is removed, unknown properties are refused.
  */
 export function installValidation(http: FastifyInstance): void {
-  const validators = { strict: createAjv(false), coercing: createAjv('array') };
   const compiled = new WeakMap<FastifySchema, readonly Part[]>();
   const schemas: FastifySchema[] = [];
   const withoutQuery = new WeakSet<FastifySchema>();
   // A HEAD route shares the schema of its GET. Other hooks add to a schema after this one has seen it.
   const partsOf = (schema: FastifySchema): readonly Part[] => {
-    const parts =
-      compiled.get(schema) ?? compileParts(withoutQuery.has(schema) ? { ...schema, querystring: NO_QUERY } : schema, validators);
+    const parts = compiled.get(schema) ?? compileParts(withoutQuery.has(schema) ? { ...schema, querystring: NO_QUERY } : schema);
     compiled.set(schema, parts);
     return parts;
   };
@@ -91,12 +89,24 @@ interface Part {
   faultsIn(request: FastifyRequest): Fault[];
 }
 
-interface Validators {
-  readonly strict: Ajv;
-  readonly coercing: Ajv;
+/** Of the whole process: instances share the schemas that their services declare once, and what is compiled of them. */
+interface Compiler {
+  readonly ajv: Ajv;
+  readonly known: WeakMap<object, ValidateFunction>;
+}
+const strict: Compiler = { ajv: createAjv(false), known: new WeakMap() };
+const coercing: Compiler = { ajv: createAjv('array'), known: new WeakMap() };
+
+/** @param of the schema as it was declared, where `schema` is made of it. */
+function validatorOf({ ajv, known }: Compiler, schema: TSchema, of: TSchema = schema): ValidateFunction {
+  const validate = known.get(of) ?? ajv.compile(schema);
+  // It would keep all schemas that it has ever compiled.
+  ajv.removeSchema(schema);
+  known.set(of, validate);
+  return validate;
 }
 
-function compileParts({ params, querystring, headers, body }: FastifySchema, { strict, coercing }: Validators): Part[] {
+function compileParts({ params, querystring, headers, body }: FastifySchema): Part[] {
   const parts: Part[] = [];
   if (params !== undefined) {
     const look = compile(params as TSchema, '/path', coercing);
@@ -108,7 +118,7 @@ function compileParts({ params, querystring, headers, body }: FastifySchema, { s
   }
   if (headers !== undefined) {
     // The other headers, which a schema does not name, are bytes that HTTP allows (RFC 9110 §5.5), and no texts of ours.
-    const validate = coercing.compile(lowerNames(headers as TSchema));
+    const validate = validatorOf(coercing, lowerNames(headers as TSchema) as TSchema, headers as TSchema);
     parts.push({ faultsIn: (request) => faultsOf(validate, request.headers, '/headers') });
   }
   if (body !== undefined) {
@@ -124,8 +134,8 @@ const lowerNames = ({ properties = {}, ...others }: TSchema & { properties?: Rec
   properties: Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name.toLowerCase(), schema])),
 });
 
-function compile(schema: TSchema, part: string, ajv: Ajv): (data: unknown) => Fault[] {
-  const validate = ajv.compile(schema);
+function compile(schema: TSchema, part: string, compiler: Compiler): (data: unknown) => Fault[] {
+  const validate = validatorOf(compiler, schema);
   const canonicalise: Canonicalise | undefined = canonicaliserOf(schema);
   const budget = UNITS_OF_A_CHARACTER * maxTextOf(schema);
   return (data) => {
