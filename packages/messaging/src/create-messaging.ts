@@ -8,8 +8,8 @@ import { createHandlers } from './handlers.ts';
 import { checkHealth } from './health.ts';
 import { createInbox, INBOX_CHANNEL } from './inbox.ts';
 import { createMarks } from './inbox-marks.ts';
-import { isJob } from './jobs.ts';
-import { createLiveCopies, findUnclaimed, type Unclaimed } from './live-copies.ts';
+import { isJob } from './job-consumer.ts';
+import { COPIES_CHANNEL, createLiveCopies, findUnclaimed, type LiveCopies, type Unclaimed } from './live-copies.ts';
 import { createMessageWriters } from './message-writers.ts';
 import { createObserve } from './metrics.ts';
 import { prune } from './prune.ts';
@@ -72,10 +72,10 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
   checkCrons(crons, jobs);
   const observe = createObserve(metrics, service);
   const marks = createMarks(database.query);
-  const inbox = createInbox(database, consumers, log);
+  const inbox = createInbox(database, consumers, log, (message) => copies.consumersOf(message));
   const handlers = createHandlers(consumers, jobs, crons, inbox, createMessageWriters(service, database).jobs);
   const names = handlers.map(({ name }) => name);
-  const copies = createLiveCopies(
+  const copies: LiveCopies = createLiveCopies(
     database.query,
     instanceId,
     handlers.flatMap(({ takes }) => takes),
@@ -99,7 +99,11 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
       }),
     );
     await copies.announce();
-    stops.push(copies.leave);
+    database.notify(COPIES_CHANNEL);
+    stops.push(async () => {
+      await copies.leave();
+      database.notify(COPIES_CHANNEL);
+    });
     await copies.pullForward(new MisfitError().name);
     for (const handler of handlers)
       workers.set(
@@ -132,10 +136,12 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
     };
     const every = (milliseconds: number, work: () => Promise<unknown>) =>
       startLoop({ step: async () => ((await work()) === true ? 1 : milliseconds), onFailure });
+    const announcing = every(settings.announceMs, copies.announce);
+    const stopListening = await database.listen(COPIES_CHANNEL, announcing.wake);
     const loops = [
+      announcing,
       every(settings.pruneEveryMs, () => prune(database.query, settings)),
       every(settings.pruneEveryMs, () => keepSent(database, settings.outboxRetentionHours, log)),
-      every(settings.announceMs, copies.announce),
       every(settings.pruneEveryMs, async () => {
         unclaimed = await findUnclaimed(database.query);
       }),
@@ -145,7 +151,10 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
       await declareCrons(database.query, crons, formerNames);
       loops.push(startLoop({ step: async () => Math.min(await runCrons(database, service, crons), settings.pollMs), onFailure }));
     }
-    return () => stopAll(loops);
+    return async () => {
+      await stopListening();
+      await stopAll(loops);
+    };
   }
 
   return {

@@ -2,7 +2,7 @@ import type { Database } from '@stoa/postgres';
 import { createContext, uuidv7 } from '@stoa/service';
 import { type Kysely, sql } from 'kysely';
 import { INBOX_CHANNEL } from './inbox.ts';
-import { jobConsumer } from './jobs.ts';
+import { jobConsumer } from './job-consumer.ts';
 import type { Cron } from './types.ts';
 
 /** The key of a run that a cron enqueued. */

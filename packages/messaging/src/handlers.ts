@@ -1,7 +1,7 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { Handler } from './handling.ts';
 import type { Inbox } from './inbox.ts';
-import { jobConsumer } from './jobs.ts';
+import { jobConsumer } from './job-consumer.ts';
 import type { Taken } from './live-copies.ts';
 import { canonicalData } from './reader-schema.ts';
 import { type Consumer, type Cron, type Job, type Jobs, type Message, MisfitError, PermanentError } from './types.ts';

@@ -4,7 +4,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Accept } from './broker.ts';
 import { readEnvelope, toUnreadable } from './envelope.ts';
 import { jsonText } from './json-text.ts';
-import { readTaken, type Taken, versionOf } from './live-copies.ts';
+import { consumersOf, readTaken, type Taken } from './live-copies.ts';
 import type { Consumer, Message } from './types.ts';
 import { UNROUTED } from './unrouted.ts';
 import { findMisfit, findVersion, versionsOfConsumer } from './versions.ts';
@@ -29,11 +29,17 @@ export interface Inbox<Schema> {
   insert(db: Kysely<Schema>, rows: readonly NewRow[]): Promise<void>;
 }
 
-export function createInbox<Schema>(database: Database<Schema>, consumers: readonly Consumer<Schema>[], log: Logger): Inbox<Schema> {
+/** @param elsewhere the consumers of other live copies that take a message, from memory: a consumer that a newer copy adds is to miss nothing. */
+export function createInbox<Schema>(
+  database: Database<Schema>,
+  consumers: readonly Consumer<Schema>[],
+  log: Logger,
+  elsewhere: (message: Message) => ReadonlySet<string> = () => new Set(),
+): Inbox<Schema> {
   const db = database.query;
   const byType = Map.groupBy(consumers, ({ event }) => event.name);
 
-  /** @returns undefined for a message of a type or version that no consumer takes here. */
+  /** For the consumers here and those of other live copies. @returns undefined for a type or version that no consumer takes here. */
   function routeHere(message: Message): NewRow[] | undefined {
     const rows = (byType.get(message.type) ?? []).flatMap((consumer) => {
       const version = findVersion(versionsOfConsumer(consumer), message);
@@ -41,7 +47,9 @@ export function createInbox<Schema>(database: Database<Schema>, consumers: reado
       const misfit = findMisfit(version, message);
       return { consumer: consumer.name, message, ...(misfit && { reason: `data does not fit the contract: ${misfit}` }) };
     });
-    return rows.length > 0 ? rows : undefined;
+    if (rows.length === 0) return undefined;
+    const others = elsewhere(message).difference(new Set(rows.map(({ consumer }) => consumer)));
+    return others.size === 0 ? rows : [...rows, ...[...others].map((consumer) => ({ consumer, message }))];
   }
 
   /**
@@ -49,7 +57,7 @@ export function createInbox<Schema>(database: Database<Schema>, consumers: reado
    * keeps its place among the others of its key until one is there.
    */
   function routeElsewhere(message: Message, taken: readonly Taken[]): NewRow[] {
-    const there = new Set(taken.filter((other) => versionOf(other) === versionOf(message)).map(({ consumer }) => consumer));
+    const there = consumersOf(taken, message);
     const here = (byType.get(message.type) ?? []).map(({ name }) => name);
     const names = there.size > 0 ? [...there] : here;
     return (names.length > 0 ? names : [UNROUTED]).map((consumer) => ({ consumer, message }));

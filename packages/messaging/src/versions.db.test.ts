@@ -202,6 +202,41 @@ test('two consumers of two versions get what is theirs, one row a message', asyn
   expect(await service.rows()).toEqual([]);
 });
 
+test('a consumer that only another live copy has gets what this one accepts, once, beside the consumers here, and no job does', async () => {
+  await using service = await openService();
+  const taker = (name: string) =>
+    consumer<unknown, typeof First>({ name, event: first, handle: (tx, { n }) => service.write('any', name)(tx, n) });
+  const onPaid = taker('on-paid');
+  const ofTheSameName = job<unknown, typeof First>({ name: 'paid', data: First, handle: async () => {} }) as Job;
+  const old = await service.start([onPaid], [ofTheSameName]);
+  const renewed = await service.start([onPaid, taker('on-paid-invoice')], [ofTheSameName]);
+  let sent = 0;
+  // Until the old copy has read what the new one takes.
+  await eventually(async () => {
+    await old.accept(message(++sent, 1));
+    expect(await service.effects('on-paid-invoice')).not.toEqual([]);
+  });
+  const rest = Array.from({ length: 20 }, () => message(++sent, 1));
+  await old.accept(...rest);
+  await renewed.accept(...rest);
+  const numbers = rest.map(({ data }) => (data as { n: number }).n);
+  const sorted = async (name: string) => (await service.effects(name)).toSorted((a, b) => a - b);
+  for (const name of ['on-paid', 'on-paid-invoice'])
+    await eventually(async () => expect((await sorted(name)).slice(-rest.length)).toEqual(numbers));
+  expect(await sorted('on-paid')).toEqual(Array.from({ length: sent }, (_, n) => n + 1));
+  await eventually(async () => expect(await service.rows()).toEqual([]));
+
+  // What it is given ends with the copy that has it.
+  await renewed.stop();
+  await eventually(async () => {
+    const one = message(++sent, 1);
+    await old.accept(one);
+    const { rows } = await sql`select from inbox_seen where message_id = ${one.id} and consumer = 'on-paid-invoice'`.execute(service.query);
+    expect(rows).toEqual([]);
+  });
+  await sql`delete from inbox where consumer = 'on-paid-invoice'`.execute(service.query);
+});
+
 test('a job of a version that only a newer copy knows is left to it, and the newer copy does those of the old one', async () => {
   await using service = await openService();
   const { write } = service;
