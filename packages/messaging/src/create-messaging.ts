@@ -2,7 +2,7 @@ import type { Database } from '@stoa/postgres';
 import { createSemaphore, findFault, type HealthPart, type Logger, type Loop, type Metrics, startLoop } from '@stoa/service';
 import { exposeBacklog, readBacklog } from './backlog.ts';
 import type { Broker } from './broker.ts';
-import { declareCrons, runCrons } from './cron.ts';
+import { type CronJob, declareCrons, runCrons } from './cron.ts';
 import { createDeadLetters, type DeadLetterSource, type DeadLetters } from './dead-letters.ts';
 import { createHandlers } from './handlers.ts';
 import { checkHealth } from './health.ts';
@@ -69,7 +69,7 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
     deadLetterSources: sources = [],
   } = options;
   const settings = checkSettings({ ...defaultSettings, ...options.settings });
-  checkCrons(crons, jobs);
+  const cronJobs = toCronJobs(crons, jobs);
   const observe = createObserve(metrics, service);
   const marks = createMarks(database.query);
   const inbox = createInbox(database, consumers, log, (message) => copies.consumersOf(message));
@@ -149,7 +149,7 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
     if (crons.length > 0) {
       const formerNames = jobs.flatMap((job) => job.formerNames ?? []);
       await declareCrons(database.query, crons, formerNames);
-      loops.push(startLoop({ step: async () => Math.min(await runCrons(database, service, crons), settings.pollMs), onFailure }));
+      loops.push(startLoop({ step: async () => Math.min(await runCrons(database, service, cronJobs), settings.pollMs), onFailure }));
     }
     return async () => {
       await stopListening();
@@ -171,10 +171,11 @@ const stopAll = async (loops: readonly Loop[]): Promise<void> => {
   await Promise.all(loops.map((loop) => loop.stop()));
 };
 
-function checkCrons<Schema>(crons: readonly Cron[], jobs: readonly Job<Schema>[]): void {
-  for (const { job: name } of crons) {
+/** @throws TypeError when a cron enqueues what no job takes. */
+const toCronJobs = <Schema>(crons: readonly Cron[], jobs: readonly Job<Schema>[]): CronJob[] =>
+  crons.map(({ job: name }) => {
     const job = jobs.find((declared) => declared.name === name);
     if (job === undefined) throw new TypeError(`cron enqueues ${name}, which is no declared job`);
     if (findFault(job.data, {}) !== undefined) throw new TypeError(`cron enqueues ${name} with {}, which its schema refuses`);
-  }
-}
+    return { job: name, version: job.version ?? 1 };
+  });

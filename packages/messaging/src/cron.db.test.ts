@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { runScheduledJob } from './cron.ts';
 import { effect, openService } from './testing/working-service.ts';
+import type { Job } from './types.ts';
 
 const crons = [{ job: 'write', everySeconds: 1 }];
 const longBackoff = { backoff: { firstMs: 600_000, longestMs: 600_000 } };
@@ -15,6 +16,13 @@ test('a run of a cron that failed waits for its interval at most', async () => {
   await using service = await openService([write], { crons, settings: longBackoff });
   await service.messaging.start();
   await eventually(() => expect(runs).toBeGreaterThan(1));
+});
+
+test('a cron enqueues the version that its job has, also when the job takes no other', async () => {
+  const write: Job = { ...effect(), version: 2 };
+  await using service = await openService([write], { crons });
+  await service.messaging.start();
+  await eventually(async () => expect((await service.effects()).length).toBeGreaterThan(1));
 });
 
 test('what is no run of the cron backs off as any job does', async () => {

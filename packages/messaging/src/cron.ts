@@ -60,12 +60,18 @@ export async function runScheduledJob<Schema>(database: Database<Schema>, job: s
   return rows[0]?.done;
 }
 
+/** A job that a cron enqueues, and the version that its runs have. */
+export interface CronJob {
+  readonly job: string;
+  readonly version: number;
+}
+
 /**
  * Enqueues what is due and moves its time on, in one statement: the row's lock lets one process do it. However long nobody was there,
  * a job is enqueued once; and not at all while its last run is still to be done. Its trace begins with its run.
  * @returns milliseconds until the next one is due.
  */
-export async function runCrons<Schema>(database: Database<Schema>, service: string, crons: readonly Cron[]): Promise<number> {
+export async function runCrons<Schema>(database: Database<Schema>, service: string, crons: readonly CronJob[]): Promise<number> {
   const db = database.query;
   const { correlationId } = createContext();
   const jobs = crons.map(({ job }) => job);
@@ -77,8 +83,10 @@ export async function runCrons<Schema>(database: Database<Schema>, service: stri
       returning job
     )
     insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, registered)
-    select consumer, id, due.job, 1, ${service}, ${CRON_KEY}, now(), ${correlationId}, '', '{}', true
-    from due join unnest(${jobs}::text[], ${jobs.map(jobConsumer)}::text[], ${jobs.map(() => uuidv7())}::uuid[]) as declared (job, consumer, id) on declared.job = due.job
+    select consumer, id, due.job, version, ${service}, ${CRON_KEY}, now(), ${correlationId}, '', '{}', true
+    from due join unnest(
+      ${jobs}::text[], ${crons.map(({ version }) => version)}::integer[], ${jobs.map(jobConsumer)}::text[], ${jobs.map(() => uuidv7())}::uuid[]
+    ) as declared (job, version, consumer, id) on declared.job = due.job
     where not exists (select from inbox last where last.consumer = declared.consumer and last.key = ${CRON_KEY} and last.status = 'pending')
     returning consumer`.execute(db);
   for (const { consumer } of enqueued.rows) database.notify(INBOX_CHANNEL, consumer);
