@@ -7,7 +7,7 @@ import { jsonText } from './json-text.ts';
 import { consumersOf, readTaken, type Taken } from './live-copies.ts';
 import type { Consumer, Message } from './types.ts';
 import { UNROUTED } from './unrouted.ts';
-import { findMisfit, findVersion, versionsOfConsumer } from './versions.ts';
+import { findVersion, versionsOfConsumer } from './versions.ts';
 
 /** Notified, with the consumer's name, when it got something. */
 export const INBOX_CHANNEL = 'inbox';
@@ -41,15 +41,9 @@ export function createInbox<Schema>(
 
   /** For the consumers here and those of other live copies. @returns undefined for a type or version that no consumer takes here. */
   function routeHere(message: Message): NewRow[] | undefined {
-    const rows = (byType.get(message.type) ?? []).flatMap((consumer) => {
-      const version = findVersion(versionsOfConsumer(consumer), message);
-      if (version === undefined) return [];
-      const misfit = findMisfit(version, message);
-      return { consumer: consumer.name, message, ...(misfit && { reason: `data does not fit the contract: ${misfit}` }) };
-    });
-    if (rows.length === 0) return undefined;
-    const others = elsewhere(message).difference(new Set(rows.map(({ consumer }) => consumer)));
-    return others.size === 0 ? rows : [...rows, ...[...others].map((consumer) => ({ consumer, message }))];
+    const here = (byType.get(message.type) ?? []).filter((consumer) => findVersion(versionsOfConsumer(consumer), message) !== undefined);
+    if (here.length === 0) return undefined;
+    return [...new Set(here.map(({ name }) => name)).union(elsewhere(message))].map((consumer) => ({ consumer, message }));
   }
 
   /**

@@ -184,12 +184,45 @@ test('a type that no copy takes yet waits for one that does', async () => {
   for (const name of ['in-order', 'any-order']) await eventually(async () => expect(await service.effects(name)).toEqual([1]));
 });
 
-test('a new field of an event does not disturb an old reader, and a broken message is dead', async () => {
+test('data that only the schema of a newer copy takes wait for it, with what is behind them of their key', async () => {
+  await using service = await openService();
+  const ordered = (status: TSchema) => {
+    const Data = Type.Object({ n: Type.Integer(), status });
+    return consumer<unknown, typeof Data>({
+      name: 'in-order',
+      event: contract(1, Data),
+      ordered: true,
+      handle: (tx, { n }) => service.write('any', 'in-order')(tx, n),
+    });
+  };
+  const old = await service.start([ordered(Type.Enum(['open', 'paid']))]);
+  await old.accept(
+    message(0, 1, { n: 0, status: 'refunded' }),
+    message(5, 1, { n: 5, status: 'paid' }),
+    message(1, 1, { n: 1, status: 'open' }),
+  );
+  await eventually(async () => expect(await service.effects('in-order')).toEqual([1]));
+  await eventually(async () =>
+    expect((await service.rows())[0]).toMatchObject({
+      status: 'pending',
+      reason: expect.stringMatching(/^MisfitError: data does not fit the contract: \/status/),
+    }),
+  );
+  await service.start([ordered(Type.Enum(['open', 'paid', 'refunded']))]);
+  await eventually(async () => expect(await service.effects('in-order')).toEqual([1, 0, 5]));
+  await eventually(async () => expect(await service.rows()).toEqual([]));
+});
+
+test('a new field of an event does not disturb an old reader, and a broken message is dead when its tries are over', async () => {
   await using service = await openService('the dead letter');
-  const old = await service.start([service.old()[1] as Consumer]);
+  const old = await service.start([service.old()[1] as Consumer], [], 3);
   await old.accept(message(1, 1, { n: 1, reasonCode: 'x' }), message(2, 1, { n: 'two' }));
   await eventually(async () => expect(await service.effects('any-order')).toEqual([1]));
-  expect(await service.rows()).toMatchObject([{ status: 'dead', reason: expect.stringMatching(/^data does not fit the contract: \/n/) }]);
+  await eventually(async () =>
+    expect(await service.rows()).toMatchObject([
+      { status: 'dead', attempts: 3, reason: expect.stringMatching(/^MisfitError: data does not fit the contract: \/n/) },
+    ]),
+  );
 });
 
 test('two consumers of two versions get what is theirs, one row a message', async () => {
