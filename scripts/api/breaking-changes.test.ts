@@ -182,4 +182,33 @@ describe('of events', () => {
     ]);
     expect(breaks({})).toEqual(['event note-sent: is gone']);
   });
+
+  const changes: [string, object, object, string[]][] = [
+    ['one more value', { enum: ['a', 'b'] }, { enum: ['a', 'b', 'c'] }, ['to may now be "c"']],
+    ['one more fixed value', { const: 'a' }, { anyOf: [{ const: 'a' }, { const: 'b' }] }, ['to may now be "b"']],
+    ['any value', { type: 'string', enum: ['a'] }, { type: 'string' }, ['to may now have any value']],
+    ['a higher limit', { type: 'string', maxLength: 200 }, { type: 'string', maxLength: 300 }, ['to has a looser maxLength: 300']],
+    ['a lower limit of a number', { type: 'integer', minimum: 1 }, { type: 'integer', minimum: 0 }, ['to has a looser minimum: 0']],
+    ['no limit', { type: 'array', maxItems: 5 }, { type: 'array' }, ['to has a looser maxItems: none']],
+    ['another pattern', { pattern: '^a' }, { pattern: '^b' }, ['to has a looser pattern: ^b', 'to has a narrower pattern: ^b']],
+    ['no pattern', { pattern: '^a' }, {}, ['to has a looser pattern: none']],
+    ['items that may be repeated', { uniqueItems: true }, { uniqueItems: false }, ['to has a looser uniqueItems: false']],
+    [
+      'a field within with one more value',
+      { type: 'object', properties: { kind: { enum: ['a'] } } },
+      { type: 'object', properties: { kind: { enum: ['a', 'b'] } } },
+      ['to.kind may now be "b"'],
+    ],
+    ['a narrower limit', { type: 'string', maxLength: 200 }, { type: 'string', maxLength: 100 }, ['to has a narrower maxLength: 100']],
+    [
+      'what is as it was',
+      { enum: ['a'], maxLength: 2, pattern: '^a', uniqueItems: true },
+      { enum: ['a'], maxLength: 2, pattern: '^a', uniqueItems: true },
+      [],
+    ],
+  ];
+  test.for(changes)('a reader checks them, so a break is: %s', ([, was, is, lines]) => {
+    const breaks = breakingEvents(events({ to: was }), events({ to: is }));
+    expect(breaks).toEqual(lines.map((line) => `event note-sent: ${line}`));
+  });
 });

@@ -121,10 +121,14 @@ interface EventDocument {
 
 /**
  * The same for the events of an AsyncAPI document. Services of the previous version read the events of this one, and their events are read
- * by this one: both directions count.
+ * by this one: both directions count. A reader checks the data, so that one more value or a looser limit breaks it, as it does no client.
  */
 export function breakingEvents(before: EventDocument, after: EventDocument): string[] {
-  const directions = [true, false].map((isAnswer) => ({ isAnswer, before: resolverOf(before), after: resolverOf(after) }));
+  const directions = [true, false].map((isAnswer) => ({
+    ...{ isAnswer, isChecked: true },
+    before: resolverOf(before),
+    after: resolverOf(after),
+  }));
   return Object.entries(before.components?.messages ?? {}).flatMap(([name, { payload = {} }]) => {
     const now = after.components?.messages?.[name];
     const breaks = now === undefined ? ['is gone'] : directions.flatMap((direction) => schemaBreaks(payload, now.payload ?? {}, direction));

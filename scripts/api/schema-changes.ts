@@ -7,6 +7,8 @@ export type Resolve = (schema: Schema) => Schema;
 export interface Direction {
   /** In an answer a client reads what the server sends; in a request the server reads what an older client sends. */
   readonly isAnswer: boolean;
+  /** The reader refuses what its schema does not allow, as the subscriber of an event does; clients of HTTP take any value. */
+  readonly isChecked?: boolean;
   readonly before: Resolve;
   readonly after: Resolve;
 }
@@ -16,7 +18,7 @@ const LOWER = ['maxLength', 'maximum', 'exclusiveMaximum', 'maxItems', 'maxPrope
 const HIGHER = ['minLength', 'minimum', 'exclusiveMinimum', 'minItems', 'minProperties'];
 const SAME = ['pattern', 'multipleOf', 'uniqueItems'];
 
-/** What a client of the schema before meets in the one after: each break with its place, nothing for an addition. */
+/** What a client of the schema before meets in the one after: each break with its place, nothing for an addition that it takes. */
 export function schemaBreaks(before: Schema, after: Schema, direction: Direction): string[] {
   /** Which properties are being compared with which: a schema may refer to itself. */
   const inside = new Map<unknown, unknown>();
@@ -39,7 +41,10 @@ export function schemaBreaks(before: Schema, after: Schema, direction: Direction
   function compareOne(one: Schema, other: Schema, path: string): string[] {
     return [
       ...compareValues(one, other, path),
-      ...(direction.isAnswer ? [] : compareLimits(one, other, path)),
+      ...(direction.isAnswer ? [] : compareLimits(one, other, path, 'narrower')),
+      ...(direction.isAnswer && direction.isChecked
+        ? [...compareNewValues(one, other, path), ...compareLimits(other, one, path, 'looser')]
+        : []),
       ...compareProperties(one, other, path),
       ...(isSchema(one['items']) && isSchema(other['items']) ? compare(one['items'], other['items'], `${path}[]`) : []),
     ];
@@ -57,17 +62,26 @@ export function schemaBreaks(before: Schema, after: Schema, direction: Direction
     ];
   }
 
-  function compareLimits(one: Schema, other: Schema, path: string): string[] {
+  function compareNewValues(one: Schema, other: Schema, path: string): string[] {
+    const [was, is] = [valuesOf(one), valuesOf(other)];
+    if (was === undefined) return [];
+    if (is === undefined) return [`${path || 'it'} may now have any value`];
+    return is.filter((value) => !was.includes(value)).map((value) => `${path || 'it'} may now be ${JSON.stringify(value)}`);
+  }
+
+  /** What the writer's schema allows and the reader's does not. */
+  function compareLimits(writer: Schema, reader: Schema, path: string, how: 'narrower' | 'looser'): string[] {
     const tighter = (key: string, isTighter: (was: number, is: number) => boolean) => {
-      const [was, is] = [one[key], other[key]];
+      const [was, is] = [writer[key], reader[key]];
       return typeof is === 'number' && (typeof was !== 'number' || isTighter(was, is));
     };
     const keys = [
       ...LOWER.filter((key) => tighter(key, (was, is) => is < was)),
       ...HIGHER.filter((key) => tighter(key, (was, is) => is > was)),
-      ...SAME.filter((key) => other[key] !== undefined && other[key] !== false && one[key] !== other[key]),
+      ...SAME.filter((key) => reader[key] !== undefined && reader[key] !== false && writer[key] !== reader[key]),
     ];
-    return keys.map((key) => `${path || 'it'} has a narrower ${key}: ${String(other[key])}`);
+    const after = how === 'narrower' ? reader : writer;
+    return keys.map((key) => `${path || 'it'} has a ${how} ${key}: ${String(after[key] ?? 'none')}`);
   }
 
   function compareProperties(one: Schema, other: Schema, path: string): string[] {

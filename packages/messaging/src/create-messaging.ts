@@ -2,14 +2,14 @@ import type { Database } from '@stoa/postgres';
 import { createSemaphore, findFault, type HealthPart, type Logger, type Loop, type Metrics, startLoop } from '@stoa/service';
 import { exposeBacklog, readBacklog } from './backlog.ts';
 import type { Broker } from './broker.ts';
-import { declareCrons, runCrons } from './cron.ts';
+import { type CronJob, declareCrons, keepCrons, runCrons } from './cron.ts';
 import { createDeadLetters, type DeadLetterSource, type DeadLetters } from './dead-letters.ts';
 import { createHandlers } from './handlers.ts';
 import { checkHealth } from './health.ts';
 import { createInbox, INBOX_CHANNEL } from './inbox.ts';
 import { createMarks } from './inbox-marks.ts';
-import { isJob } from './jobs.ts';
-import { createLiveCopies, findUnclaimed, type Unclaimed } from './live-copies.ts';
+import { isJob } from './job-consumer.ts';
+import { COPIES_CHANNEL, createLiveCopies, findUnclaimed, type LiveCopies, type Unclaimed } from './live-copies.ts';
 import { createMessageWriters } from './message-writers.ts';
 import { createObserve } from './metrics.ts';
 import { prune } from './prune.ts';
@@ -69,13 +69,13 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
     deadLetterSources: sources = [],
   } = options;
   const settings = checkSettings({ ...defaultSettings, ...options.settings });
-  checkCrons(crons, jobs);
+  const cronJobs = toCronJobs(crons, jobs);
   const observe = createObserve(metrics, service);
   const marks = createMarks(database.query);
-  const inbox = createInbox(database, consumers, log);
+  const inbox = createInbox(database, consumers, log, (message) => copies.consumersOf(message));
   const handlers = createHandlers(consumers, jobs, crons, inbox, createMessageWriters(service, database).jobs);
   const names = handlers.map(({ name }) => name);
-  const copies = createLiveCopies(
+  const copies: LiveCopies = createLiveCopies(
     database.query,
     instanceId,
     handlers.flatMap(({ takes }) => takes),
@@ -99,7 +99,11 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
       }),
     );
     await copies.announce();
-    stops.push(copies.leave);
+    database.notify(COPIES_CHANNEL);
+    stops.push(async () => {
+      await copies.leave();
+      database.notify(COPIES_CHANNEL);
+    });
     await copies.pullForward(new MisfitError().name);
     for (const handler of handlers)
       workers.set(
@@ -132,20 +136,26 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
     };
     const every = (milliseconds: number, work: () => Promise<unknown>) =>
       startLoop({ step: async () => ((await work()) === true ? 1 : milliseconds), onFailure });
+    const announcing = every(settings.announceMs, copies.announce);
+    const stopListening = await database.listen(COPIES_CHANNEL, announcing.wake);
     const loops = [
+      announcing,
       every(settings.pruneEveryMs, () => prune(database.query, settings)),
       every(settings.pruneEveryMs, () => keepSent(database, settings.outboxRetentionHours, log)),
-      every(settings.announceMs, copies.announce),
       every(settings.pruneEveryMs, async () => {
         unclaimed = await findUnclaimed(database.query);
       }),
+      every(settings.pruneEveryMs, () => keepCrons(database.query, crons)),
     ];
     if (crons.length > 0) {
       const formerNames = jobs.flatMap((job) => job.formerNames ?? []);
       await declareCrons(database.query, crons, formerNames);
-      loops.push(startLoop({ step: async () => Math.min(await runCrons(database, service, crons), settings.pollMs), onFailure }));
+      loops.push(startLoop({ step: async () => Math.min(await runCrons(database, service, cronJobs), settings.pollMs), onFailure }));
     }
-    return () => stopAll(loops);
+    return async () => {
+      await stopListening();
+      await stopAll(loops);
+    };
   }
 
   return {
@@ -162,10 +172,11 @@ const stopAll = async (loops: readonly Loop[]): Promise<void> => {
   await Promise.all(loops.map((loop) => loop.stop()));
 };
 
-function checkCrons<Schema>(crons: readonly Cron[], jobs: readonly Job<Schema>[]): void {
-  for (const { job: name } of crons) {
+/** @throws TypeError when a cron enqueues what no job takes. */
+const toCronJobs = <Schema>(crons: readonly Cron[], jobs: readonly Job<Schema>[]): CronJob[] =>
+  crons.map(({ job: name }) => {
     const job = jobs.find((declared) => declared.name === name);
     if (job === undefined) throw new TypeError(`cron enqueues ${name}, which is no declared job`);
     if (findFault(job.data, {}) !== undefined) throw new TypeError(`cron enqueues ${name} with {}, which its schema refuses`);
-  }
-}
+    return { job: name, version: job.version ?? 1 };
+  });

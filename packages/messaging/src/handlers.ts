@@ -1,14 +1,14 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { Handler } from './handling.ts';
 import type { Inbox } from './inbox.ts';
-import { jobConsumer } from './jobs.ts';
+import { jobConsumer } from './job-consumer.ts';
 import type { Taken } from './live-copies.ts';
 import { canonicalData } from './reader-schema.ts';
 import { type Consumer, type Cron, type Job, type Jobs, type Message, MisfitError, PermanentError } from './types.ts';
 import { UNROUTED } from './unrouted.ts';
 import { findMisfit, findVersion, readData, type Version, versionsOfConsumer, versionsOfJob } from './versions.ts';
 
-/** All that the workers of a service serve. Data is checked once more: a replayed row may be one that was refused. */
+/** All that the workers of a service serve. What does not fit waits: a newer copy may take more values of the same version. */
 export function createHandlers<Schema>(
   consumers: readonly Consumer<Schema>[],
   jobs: readonly Job<Schema>[],
@@ -25,7 +25,7 @@ export function createHandlers<Schema>(
       async handle(tx: Transaction<Schema>, received: Message) {
         const { version, message } = read(versionsOfConsumer(consumer), received);
         const misfit = findMisfit(version, message);
-        if (misfit !== undefined) throw new PermanentError(`data does not fit the contract: ${misfit}`);
+        if (misfit !== undefined) throw new MisfitError(`data does not fit the contract: ${misfit}`);
         await consumer.handle(tx, version.upcast(message.data), message);
       },
     })),

@@ -54,6 +54,7 @@ async function openReceiver(consumers: readonly Consumer[] = [onHappened]) {
   let messaging = await start(consumers);
   return {
     accept,
+    query: database.query,
     deadLetters: () => messaging.deadLetters,
     /** Starts again with other consumers, as a new version does. */
     async restart(declared: readonly Consumer[]) {
@@ -74,7 +75,11 @@ test.for<[string, unknown, RegExp]>([
   ['an envelope without an id', message({ id: undefined }), /^not a message: .*id/],
   ['a NUL in the key', message({ key: 'a\0' }), /^not a message: \/key/],
   ['a type that nobody takes', message({ type: 'unheard-of' }), /no consumer takes unheard-of/],
-  ['data that does not fit', message({ data: { key: 'a', n: 'one' } }), /^data does not fit the contract: \/n must be integer/],
+  [
+    'data that does not fit',
+    message({ data: { key: 'a', n: 'one' } }),
+    /^MisfitError: data does not fit the contract: \/n must be integer/,
+  ],
   ['a version that is not known', message({ version: 2 }), /no live copy takes version 2 of happened/],
 ])('%s is kept as a dead letter, once, and what comes with it is handled', async ([, received, reason]) => {
   await using receiver = await openReceiver();
@@ -203,7 +208,11 @@ test('a replay of an unheard-of type reaches the consumer that has come since', 
 test('a dead letter that is replayed unchanged is dead again, with its replays counted', async () => {
   await using receiver = await openReceiver();
   await receiver.accept(message({ data: { key: 'a', n: 'one' } }));
-  const [dead] = (await receiver.deadLetters().list()).items;
+  const dead = await eventually(async () => {
+    const [letter] = (await receiver.deadLetters().list()).items;
+    expect(letter).toBeDefined();
+    return letter;
+  });
   expect(await receiver.deadLetters().replay(dead?.id ?? '', 'ada')).toBe(true);
   await eventually(async () => expect((await receiver.deadLetters().list()).items).toMatchObject([{ id: dead?.id, replays: 1 }]));
   expect(handled).not.toContainEqual({ key: 'a', n: 'one' });
@@ -213,6 +222,12 @@ test('dead letters are listed newest first, page by page, by filter, and without
   await using receiver = await openReceiver();
   for (let n = 0; n < 5; n++) await receiver.accept(message({ key: `key ${n}`, data: { key: 'a', n: 'one' } }));
   await receiver.accept(message({ type: 'unheard-of' }));
+  await eventually(async () => {
+    const rows = await receiver.rows();
+    expect(rows.map(({ status }) => status)).toEqual(Array.from({ length: 6 }, () => 'dead'));
+  });
+  // They failed for the last time in any order.
+  await sql`update inbox set failed_at = now() + id * interval '1 s'`.execute(receiver.query);
   const letters = receiver.deadLetters();
   const first = await letters.list({ type: 'happened' }, { limit: 3 });
   const second = await letters.list({ type: 'happened' }, { limit: 3, cursor: first.nextCursor ?? '' });

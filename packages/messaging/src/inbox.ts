@@ -4,10 +4,10 @@ import { type Kysely, sql } from 'kysely';
 import type { Accept } from './broker.ts';
 import { readEnvelope, toUnreadable } from './envelope.ts';
 import { jsonText } from './json-text.ts';
-import { readTaken, type Taken, versionOf } from './live-copies.ts';
+import { consumersOf, readTaken, type Taken } from './live-copies.ts';
 import type { Consumer, Message } from './types.ts';
 import { UNROUTED } from './unrouted.ts';
-import { findMisfit, findVersion, versionsOfConsumer } from './versions.ts';
+import { findVersion, versionsOfConsumer } from './versions.ts';
 
 /** Notified, with the consumer's name, when it got something. */
 export const INBOX_CHANNEL = 'inbox';
@@ -29,19 +29,21 @@ export interface Inbox<Schema> {
   insert(db: Kysely<Schema>, rows: readonly NewRow[]): Promise<void>;
 }
 
-export function createInbox<Schema>(database: Database<Schema>, consumers: readonly Consumer<Schema>[], log: Logger): Inbox<Schema> {
+/** @param elsewhere the consumers of other live copies that take a message, from memory: a consumer that a newer copy adds is to miss nothing. */
+export function createInbox<Schema>(
+  database: Database<Schema>,
+  consumers: readonly Consumer<Schema>[],
+  log: Logger,
+  elsewhere: (message: Message) => ReadonlySet<string> = () => new Set(),
+): Inbox<Schema> {
   const db = database.query;
   const byType = Map.groupBy(consumers, ({ event }) => event.name);
 
-  /** @returns undefined for a message of a type or version that no consumer takes here. */
+  /** For the consumers here and those of other live copies. @returns undefined for a type or version that no consumer takes here. */
   function routeHere(message: Message): NewRow[] | undefined {
-    const rows = (byType.get(message.type) ?? []).flatMap((consumer) => {
-      const version = findVersion(versionsOfConsumer(consumer), message);
-      if (version === undefined) return [];
-      const misfit = findMisfit(version, message);
-      return { consumer: consumer.name, message, ...(misfit && { reason: `data does not fit the contract: ${misfit}` }) };
-    });
-    return rows.length > 0 ? rows : undefined;
+    const here = (byType.get(message.type) ?? []).filter((consumer) => findVersion(versionsOfConsumer(consumer), message) !== undefined);
+    if (here.length === 0) return undefined;
+    return [...new Set(here.map(({ name }) => name)).union(elsewhere(message))].map((consumer) => ({ consumer, message }));
   }
 
   /**
@@ -49,7 +51,7 @@ export function createInbox<Schema>(database: Database<Schema>, consumers: reado
    * keeps its place among the others of its key until one is there.
    */
   function routeElsewhere(message: Message, taken: readonly Taken[]): NewRow[] {
-    const there = new Set(taken.filter((other) => versionOf(other) === versionOf(message)).map(({ consumer }) => consumer));
+    const there = consumersOf(taken, message);
     const here = (byType.get(message.type) ?? []).map(({ name }) => name);
     const names = there.size > 0 ? [...there] : here;
     return (names.length > 0 ? names : [UNROUTED]).map((consumer) => ({ consumer, message }));

@@ -3,12 +3,8 @@ import { createContext, currentContext, findFault, uuidv7 } from '@stoa/service'
 import { sql, type Transaction } from 'kysely';
 import { INBOX_CHANNEL } from './inbox.ts';
 import { registerOnce } from './inbox-register.ts';
+import { jobConsumer } from './job-consumer.ts';
 import type { Jobs } from './types.ts';
-
-/** The value of `inbox.consumer` of a job's rows. */
-export const jobConsumer = (name: string): string => `job:${name}`;
-
-export const isJob = (consumer: string): boolean => consumer.startsWith('job:');
 
 /** The jobs of `tx`, a transaction of `database`: rows of the service's own inbox. */
 export function createJobs<Schema>(service: string, database: Database<Schema>, tx: Transaction<Schema>): Jobs {

@@ -1,5 +1,9 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { isJob } from './job-consumer.ts';
 import { UNROUTED } from './unrouted.ts';
+
+/** Notified when a copy has come, or is gone. */
+export const COPIES_CHANNEL = 'copies';
 
 /** A version of a message that a consumer, or a job, takes. */
 export interface Taken {
@@ -21,6 +25,13 @@ const MOST_COUNTED = 10_000;
 
 /** As rows are compared with it: a type and its version. */
 export const versionOf = ({ type, version }: { readonly type: string; readonly version: number }): string => `${type} ${version}`;
+
+/** A version of a message; a job has the same names for its own. */
+type Versioned = Parameters<typeof versionOf>[0];
+
+/** The consumers, not jobs, that take this version of a message. */
+export const consumersOf = (taken: readonly Taken[], message: Versioned): ReadonlySet<string> =>
+  new Set(taken.flatMap((each) => (!isJob(each.consumer) && versionOf(each) === versionOf(message) ? each.consumer : [])));
 
 const isTheSame = (one: Taken) => (other: Taken) => one.consumer === other.consumer && versionOf(one) === versionOf(other);
 
@@ -64,6 +75,8 @@ export type LiveCopies = ReturnType<typeof createLiveCopies>;
 /** Announces to the other copies of the service what this one takes, and knows what they take. */
 export function createLiveCopies<Schema>(db: Kysely<Schema>, instanceId: string, mine: readonly Taken[]) {
   let others: readonly Taken[] = [];
+  /** Of each version, what `consumersOf` found since `others` was read: it is asked for each message. */
+  const found = new Map<string, ReadonlySet<string>>();
 
   return {
     /** Gives a sign of life, and reads those of the others. */
@@ -73,9 +86,17 @@ export function createLiveCopies<Schema>(db: Kysely<Schema>, instanceId: string,
         on conflict (instance_id) do update set takes = excluded.takes, seen_at = clock_timestamp()`.execute(db);
       await sql`delete from inbox_copies where seen_at < clock_timestamp() - interval '1 day'`.execute(db);
       others = await readTaken(db, instanceId);
+      found.clear();
     },
     async leave(): Promise<void> {
       await sql`delete from inbox_copies where instance_id = ${instanceId}`.execute(db);
+    },
+    /** The consumers of other copies that take this version, as the last announcement found them. */
+    consumersOf(message: Versioned): ReadonlySet<string> {
+      const version = versionOf(message);
+      const known = found.get(version) ?? consumersOf(others, message);
+      found.set(version, known);
+      return known;
     },
     /** Has rows tried now that waited because no copy could take them. */
     async pullForward(misfit: string): Promise<void> {

@@ -146,6 +146,29 @@ test('a copy that cannot reach the bus for ten seconds leaves the lead to one th
   await eventually(() => expect(well.taken).toEqual([1, 2]));
 });
 
+test('the same where everything waits for a subscriber that does not take it', async () => {
+  await using pipeline = await openPipeline();
+  let isCut = false;
+  const cutOff = recorder((outgoing) => {
+    if (isCut) throw new Error('no route to host');
+    return reject(outgoing, 'unroutable', 'nobody is there');
+  });
+  const well = recorder();
+  const first = await pipeline.startSender(cutOff.broker);
+  const detail = async () => (await first.health())[0]?.detail;
+  await pipeline.append({ key: 'a', n: 1 });
+  await eventually(async () => expect(await detail()).toBe('happened waits: nobody is there'));
+  isCut = true;
+  await eventually(async () => expect(await detail()).toBe('no route to host'));
+  // Back for one try of the route: it is told what the bus says, and the time counts anew.
+  isCut = false;
+  await eventually(async () => expect(await detail()).toBe('happened waits: nobody is there'));
+  isCut = true;
+  await pipeline.startSender(well.broker);
+  await eventually(async () => expect(await unsent(pipeline)).toEqual([]), { timeoutMs: 30_000 });
+  expect(well.taken).toEqual([1]);
+});
+
 test('a busy key does not stall the others: behind 3,000 of its events another leaves with the first batch, and all leave in their order', async () => {
   await using pipeline = await openPipeline();
   const calls: number[][] = [];

@@ -48,10 +48,19 @@ export function createRelay<Schema>(options: RelayOptions<Schema>): Relay {
   const waiting = createWaitingRows(service, database, limit);
   const routes = createWaitingRoutes(log);
   const reader = createOutboxReader({ rows, horizon: createHorizon(database.query), most: settings.relayBatch, ofKey: OF_KEY });
-  const sender = createSender({ broker, log, settings, waiting, routes, published });
+  const bus: Pick<Broker, 'publish'> = {
+    async publish(outgoing) {
+      const rejections = await broker.publish(outgoing);
+      cutOff = undefined;
+      return rejections;
+    },
+  };
+  const sender = createSender({ broker: bus, log, settings, waiting, routes, published });
   const tries = new Set<Promise<void>>();
   const stops: (() => Promise<void>)[] = [];
   let failure: { readonly reason: string; readonly since: number } | undefined;
+  /** Why the last try of a route did not reach the bus: where nothing else waits, no other failure shows it. */
+  let cutOff: { readonly error: unknown } | undefined;
   let fullLookAt = 0;
   let isReplayed = false;
   let wake = (): void => {};
@@ -62,6 +71,8 @@ export function createRelay<Schema>(options: RelayOptions<Schema>): Relay {
     for (const route of routes.toTry(performance.now())) tryRoute(route);
     try {
       const found = await drain(await read(), stopping);
+      if (cutOff !== undefined && routes.describe() !== undefined) throw cutOff.error;
+      cutOff = undefined;
       failure = undefined;
       if (found) return 0;
     } catch (error) {
@@ -147,7 +158,10 @@ export function createRelay<Schema>(options: RelayOptions<Schema>): Relay {
       else await sender.tryRoute(row);
     };
     const tried = trying()
-      .catch((error: unknown) => log.debug({ err: error, ...route }, 'the subscriber cannot be tried'))
+      .catch((error: unknown) => {
+        cutOff = { error };
+        log.debug({ err: error, ...route }, 'the subscriber cannot be tried');
+      })
       .then(() => {
         routes.tried(route, performance.now());
         tries.delete(tried);
@@ -162,6 +176,7 @@ export function createRelay<Schema>(options: RelayOptions<Schema>): Relay {
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
     const since = performance.now();
     routes.clear();
+    cutOff = undefined;
     fullLookAt = since;
     const loop = startLoop({
       step,

@@ -17,7 +17,7 @@ interface Sending extends Outgoing {
 }
 
 interface SenderOptions {
-  readonly broker: Broker;
+  readonly broker: Pick<Broker, 'publish'>;
   readonly log: Logger;
   readonly settings: MessagingSettings;
   readonly waiting: Pick<ReturnType<typeof createWaitingRows>, 'setAside' | 'settle' | 'countRefusal' | 'park'>;

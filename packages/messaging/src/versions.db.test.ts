@@ -184,12 +184,45 @@ test('a type that no copy takes yet waits for one that does', async () => {
   for (const name of ['in-order', 'any-order']) await eventually(async () => expect(await service.effects(name)).toEqual([1]));
 });
 
-test('a new field of an event does not disturb an old reader, and a broken message is dead', async () => {
+test('data that only the schema of a newer copy takes wait for it, with what is behind them of their key', async () => {
+  await using service = await openService();
+  const ordered = (status: TSchema) => {
+    const Data = Type.Object({ n: Type.Integer(), status });
+    return consumer<unknown, typeof Data>({
+      name: 'in-order',
+      event: contract(1, Data),
+      ordered: true,
+      handle: (tx, { n }) => service.write('any', 'in-order')(tx, n),
+    });
+  };
+  const old = await service.start([ordered(Type.Enum(['open', 'paid']))]);
+  await old.accept(
+    message(0, 1, { n: 0, status: 'refunded' }),
+    message(5, 1, { n: 5, status: 'paid' }),
+    message(1, 1, { n: 1, status: 'open' }),
+  );
+  await eventually(async () => expect(await service.effects('in-order')).toEqual([1]));
+  await eventually(async () =>
+    expect((await service.rows())[0]).toMatchObject({
+      status: 'pending',
+      reason: expect.stringMatching(/^MisfitError: data does not fit the contract: \/status/),
+    }),
+  );
+  await service.start([ordered(Type.Enum(['open', 'paid', 'refunded']))]);
+  await eventually(async () => expect(await service.effects('in-order')).toEqual([1, 0, 5]));
+  await eventually(async () => expect(await service.rows()).toEqual([]));
+});
+
+test('a new field of an event does not disturb an old reader, and a broken message is dead when its tries are over', async () => {
   await using service = await openService('the dead letter');
-  const old = await service.start([service.old()[1] as Consumer]);
+  const old = await service.start([service.old()[1] as Consumer], [], 3);
   await old.accept(message(1, 1, { n: 1, reasonCode: 'x' }), message(2, 1, { n: 'two' }));
   await eventually(async () => expect(await service.effects('any-order')).toEqual([1]));
-  expect(await service.rows()).toMatchObject([{ status: 'dead', reason: expect.stringMatching(/^data does not fit the contract: \/n/) }]);
+  await eventually(async () =>
+    expect(await service.rows()).toMatchObject([
+      { status: 'dead', attempts: 3, reason: expect.stringMatching(/^MisfitError: data does not fit the contract: \/n/) },
+    ]),
+  );
 });
 
 test('two consumers of two versions get what is theirs, one row a message', async () => {
@@ -200,6 +233,41 @@ test('two consumers of two versions get what is theirs, one row a message', asyn
   await copy.accept(message(1, 1), message(2, 2));
   for (const name of ['on-first', 'on-second']) await eventually(async () => expect(await service.effects(name)).toEqual([1]));
   expect(await service.rows()).toEqual([]);
+});
+
+test('a consumer that only another live copy has gets what this one accepts, once, beside the consumers here, and no job does', async () => {
+  await using service = await openService();
+  const taker = (name: string) =>
+    consumer<unknown, typeof First>({ name, event: first, handle: (tx, { n }) => service.write('any', name)(tx, n) });
+  const onPaid = taker('on-paid');
+  const ofTheSameName = job<unknown, typeof First>({ name: 'paid', data: First, handle: async () => {} }) as Job;
+  const old = await service.start([onPaid], [ofTheSameName]);
+  const renewed = await service.start([onPaid, taker('on-paid-invoice')], [ofTheSameName]);
+  let sent = 0;
+  // Until the old copy has read what the new one takes.
+  await eventually(async () => {
+    await old.accept(message(++sent, 1));
+    expect(await service.effects('on-paid-invoice')).not.toEqual([]);
+  });
+  const rest = Array.from({ length: 20 }, () => message(++sent, 1));
+  await old.accept(...rest);
+  await renewed.accept(...rest);
+  const numbers = rest.map(({ data }) => (data as { n: number }).n);
+  const sorted = async (name: string) => (await service.effects(name)).toSorted((a, b) => a - b);
+  for (const name of ['on-paid', 'on-paid-invoice'])
+    await eventually(async () => expect((await sorted(name)).slice(-rest.length)).toEqual(numbers));
+  expect(await sorted('on-paid')).toEqual(Array.from({ length: sent }, (_, n) => n + 1));
+  await eventually(async () => expect(await service.rows()).toEqual([]));
+
+  // What it is given ends with the copy that has it.
+  await renewed.stop();
+  await eventually(async () => {
+    const one = message(++sent, 1);
+    await old.accept(one);
+    const { rows } = await sql`select from inbox_seen where message_id = ${one.id} and consumer = 'on-paid-invoice'`.execute(service.query);
+    expect(rows).toEqual([]);
+  });
+  await sql`delete from inbox where consumer = 'on-paid-invoice'`.execute(service.query);
 });
 
 test('a job of a version that only a newer copy knows is left to it, and the newer copy does those of the old one', async () => {

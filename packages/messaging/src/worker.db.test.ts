@@ -125,7 +125,7 @@ test('many processes that poll at the same time enqueue a cron once', async () =
   await using service = await openService([write], { crons });
   const { runCrons, declareCrons } = await import('./cron.ts');
   await declareCrons(service.database.query, crons, []);
-  await Promise.all(Array.from({ length: 8 }, () => runCrons(service.database, 'service', crons)));
+  await Promise.all(Array.from({ length: 8 }, () => runCrons(service.database, 'service', [{ job: 'write', version: 1 }])));
   expect(await service.rows()).toHaveLength(1);
   await service.messaging.start();
   await eventually(async () => expect(await service.effects()).toEqual([0]));
