@@ -40,8 +40,11 @@ export interface Instance<Schema> {
   start(): Promise<void>;
   /** Keeps the lease until `tx` ends: nobody takes over meanwhile. @throws when the lease is lost; the next heartbeat takes a new one. */
   hold(tx: Transaction<Schema>): Promise<void>;
-  /** Puts back what is ours in the database, `except` what really is in progress. @returns how many tasks it were. */
-  reclaimOwn(except: readonly string[]): Promise<number>;
+  /**
+   * Puts back what is ours in the database, `except` what really is in progress, which is asked for once no claim can come between.
+   * @returns how many tasks it were.
+   */
+  reclaimOwn(except: () => readonly string[]): Promise<number>;
   /** Call when nothing is in progress any more. */
   stop(): Promise<void>;
 }
@@ -143,7 +146,7 @@ export function createInstance<Schema>(options: InstanceOptions<Schema>): Instan
       database.transaction(async (tx) => {
         // Waits behind a claim whose answer was lost and that is still under way at the server.
         await sql`select from ${instances} where id = ${id} for update`.execute(tx);
-        return await reclaim(tx, [id], except);
+        return await reclaim(tx, [id], except());
       }),
     async stop() {
       clearInterval(beating);

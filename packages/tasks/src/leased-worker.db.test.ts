@@ -110,3 +110,21 @@ test('in a process that only answers requests, a claim that was committed and no
   expect(await worker.runNow(id, 10_000)).toMatchObject({ status: 'done' });
   expect(callsOf(id)).toHaveLength(1);
 });
+
+test('a task that a request runs while the worker waits to reclaim others is not put back', async () => {
+  const worker = await startOnlyAnswering();
+  const release = await hold(sql`select from task_instances for key share`);
+  const failing = await enqueueForLater();
+  expect(await worker.runNow(failing, 10_000)).toBeUndefined();
+  await isWaitedFor('select from "task_instances"%for update');
+  system.outside.behave('hang');
+  const id = await enqueueForLater();
+  const outcome = worker.runNow(id, 60_000);
+  await eventually(() => expect(callsOf(id)).toHaveLength(1));
+  await release();
+  await becomes(failing, { status: 'queued', owner: null });
+  expect(await system.state(id)).toMatchObject({ status: 'running' });
+  system.outside.answer(id, 0);
+  expect(await outcome).toMatchObject({ status: 'done' });
+  expect(await system.attempts(id)).toMatchObject([{ status: 'done' }]);
+});

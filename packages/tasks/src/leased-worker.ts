@@ -122,7 +122,7 @@ export function createLeasedWorker<Schema, Task extends { readonly id: string }>
 
   async function reclaimUnknown(): Promise<void> {
     isUnsure = false;
-    const tasks = await instance.reclaimOwn([...inHand.keys()]);
+    const tasks = await instance.reclaimOwn(() => [...inHand.keys()]);
     if (tasks > 0) log.warn({ tasks, worker: name }, 'tasks unknown to this process were put back into the queue');
   }
 
