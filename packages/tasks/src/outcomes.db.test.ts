@@ -50,6 +50,36 @@ describe('enqueueing', () => {
     expect(keysOf(id)).toHaveLength(1);
   });
 
+  test('with an id that a task of another kind has is refused, and registers nothing', async () => {
+    const [charge, refund] = [calling({ name: 'charge' }), calling({ name: 'refund' })];
+    const id = await system.enqueue(charge, {}, { id: randomUUID() });
+    const refusal = `the id ${id} of a task refund belongs to a task charge`;
+    await expect(system.enqueue(refund, {}, { id })).rejects.toThrow(new TypeError(refusal));
+    const swallowing = system.database.transaction((tx) =>
+      createTasks(system.database, tx)
+        .enqueue(refund, {}, { id })
+        .catch(() => {}),
+    );
+    await expect(swallowing).rejects.toThrow(refusal);
+    await expect(system.enqueue(refund, {}, { id })).rejects.toThrow(refusal);
+    await expect(system.enqueue(charge, {}, { id })).resolves.toBe(id);
+    // A task may be renamed while it waits.
+    await expect(system.enqueue({ ...refund, formerNames: ['charge'] }, {}, { id })).resolves.toBe(id);
+    await sql`delete from tasks where id = ${id}`.execute(system.database.query);
+  });
+
+  test('with the id of a dead task of the same kind changes nothing, also when its registration is forgotten', async () => {
+    system.outside.behave(422);
+    await system.start([calling()]);
+    const id = await system.enqueue(calling(), {}, { id: randomUUID() });
+    await becomes(id, { status: 'dead' });
+    await expect(system.enqueue(calling(), {}, { id })).resolves.toBe(id);
+    await sql`delete from inbox_seen where message_id = ${id}`.execute(system.database.query);
+    await expect(system.enqueue(calling(), {}, { id })).resolves.toBe(id);
+    expect(await system.state(id)).toMatchObject({ status: 'dead' });
+    expect(keysOf(id)).toHaveLength(1);
+  });
+
   test('waits until its time', async () => {
     await system.start([calling()]);
     const later = await system.enqueue(calling(), {}, { runAt: new Date(Date.now() + 3_600_000) });
