@@ -226,6 +226,31 @@ describe('unavailable', () => {
     expect(rows).toEqual([{ hours: expect.closeTo(24, 1), reason: 'quota is used up' }]);
     await sql`delete from tasks where id = ${id}`.execute(system.database.query);
   });
+
+  test.each([
+    ['no number', Number.NaN, 0.003],
+    ['without end', Number.POSITIVE_INFINITY, 0.003],
+    ['negative', -1, 0.003],
+    ['longer than thirty days', 1e300, 30 * 24 * 3600],
+  ])(
+    'for a time that is %s is stored as the pause of the kind, or as thirty days, and its reason as far as a text goes',
+    async (...asked) => {
+      const [, pauseMs, seconds] = asked;
+      const run = async (): Promise<Outcome<unknown>> => ({ status: 'unavailable', reason: '\0quota', pauseMs });
+      await system.start([task({ name: 'quota', data: Type.Object({}), retry: { pauseMs: 3 }, run })]);
+      const id = await system.enqueue({ name: 'quota', data: Type.Object({}) }, {}, { runAt: new Date(0) });
+      await eventually(async () => expect((await system.state(id)).deferrals).toBeGreaterThan(0));
+      const { rows } = await sql<{ seconds: number; reason: string }>`
+      select extract(epoch from until - now())::float8 as seconds, reason from task_pauses where destination = 'quota'`.execute(
+        system.database.query,
+      );
+      expect(rows).toEqual([{ seconds: expect.any(Number), reason: 'quota' }]);
+      expect(rows[0]?.seconds).toBeLessThanOrEqual(seconds);
+      expect(rows[0]?.seconds).toBeGreaterThan(seconds - 60);
+      await system.stopAll();
+      await sql`delete from tasks where id = ${id}`.execute(system.database.query);
+    },
+  );
 });
 
 describe('a run that', () => {

@@ -35,8 +35,7 @@ export interface Sending {
 /** Everything between the queue and the transport, running. */
 export async function startSending(options: SendingOptions): Promise<Sending> {
   const { database, log, instanceId, ratePerSecond, connections, heartbeats } = options;
-  const deliverUntil = (signal: AbortSignal) =>
-    createDeliver({ ...options, attempts: createAttempts(database, instanceId, signal), signal });
+  const deliverUntil = (signal: AbortSignal) => createDeliver({ ...options, attempts: createAttempts(options, signal), signal });
 
   /** @returns whether the mail is in the queue again. */
   async function run(mail: ClaimedMail, signal: AbortSignal): Promise<boolean> {
@@ -44,7 +43,7 @@ export async function startSending(options: SendingOptions): Promise<Sending> {
       return (await deliverUntil(signal)(mail)) === 'queued';
     } catch (error) {
       log.error({ err: error, mail: mail.id }, 'delivery broke off');
-      await retryUntilAborted(() => giveBack(database, instanceId, mail, afterFailure('broken', mail)), signal);
+      await retryUntilAborted(() => giveBack(database, instanceId, mail, afterFailure('broken', mail)), { signal, log });
       return false;
     }
   }
