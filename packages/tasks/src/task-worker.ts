@@ -119,8 +119,9 @@ export function createTaskWorker<Schema>(options: TaskWorkerOptions<Schema>): Ta
 
   return {
     async start() {
-      await worker.start();
+      // Before: a start that fails half-way has to be stopped as well.
       stops.push(worker.stop);
+      await worker.start();
       if (!runsBackgroundWork) return;
       stops.push(await database.listen(TASKS_CHANNEL, (kind) => void ((kind === '' || kinds.has(kind)) && worker.wake())));
       const housekeeping = keepFinished();

@@ -60,8 +60,15 @@ export async function startSending(options: SendingOptions): Promise<Sending> {
     run,
     reclaim: (tx, owners, except) => reclaimMails(database, tx, owners, except),
   });
-  await worker.start();
-  const unlisten = await database.listen(QUEUE_CHANNEL, (told) => worker.wake(told === PACE_CHANGED));
+  const start = async () => {
+    await worker.start();
+    return await database.listen(QUEUE_CHANNEL, (told) => worker.wake(told === PACE_CHANGED));
+  };
+  const unlisten = await start().catch(async (error) => {
+    // Nobody else can stop what has started.
+    await worker.stop().catch((failure) => log.error({ err: failure }, 'a sender that could not start did not stop well'));
+    throw error;
+  });
   return {
     health: worker.health,
     async stop() {
