@@ -1,10 +1,11 @@
 import { databaseErrors } from '@stoa/postgres';
+import { defineErrors } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
 import { sql, type Transaction } from 'kysely';
 import { Type } from 'typebox';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Outcome } from './outcome.ts';
-import { TASKS_CHANNEL, task } from './task.ts';
+import { TASKS_CHANNEL, type Task, task } from './task.ts';
 import { taskFixture } from './testing/task-fixture.ts';
 
 let system: Awaited<ReturnType<typeof taskFixture>>;
@@ -81,6 +82,64 @@ test('a commit that is refused leaves the outcome unknown, with nothing done, an
     { task: id, what: 'free' },
     { task: expect.any(String), what: 'taken' },
   ]);
+});
+
+test('a commit that is refused by a rule of the service, though it says unavailable, is not repeated without end', async () => {
+  const { event_too_new } = defineErrors({ event_too_new: { kind: 'unavailable', title: 'Too new.', cause: 'c', fix: 'f' } });
+  let runs = 0;
+  const run = async (_data: object, { id }: { id: string }): Promise<Outcome<unknown>> => {
+    const isFirst = ++runs === 1;
+    return {
+      status: 'done',
+      async commit(tx) {
+        if (isFirst) throw event_too_new();
+        await write(id, 'second run')(tx);
+      },
+    };
+  };
+  await system.start([task({ ...kind, retry, run })]);
+  const id = await system.enqueue(kind, {});
+  await becomes(id, { status: 'done' });
+  expect((await system.attempts(id)).map(({ status }) => status)).toEqual(['unknown', 'done']);
+  expect(await effects()).toEqual([{ task: id, what: 'second run' }]);
+});
+
+describe('an end that the database refuses', () => {
+  beforeAll(async () => {
+    await sql`
+      create function refuse_response() returns trigger language plpgsql as $$ begin
+        if new.response = 'refuse this' then raise exception 'as it was told'; end if;
+        if new.response like '%refuse this and more%' then raise exception 'refuse this and more'; end if;
+        return new;
+      end $$`.execute(system.database.query);
+    await sql`create trigger refuse_response before update on task_attempts for each row execute function refuse_response()`.execute(
+      system.database.query,
+    );
+  });
+  const answering = (reason: string): Task<unknown>['run'] => {
+    let runs = 0;
+    return async () => (++runs === 1 ? { status: 'permanent', reason } : { status: 'done' });
+  };
+
+  test('is stored as unknown, with the reason', async () => {
+    await system.start([task({ ...kind, retry, run: answering('refuse this') })]);
+    const id = await system.enqueue(kind, {});
+    await becomes(id, { status: 'done' });
+    expect(await system.attempts(id)).toEqual([
+      { status: 'unknown', response: 'the outcome was not committed: error: as it was told' },
+      { status: 'done', response: null },
+    ]);
+  });
+
+  test('also as unknown, leaves the task to be reclaimed', async () => {
+    await system.start([task({ ...kind, retry, run: answering('refuse this and more') })]);
+    const id = await system.enqueue(kind, {});
+    await becomes(id, { status: 'done' });
+    expect(await system.attempts(id)).toEqual([
+      { status: 'unknown', response: expect.stringContaining('the process that ran the task is gone, or does not know of it') },
+      { status: 'done', response: null },
+    ]);
+  });
 });
 
 test('an end whose COMMIT was not answered has its effect once', async () => {

@@ -64,6 +64,17 @@ describe('the circuit', () => {
     expect(await ended(service.call(answers))).toBe('here');
   });
 
+  test('counts as well once its time is over, as the next call is tried', async () => {
+    const service = create();
+    await fail(service, 3);
+    time = 999;
+    expect(service.health().ok).toBe(false);
+    time = 1_000;
+    expect(service.health()).toEqual({ name: 'geocoder', background: true, ok: true });
+    await fail(service, 1);
+    expect(service.health().ok).toBe(false);
+  });
+
   test('goes by a clock that never goes back', async () => {
     const service = create();
     const real = Date.now;
@@ -84,6 +95,68 @@ describe('the circuit', () => {
     expect(await ended(service.call(() => Promise.reject(new Refused('no such address'))))).toBe('no such address');
     await fail(service, 2);
     expect(service.health().ok).toBe(true);
+  });
+});
+
+describe('a call that its caller aborts', () => {
+  const aborted = async (service: ExternalService): Promise<unknown> => {
+    const caller = new AbortController();
+    const call = ended(service.call(never, caller.signal));
+    caller.abort();
+    return await call;
+  };
+
+  test('neither ends a row of failures nor is one of it', async () => {
+    const service = create();
+    await fail(service, 2);
+    expect(await aborted(service)).toEqual(['unknown', 'aborted']);
+    expect(service.health().ok).toBe(true);
+    await fail(service, 1);
+    expect(service.health().ok).toBe(false);
+  });
+
+  test('as the trial of an open circuit leaves it open, and the next call is the trial', async () => {
+    const service = create();
+    await fail(service, 3);
+    time = 1_000;
+    expect(await aborted(service)).toEqual(['unknown', 'aborted']);
+    await fail(service, 1);
+    expect(await ended(service.call(answers))).toEqual(OPEN);
+    time = 2_000;
+    expect(await aborted(service)).toEqual(['unknown', 'aborted']);
+    expect(await ended(service.call(answers))).toBe('here');
+    await fail(service, 2);
+    expect(await ended(service.call(answers))).toBe('here');
+  });
+
+  test('with an answer all the same has an answer: it closes the circuit', async () => {
+    const service = create({ isAnswer: (error) => (error as Error).message === 'refused' });
+    await fail(service, 3);
+    time = 1_000;
+    const caller = new AbortController();
+    const refuses = (signal: AbortSignal) =>
+      new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(new Error('refused')), { once: true }));
+    const call = ended(service.call(refuses, caller.signal));
+    caller.abort();
+    expect(await call).toBe('refused');
+    await fail(service, 2);
+    expect(service.health().ok).toBe(true);
+  });
+
+  test('while it waits for the trial of another one is not called, and ends at once', async () => {
+    const service = create();
+    await fail(service, 3);
+    time = 1_000;
+    const { promise: answer, resolve } = Promise.withResolvers<string>();
+    const trial = service.call(() => answer);
+    const caller = new AbortController();
+    let calls = 0;
+    const waiting = ended(service.call(async () => (calls += 1), caller.signal));
+    caller.abort();
+    expect(await waiting).toEqual(['transient', 'not called: aborted']);
+    resolve('here');
+    expect(await trial).toBe('here');
+    expect(calls).toBe(0);
   });
 });
 

@@ -1,4 +1,4 @@
-import { errorType, type HealthPart, inSpan, type Logger, type Metrics } from '@stoa/service';
+import { abortable, errorType, type HealthPart, inSpan, type Logger, type Metrics } from '@stoa/service';
 import {
   bulkhead,
   CircuitState,
@@ -6,6 +6,7 @@ import {
   circuitBreaker,
   handleWhenResult,
   type IBackoff,
+  type IHalfOpenAfterBackoffContext,
   isBrokenCircuitError,
   isBulkheadRejectedError,
   isTaskCancelledError,
@@ -41,11 +42,11 @@ export interface ExternalServiceOptions {
 export interface ExternalService {
   /**
    * @param work ends soon after its signal is aborted, with its own result; else it is left behind.
-   * @param signal ends the call before its time, and is no failure of the service.
+   * @param signal ends the call before its time, and is neither a failure nor an answer of the service.
    * @throws ExternalServiceError, or what `work` throws.
    */
   call<T>(work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T>;
-  /** Not `ok` while the circuit is open: the process is degraded, and what needs the service waits. */
+  /** Not `ok` while the circuit is open and lets no call through: the process is degraded, and what needs the service waits. */
   health(): HealthPart;
 }
 
@@ -61,17 +62,27 @@ export class ExternalServiceError extends Error {
   }
 }
 
-type Settled<T> = { readonly value: T } | { readonly error: unknown; readonly isFailure: boolean };
+type Settled<T> = { readonly value: T } | { readonly error: unknown; readonly isFailure: boolean; readonly isAborted?: boolean };
+
+/** A call that says nothing of the service. Thrown, as the breaker counts no thrown error while the circuit is closed. */
+class AbortedCall {
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    this.error = error;
+  }
+}
 
 export function createExternalService(options: ExternalServiceOptions): ExternalService {
   const { name, service, log, timeoutMs, concurrency, queue = 100, failures = 5, openMs = 5_000, isAnswer = () => false } = options;
   const { now = () => performance.now() } = options;
   const metrics = createCallMetrics(options.metrics, { service, target: name });
   const slots = bulkhead(concurrency, queue);
+  const wait = createWait(openMs, now);
   // An answer that refuses is a success here, also in a row of failures.
   const breaker = circuitBreaker(
     handleWhenResult((settled) => (settled as { readonly isFailure?: boolean }).isFailure === true),
-    { breaker: new ConsecutiveBreaker(failures), halfOpenAfter: wait(openMs, now) },
+    { breaker: new ConsecutiveBreaker(failures), halfOpenAfter: wait },
   );
   const limit = timeout(timeoutMs, TimeoutStrategy.Cooperative);
   let trouble = '';
@@ -81,8 +92,20 @@ export function createExternalService(options: ExternalServiceOptions): External
     if (state === CircuitState.Closed) log.info({ target: name }, 'circuit closed: an external service answers again');
   });
 
-  /** One call, begun now. Never rejects, so that the breaker sees what came of it. */
+  /**
+   * What an aborted call is to the breaker. As the trial of an open circuit it counts as a failure, since whatever else ends a trial closes
+   * the circuit. @throws AbortedCall in a closed circuit.
+   */
+  function leave(error: unknown, isTrial: boolean): Settled<never> {
+    if (!isTrial) throw new AbortedCall(error);
+    return { error, isFailure: true, isAborted: true };
+  }
+
+  /** One call, begun now. Rejects for one that is aborted alone, so that the breaker sees what came of it. */
   async function begin<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal | undefined): Promise<Settled<T>> {
+    const isTrial = breaker.state === CircuitState.HalfOpen;
+    // While it waited for the trial of another call.
+    if (signal?.aborted) return leave(notCalled(), isTrial);
     const observe = metrics.begin();
     /** Why the call was aborted before it ended. */
     let cut: { readonly reason: unknown } | undefined;
@@ -100,13 +123,34 @@ export function createExternalService(options: ExternalServiceOptions): External
     } catch (thrown) {
       const isAborted = signal?.aborted === true;
       const isLate = cut !== undefined && !isAborted;
-      const isFailure = !isAborted && (isLate || !isAnswer(thrown));
-      if (isFailure) trouble = isLate ? 'time-out' : errorType(thrown);
-      observe(isAborted ? 'aborted' : isLate ? 'timeout' : isFailure ? 'failed' : 'refused');
       const hasNoWord = cut !== undefined && (thrown instanceof LeftBehind || thrown === cut.reason || isAbortError(thrown));
+      const isFailure = isLate || hasNoWord || !isAnswer(thrown);
+      if (isFailure && !isAborted) trouble = isLate ? 'time-out' : errorType(thrown);
+      observe(isAborted ? 'aborted' : isLate ? 'timeout' : isFailure ? 'failed' : 'refused');
       const error = hasNoWord ? new ExternalServiceError('unknown', isAborted ? 'aborted' : `no answer within ${timeoutMs} ms`) : thrown;
-      return { error, isFailure };
+      return isAborted && isFailure ? leave(error, isTrial) : { error, isFailure };
     }
+  }
+
+  /** An abort ends the wait for the trial of another call. What has begun ends by itself. */
+  async function throughCircuit<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal | undefined): Promise<Settled<T>> {
+    let isBegun = false;
+    const { promise: begun, resolve } = Promise.withResolvers<void>();
+    const settled = breaker.execute(() => {
+      isBegun = true;
+      resolve();
+      return begin(work, signal);
+    });
+    if (isBegun || signal === undefined) return await settled;
+    try {
+      await abortable(Promise.race([begun, settled]), signal);
+    } catch (error) {
+      if (!isBegun) {
+        settled.catch(() => {});
+        throw signal.aborted ? new AbortedCall(notCalled()) : error;
+      }
+    }
+    return await settled;
   }
 
   return {
@@ -115,10 +159,11 @@ export function createExternalService(options: ExternalServiceOptions): External
         () => ({ kind: 'client', name: `call ${name}`, attributes: { 'peer.service': name } }),
         async () => {
           try {
-            const settled = await slots.execute(() => breaker.execute(() => begin(work, signal)), signal);
+            const settled = await slots.execute(() => throughCircuit(work, signal), signal);
             if ('value' in settled) return settled.value;
             throw settled.error;
           } catch (error) {
+            if (error instanceof AbortedCall) throw error.error;
             if (isBrokenCircuitError(error)) {
               metrics.refused('circuit-open');
               throw new ExternalServiceError('unavailable', `not called: the circuit is open (${trouble})`);
@@ -128,36 +173,40 @@ export function createExternalService(options: ExternalServiceOptions): External
               throw new ExternalServiceError('transient', 'not called: too many calls are under way');
             }
             // Its signal was aborted while it waited for its turn.
-            if (isTaskCancelledError(error)) throw new ExternalServiceError('transient', 'not called: aborted');
+            if (isTaskCancelledError(error)) throw notCalled();
             throw error;
           }
         },
       ),
-    health: () => ({
-      name,
-      background: true,
-      ok: breaker.state === CircuitState.Closed,
-      ...(breaker.state !== CircuitState.Closed && { detail: `the last calls had no answer: ${trouble}` }),
-    }),
+    health() {
+      // The breaker opens the way with a call only, and there may be none.
+      const ok = breaker.state === CircuitState.Closed || (breaker.state === CircuitState.Open && wait.isOver());
+      return { name, background: true, ok, ...(!ok && { detail: `the last calls had no answer: ${trouble}` }) };
+    },
   };
 }
+
+const notCalled = (): ExternalServiceError => new ExternalServiceError('transient', 'not called: aborted');
 
 /** What `fetch` and the like reject with when their signal is aborted. */
 const isAbortError = (error: unknown): boolean => error instanceof Error && ['AbortError', 'TimeoutError'].includes(error.name);
 
 /**
  * Cockatiel compares with `Date.now()`, and would keep the circuit open for an hour more when the clock is set back by one. It asks for the
- * duration each time, so that this one tells by a clock that never goes back whether the wait is over.
+ * duration each time, so that this one tells by a clock that never goes back whether the wait is over. An aborted trial begins no new wait.
  */
-function wait(openMs: number, now: () => number) {
-  const next = (): IBackoff<unknown> => {
-    const until = now() + openMs;
+function createWait(openMs: number, now: () => number) {
+  let until = 0;
+  const isOver = (): boolean => now() >= until;
+  const next = ({ result }: IHalfOpenAfterBackoffContext): IBackoff<IHalfOpenAfterBackoffContext> => {
+    const settled = 'value' in result ? (result.value as Settled<unknown>) : undefined;
+    if (!(settled && 'isAborted' in settled)) until = now() + openMs;
     return {
       get duration() {
-        return now() < until ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+        return isOver() ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
       },
       next,
     };
   };
-  return { next };
+  return { next, isOver };
 }

@@ -59,3 +59,33 @@ test('a process whose row is gone though it lives comes back by itself', async (
   await eventually(async () => expect(await system.state(task)).toMatchObject({ status: 'done' }));
   await eventually(async () => expect(await health()).toMatchObject([{ ok: true }]));
 });
+
+test('a heartbeat that is under way when the instance stops leaves no row behind', async () => {
+  const id = randomUUID();
+  const { database } = system;
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const { promise: held, resolve: isHeld } = Promise.withResolvers<void>();
+  const heartbeats = { everyMs: 1, deadAfterMs: 60_000, deadWithoutLockMs: 60_000 };
+  const instance = createInstance<unknown>({ database, group, id, log, heartbeats, reclaim: async () => 0 });
+  await instance.start();
+  const holding = database.transaction(async (tx) => {
+    await sql`delete from task_instances where id = ${id}`.execute(tx);
+    isHeld();
+    await released;
+  });
+  await held;
+  const waiting = async () => {
+    const { rows } = await sql`
+      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+        and query like 'insert into "task_instances"%'`.execute(database.query);
+    return rows.length;
+  };
+  await eventually(async () => expect(await waiting()).toBe(1));
+  // Many are due in the time of these queries.
+  for (let probes = 0; probes < 50; probes += 1) expect(await waiting()).toBe(1);
+  const stopped = instance.stop();
+  release();
+  await holding;
+  await stopped;
+  expect((await sql`select from task_instances where id = ${id}`.execute(database.query)).rows).toEqual([]);
+});

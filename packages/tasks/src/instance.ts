@@ -1,6 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { anyOf, type Database } from '@stoa/postgres';
-import type { Logger } from '@stoa/service';
+import { type Logger, type Loop, pause, startLoop } from '@stoa/service';
 import { sql, type Transaction } from 'kysely';
 
 /** Milliseconds. */
@@ -40,8 +39,11 @@ export interface Instance<Schema> {
   start(): Promise<void>;
   /** Keeps the lease until `tx` ends: nobody takes over meanwhile. @throws when the lease is lost; the next heartbeat takes a new one. */
   hold(tx: Transaction<Schema>): Promise<void>;
-  /** Puts back what is ours in the database, `except` what really is in progress. @returns how many tasks it were. */
-  reclaimOwn(except: readonly string[]): Promise<number>;
+  /**
+   * Puts back what is ours in the database, `except` what really is in progress, which is asked for once no claim can come between.
+   * @returns how many tasks it were.
+   */
+  reclaimOwn(except: () => readonly string[]): Promise<number>;
   /** Call when nothing is in progress any more. */
   stop(): Promise<void>;
 }
@@ -60,8 +62,7 @@ export function createInstance<Schema>(options: InstanceOptions<Schema>): Instan
   const stops = new Set<() => Promise<void>>();
   /** The last heartbeat of each other instance, and since when it has been that one. */
   let watched = new Map<string, { readonly beat: number; readonly since: number }>();
-  let beating: NodeJS.Timeout | undefined;
-  let beat = Promise.resolve();
+  let beats: Loop | undefined;
 
   async function lead(instance: string, work: (signal: AbortSignal) => Promise<void>): Promise<() => Promise<void>> {
     const stopLeading = await database.lead(`${group.name} instance ${instance}`, work);
@@ -78,7 +79,7 @@ export function createInstance<Schema>(options: InstanceOptions<Schema>): Instan
     const { promise: over, resolve } = Promise.withResolvers<void>();
     const stop = await lead(other, async (signal) => {
       const before = await lastBeat(other);
-      await delay(deadWithoutLockMs, undefined, { signal }).catch(() => {});
+      await pause(deadWithoutLockMs, signal);
       if (signal.aborted) return;
       if (before !== undefined && (await lastBeat(other)) === before) await takeOver([other]);
       resolve();
@@ -127,13 +128,20 @@ export function createInstance<Schema>(options: InstanceOptions<Schema>): Instan
       await lead(id, (signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })));
       await heartbeat();
       for (const other of watched.keys()) await succeed(other);
-      beating = setInterval(() => {
-        beat = heartbeat().catch((error) => {
+      // One after the other: an older one that is still under way would bring our row back after a stop.
+      beats = startLoop({
+        async step() {
+          const begunAt = performance.now();
+          await heartbeat();
+          return Math.max(1, everyMs - (performance.now() - begunAt));
+        },
+        onFailure(error) {
           // A heartbeat that could not be read does not count as missing.
           watched.clear();
           log.warn({ err: error, group: group.name }, 'no heartbeat: the database is away');
-        });
-      }, everyMs);
+          return everyMs;
+        },
+      });
     },
     async hold(tx) {
       const { rows } = await sql`select from ${instances} where id = ${id} for key share`.execute(tx);
@@ -143,11 +151,10 @@ export function createInstance<Schema>(options: InstanceOptions<Schema>): Instan
       database.transaction(async (tx) => {
         // Waits behind a claim whose answer was lost and that is still under way at the server.
         await sql`select from ${instances} where id = ${id} for update`.execute(tx);
-        return await reclaim(tx, [id], except);
+        return await reclaim(tx, [id], except());
       }),
     async stop() {
-      clearInterval(beating);
-      await beat;
+      await beats?.stop();
       await Promise.all([...stops].map((stop) => stop()));
       // The tasks of a claim whose answer was lost may be ours: without our row nobody would look for them.
       await release([id]);

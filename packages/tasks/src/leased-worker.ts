@@ -81,7 +81,7 @@ export function createLeasedWorker<Schema, Task extends { readonly id: string }>
 
   /** In progress from now on, before `work` claims it: nothing else here takes it for lost. */
   function take(task: string, work: () => Promise<boolean>): Promise<void> {
-    const way = work()
+    const ended = work()
       .then((isQueued) => {
         // It comes again sooner, perhaps, than the last claim could know.
         if (isQueued) wake();
@@ -89,14 +89,15 @@ export function createLeasedWorker<Schema, Task extends { readonly id: string }>
       .catch((error) => {
         isUnsure = true;
         log.error({ err: error, task, worker: name }, 'a task could not be completed, will be reclaimed');
-        wake();
       })
       .finally(() => {
         // It may be in progress again.
-        if (inHand.get(task) === way) inHand.delete(task);
+        if (inHand.get(task) === ended) inHand.delete(task);
+        // Not before: what is still in progress is not reclaimed. No pace delays it.
+        if (isUnsure) wake(true);
       });
-    inHand.set(task, way);
-    return way;
+    inHand.set(task, ended);
+    return ended;
   }
 
   async function runInTurn(task: Task): Promise<boolean> {
@@ -121,7 +122,7 @@ export function createLeasedWorker<Schema, Task extends { readonly id: string }>
 
   async function reclaimUnknown(): Promise<void> {
     isUnsure = false;
-    const tasks = await instance.reclaimOwn([...inHand.keys()]);
+    const tasks = await instance.reclaimOwn(() => [...inHand.keys()]);
     if (tasks > 0) log.warn({ tasks, worker: name }, 'tasks unknown to this process were put back into the queue');
   }
 

@@ -50,6 +50,36 @@ describe('enqueueing', () => {
     expect(keysOf(id)).toHaveLength(1);
   });
 
+  test('with an id that a task of another kind has is refused, and registers nothing', async () => {
+    const [charge, refund] = [calling({ name: 'charge' }), calling({ name: 'refund' })];
+    const id = await system.enqueue(charge, {}, { id: randomUUID() });
+    const refusal = `the id ${id} of a task refund belongs to a task charge`;
+    await expect(system.enqueue(refund, {}, { id })).rejects.toThrow(new TypeError(refusal));
+    const swallowing = system.database.transaction((tx) =>
+      createTasks(system.database, tx)
+        .enqueue(refund, {}, { id })
+        .catch(() => {}),
+    );
+    await expect(swallowing).rejects.toThrow(refusal);
+    await expect(system.enqueue(refund, {}, { id })).rejects.toThrow(refusal);
+    await expect(system.enqueue(charge, {}, { id })).resolves.toBe(id);
+    // A task may be renamed while it waits.
+    await expect(system.enqueue({ ...refund, formerNames: ['charge'] }, {}, { id })).resolves.toBe(id);
+    await sql`delete from tasks where id = ${id}`.execute(system.database.query);
+  });
+
+  test('with the id of a dead task of the same kind changes nothing, also when its registration is forgotten', async () => {
+    system.outside.behave(422);
+    await system.start([calling()]);
+    const id = await system.enqueue(calling(), {}, { id: randomUUID() });
+    await becomes(id, { status: 'dead' });
+    await expect(system.enqueue(calling(), {}, { id })).resolves.toBe(id);
+    await sql`delete from inbox_seen where message_id = ${id}`.execute(system.database.query);
+    await expect(system.enqueue(calling(), {}, { id })).resolves.toBe(id);
+    expect(await system.state(id)).toMatchObject({ status: 'dead' });
+    expect(keysOf(id)).toHaveLength(1);
+  });
+
   test('waits until its time', async () => {
     await system.start([calling()]);
     const later = await system.enqueue(calling(), {}, { runAt: new Date(Date.now() + 3_600_000) });
@@ -196,6 +226,31 @@ describe('unavailable', () => {
     expect(rows).toEqual([{ hours: expect.closeTo(24, 1), reason: 'quota is used up' }]);
     await sql`delete from tasks where id = ${id}`.execute(system.database.query);
   });
+
+  test.each([
+    ['no number', Number.NaN, 60],
+    ['without end', Number.POSITIVE_INFINITY, 60],
+    ['negative', -1, 60],
+    ['longer than thirty days', 1e300, 30 * 24 * 3600],
+  ])(
+    'for a time that is %s is stored as the pause of the kind, or as thirty days, and its reason as far as a text goes',
+    async (...asked) => {
+      const [, pauseMs, seconds] = asked;
+      const run = async (): Promise<Outcome<unknown>> => ({ status: 'unavailable', reason: '\0quota', pauseMs });
+      await system.start([task({ name: 'quota', data: Type.Object({}), retry: { pauseMs: 60_000 }, run })]);
+      const id = await system.enqueue({ name: 'quota', data: Type.Object({}) }, {}, { runAt: new Date(0) });
+      await eventually(async () => expect((await system.state(id)).deferrals).toBeGreaterThan(0));
+      const { rows } = await sql<{ seconds: number; reason: string }>`
+      select extract(epoch from until - now())::float8 as seconds, reason from task_pauses where destination = 'quota'`.execute(
+        system.database.query,
+      );
+      expect(rows).toEqual([{ seconds: expect.any(Number), reason: 'quota' }]);
+      expect(rows[0]?.seconds).toBeLessThanOrEqual(seconds);
+      expect(rows[0]?.seconds).toBeGreaterThan(seconds - 30);
+      await system.stopAll();
+      await sql`delete from tasks where id = ${id}`.execute(system.database.query);
+    },
+  );
 });
 
 describe('a run that', () => {

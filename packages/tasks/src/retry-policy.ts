@@ -32,11 +32,18 @@ export type Verdict =
     };
 
 export interface Hints {
-  /** The least that the other side wants us to wait, instead of the policy's own wait. */
+  /** The least that the other side wants us to wait, instead of the policy's own wait: what is negative or not finite does not count. */
   readonly delayMs?: number | undefined;
   /** From 0 to 1: spreads the delays, so that tasks that failed together do not come back together. */
   readonly random?: number | undefined;
 }
+
+/** Longer than anybody means to wait: a mistake, most likely of the unit. */
+const MOST_DELAY_MS = 30 * 24 * 3_600_000;
+
+/** A time that an outcome asks for, thirty days at most; undefined when it is none. */
+export const usableDelay = (delayMs: number | undefined): number | undefined =>
+  delayMs !== undefined && Number.isFinite(delayMs) && delayMs >= 0 ? Math.min(delayMs, MOST_DELAY_MS) : undefined;
 
 /** The rules by which a task that was not done is tried again or given up. */
 export function createRetryPolicy(limits: RetryLimits) {
@@ -48,8 +55,11 @@ export function createRetryPolicy(limits: RetryLimits) {
       tried: Tried,
       { delayMs, random = Math.random() }: Hints = {},
     ): Verdict {
+      const asked = usableDelay(delayMs);
       const waitMs =
-        delayMs === undefined ? step(tried.failures + tried.unknowns, longestDelayMs) * jitter(random) : delayMs * (1 + random / 2);
+        asked === undefined
+          ? step(tried.failures + tried.unknowns, longestDelayMs) * jitter(random)
+          : Math.min(asked * (1 + random / 2), MOST_DELAY_MS);
       switch (failure) {
         case 'permanent':
           return { status: 'failed' };

@@ -1,11 +1,11 @@
 import { readData } from '@stoa/messaging';
 import type { Database } from '@stoa/postgres';
-import { AppError, inReceivedSpan, type Logger, uuidv7 } from '@stoa/service';
+import { inReceivedSpan, type Logger, uuidv7 } from '@stoa/service';
 import type { ClaimedTask } from './claim-tasks.ts';
 import { withLastWord } from './last-word.ts';
 import type { Outcome } from './outcome.ts';
-import { createRetryPolicy, type Verdict } from './retry-policy.ts';
-import { retryUntilAborted } from './retry-until-aborted.ts';
+import { createRetryPolicy, usableDelay, type Verdict } from './retry-policy.ts';
+import { isDatabaseAway, retryUntilAborted } from './retry-until-aborted.ts';
 import { defaultLimits, type Run, type Task } from './task.ts';
 import type { TaskMetrics } from './task-metrics.ts';
 import { type Attempt, beginAttempt, type Ending, finishTask, pauseDestination, putBackTask } from './task-rows.ts';
@@ -76,16 +76,18 @@ export function createRunTask<Schema>({ database, instanceId, log, metrics }: Ru
     }
   }
 
-  /** A commit of the service that is refused, and not for want of a database, leaves the outcome unknown: the next run decides anew. */
+  /**
+   * An end that is refused, and not for want of a database, as by a commit of the service, leaves the outcome unknown: the next run decides
+   * anew. @throws when that is refused too: the task is then reclaimed.
+   */
   async function settle(task: Task<Schema>, claimed: ClaimedTask, attempt: Attempt, outcome: Outcome<Schema>, signal: AbortSignal) {
-    const write = (written: Outcome<Schema>, repeats: (error: unknown) => boolean) =>
-      retryUntilAborted(() => end(task, claimed, attempt, written), signal, repeats);
-    if (outcome.commit === undefined) return await write(outcome, () => true);
+    const write = (written: Outcome<Schema>) => retryUntilAborted(() => end(task, claimed, attempt, written), { signal, log });
     try {
-      return await write(outcome, isAway);
+      return await write(outcome);
     } catch (error) {
+      if (isDatabaseAway(error)) throw error;
       log.error({ err: error, task: claimed.id, kind: task.name }, 'the outcome of a task could not be committed');
-      return await write({ status: 'unknown', reason: `the outcome was not committed: ${describe(error)}` }, () => true);
+      return await write({ status: 'unknown', reason: `the outcome was not committed: ${describe(error)}` });
     }
   }
 
@@ -99,7 +101,7 @@ export function createRunTask<Schema>({ database, instanceId, log, metrics }: Ru
           : await putBackTask(tx, instanceId, claimed, attempt.id, ending, verdict);
       if (!isEnded) return false;
       await outcome.commit?.(tx);
-      if (outcome.status === 'unavailable') await pauseDestination(tx, claimed.destination, pauseOf(task, outcome), outcome.reason);
+      if (outcome.status === 'unavailable') await pauseDestination(tx, claimed.destination, pauseOf(task, outcome), clean(outcome.reason));
       return true;
     });
     const details = { task: claimed.id, kind: task.name, attempt: attempt.number, outcome: outcome.status, reason: ending.response };
@@ -120,14 +122,12 @@ function verdictOf<Schema>({ retry, patienceSeconds }: Task<Schema>, claimed: Cl
 }
 
 const pauseOf = <Schema>({ retry }: Task<Schema>, { pauseMs }: { readonly pauseMs?: number }): number =>
-  pauseMs ?? retry?.pauseMs ?? defaultLimits.pauseMs;
+  usableDelay(pauseMs) ?? retry?.pauseMs ?? defaultLimits.pauseMs;
 
 function endingOf<Schema>(outcome: Outcome<Schema>): Ending {
   if (outcome.status === 'done') return { status: 'done', response: outcome.response === undefined ? null : clean(outcome.response) };
   return { status: outcome.status === 'unknown' ? 'unknown' : 'failed', response: clean(outcome.reason) };
 }
-
-const isAway = (error: unknown): boolean => error instanceof AppError && error.kind === 'unavailable';
 
 /** Postgres holds no NUL in a text. */
 const clean = (text: string): string => text.replaceAll('\0', '').slice(0, MOST_CHARACTERS);

@@ -104,3 +104,8 @@ export async function pauseDestination<Schema>(
     insert into task_pauses (destination, until, reason) values (${destination}, now() + ${pauseMs} * interval '1 ms', ${reason})
     on conflict (destination) do update set until = greatest(task_pauses.until, excluded.until), reason = excluded.reason`.execute(tx);
 }
+
+/** Takes away the pauses that are over. */
+export async function forgetPauses<Schema>(db: Kysely<Schema>): Promise<void> {
+  await sql`delete from task_pauses where until <= now()`.execute(db);
+}

@@ -1,9 +1,12 @@
+import { randomUUID } from 'node:crypto';
+import { createLog, createMetrics } from '@stoa/service';
 import { eventually } from '@stoa/service/testing';
 import { sql } from 'kysely';
 import { Type } from 'typebox';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { task } from './task.ts';
 import { callTask } from './testing/call-task.ts';
+import { createTaskWorker } from './task-worker.ts';
 import { taskFixture } from './testing/task-fixture.ts';
 
 let system: Awaited<ReturnType<typeof taskFixture>>;
@@ -90,4 +93,37 @@ test('a task runs although another kind uses all of its own slots', async () => 
 test('two tasks of one name are a mistake that shows at once', async () => {
   const twice = task({ name: 'twice', data: Type.Object({}), run: async () => ({ status: 'done' }) });
   await expect(system.start([twice, twice])).rejects.toThrow('two tasks of service have the same name');
+});
+
+test('a worker whose start fails keeps no lock once it is stopped', async () => {
+  const { query } = system.database;
+  const instanceId = randomUUID();
+  const options = { service: 'service', database: system.database, log: createLog({ level: 'silent' }), metrics: createMetrics() };
+  const worker = createTaskWorker<unknown>({ ...options, instanceId, tasks: [calling()] });
+  const hasLock = async () => {
+    const lock = `stoa lead service tasks instance ${instanceId}`;
+    const { rows } = await sql`select from pg_locks where locktype = 'advisory'
+      and ((classid::bigint << 32) | objid::bigint) = hashtextextended(${lock}, 0)`.execute(query);
+    return rows.length > 0;
+  };
+  await sql`alter table task_instances rename to instances_elsewhere`.execute(query);
+  try {
+    await expect(worker.start()).rejects.toThrow('task_instances');
+    await eventually(async () => expect(await hasLock()).toBe(true));
+  } finally {
+    await sql`alter table instances_elsewhere rename to task_instances`.execute(query);
+  }
+  await worker.stop();
+  expect(await hasLock()).toBe(false);
+});
+
+test('a pause that is over is forgotten', async () => {
+  await sql`insert into task_pauses values ('over', now() - interval '1 s', 'quota'), ('not over', now() + interval '1 h', 'quota')`.execute(
+    system.database.query,
+  );
+  await system.start([calling()]);
+  await eventually(async () => {
+    const { rows } = await sql`select destination from task_pauses`.execute(system.database.query);
+    expect(rows).toEqual([{ destination: 'not over' }]);
+  });
 });

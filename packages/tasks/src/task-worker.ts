@@ -10,6 +10,7 @@ import { TASKS_CHANNEL, type Task } from './task.ts';
 import { readTaskBacklog } from './task-backlog.ts';
 import { checkTaskHealth } from './task-health.ts';
 import { createTaskMetrics } from './task-metrics.ts';
+import { forgetPauses } from './task-rows.ts';
 
 const CONCURRENCY = 4;
 /** Tasks that requests run themselves, beside those in turn. */
@@ -105,25 +106,27 @@ export function createTaskWorker<Schema>(options: TaskWorkerOptions<Schema>): Ta
     reclaim: (tx, owners, except) => reclaimTasks(database, tx, owners, except),
   });
 
-  const keepFinished = (): Loop =>
+  const keepHouse = (): Loop =>
     startLoop({
       async step() {
+        await forgetPauses(database.query);
         const partitions = { table: 'finished_tasks', column: 'finished_at', hours: retentionDays * 24 };
         return (await keepDailyPartitions(database, partitions, log)) ? 1 : HOUSEKEEPING_MS;
       },
       onFailure(error) {
-        log.warn({ err: error }, 'housekeeping of finished tasks failed, will try again');
+        log.warn({ err: error }, 'housekeeping of tasks failed, will try again');
         return HOUSEKEEPING_MS;
       },
     });
 
   return {
     async start() {
-      await worker.start();
+      // Before: a start that fails half-way has to be stopped as well.
       stops.push(worker.stop);
+      await worker.start();
       if (!runsBackgroundWork) return;
       stops.push(await database.listen(TASKS_CHANNEL, (kind) => void ((kind === '' || kinds.has(kind)) && worker.wake())));
-      const housekeeping = keepFinished();
+      const housekeeping = keepHouse();
       stops.push(housekeeping.stop);
       const hide = metrics.expose(() => readTaskBacklog(database.query));
       stops.push(async () => hide());

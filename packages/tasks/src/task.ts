@@ -7,6 +7,8 @@ import type { RetryLimits } from './retry-policy.ts';
 export interface TaskKind<Data extends TSchema = TSchema> {
   /** Unique in the service, stable for ever: `create-payment-intent`. */
   readonly name: string;
+  /** Names that it had before: tasks that were enqueued under them are run as this kind. */
+  readonly formerNames?: readonly string[];
   /** From 1, and one more with each change of `data` that a copy of the version before could not handle. */
   readonly version?: number;
   readonly data: Data;
@@ -33,8 +35,6 @@ export interface Run {
 
 /** A kind of task, as the worker that runs it sees it. */
 export interface Task<Schema, Data extends TSchema = TSchema> extends TaskKind<Data> {
-  /** Names that it had before: tasks that were enqueued under them are run as this kind. */
-  readonly formerNames?: readonly string[];
   /** Versions that are still under way, each with what makes the data of this one of theirs. */
   readonly earlier?: readonly EarlierJob[];
   /** Most that run at once in one process; 4 by default. */

@@ -1,5 +1,5 @@
 import type { Database } from '@stoa/postgres';
-import { uuidv7 } from '@stoa/service';
+import { type Logger, uuidv7 } from '@stoa/service';
 import { retryUntilAborted, type Verdict } from '@stoa/tasks';
 import { type QueryCreator, sql } from 'kysely';
 import { PACE_CHANGED, QUEUE_CHANNEL } from '../queue-mail.ts';
@@ -26,7 +26,10 @@ export interface Attempts {
 type Next = Verdict | { readonly status: 'sent' | 'superseded' };
 
 /** `signal`: aborted when the process must end even though the database is away. */
-export function createAttempts(database: Database<MailerTables>, instanceId: string, signal: AbortSignal): Attempts {
+export function createAttempts(
+  { database, instanceId, log }: { readonly database: Database<MailerTables>; readonly instanceId: string; readonly log: Logger },
+  signal: AbortSignal,
+): Attempts {
   const { query } = database;
 
   /** A mail that another process has taken over meanwhile is left to that one. */
@@ -77,11 +80,11 @@ export function createAttempts(database: Database<MailerTables>, instanceId: str
       const ended = query.with('ended', (db) =>
         db.updateTable('attempts').set({ status, response, ended_at: sql<Date>`clock_timestamp()` }).where('id', '=', attempt),
       );
-      await retryUntilAborted(() => move(ended, mail, next, status === 'sent' ? null : response).execute(), signal);
-      if (next.status === 'queued' && next.pause) await retryUntilAborted(() => pause(query), signal);
+      await retryUntilAborted(() => move(ended, mail, next, status === 'sent' ? null : response).execute(), { signal, log });
+      if (next.status === 'queued' && next.pause) await retryUntilAborted(() => pause(query), { signal, log });
     },
     async release(mail, next, reason) {
-      await retryUntilAborted(() => move(query, mail, next, reason).execute(), signal);
+      await retryUntilAborted(() => move(query, mail, next, reason).execute(), { signal, log });
       // Nothing left, so the next mail need not wait for a turn that was not used, unless it has already been given out.
       if (next.status !== 'superseded' || mail.turn === undefined) return;
       await query

@@ -24,6 +24,16 @@ afterAll(() => system[Symbol.asyncDispose]());
 const statusOf = async (recipient: string) => (await system.mail(recipient)).status;
 const finished = (recipient: string, status: string) => eventually(async () => expect(await statusOf(recipient)).toBe(status));
 
+test('a sender that cannot listen for mails fails, and leaves nothing running', async () => {
+  const instanceId = randomUUID();
+  const listen = async (): Promise<never> => {
+    throw new Error('no connection to listen on');
+  };
+  await expect(system.startSender({ instanceId, wrap: (whole) => ({ ...whole, listen }) })).rejects.toThrow('no connection to listen on');
+  const { rows } = await sql`select from instances where id = ${instanceId}`.execute(system.database.query);
+  expect(rows).toEqual([]);
+});
+
 describe('a mail', () => {
   test('leaves with its code, and what is stored of it shows the mask', async () => {
     await system.startSender();

@@ -35,8 +35,7 @@ export interface Sending {
 /** Everything between the queue and the transport, running. */
 export async function startSending(options: SendingOptions): Promise<Sending> {
   const { database, log, instanceId, ratePerSecond, connections, heartbeats } = options;
-  const deliverUntil = (signal: AbortSignal) =>
-    createDeliver({ ...options, attempts: createAttempts(database, instanceId, signal), signal });
+  const deliverUntil = (signal: AbortSignal) => createDeliver({ ...options, attempts: createAttempts(options, signal), signal });
 
   /** @returns whether the mail is in the queue again. */
   async function run(mail: ClaimedMail, signal: AbortSignal): Promise<boolean> {
@@ -44,7 +43,7 @@ export async function startSending(options: SendingOptions): Promise<Sending> {
       return (await deliverUntil(signal)(mail)) === 'queued';
     } catch (error) {
       log.error({ err: error, mail: mail.id }, 'delivery broke off');
-      await retryUntilAborted(() => giveBack(database, instanceId, mail, afterFailure('broken', mail)), signal);
+      await retryUntilAborted(() => giveBack(database, instanceId, mail, afterFailure('broken', mail)), { signal, log });
       return false;
     }
   }
@@ -61,8 +60,15 @@ export async function startSending(options: SendingOptions): Promise<Sending> {
     run,
     reclaim: (tx, owners, except) => reclaimMails(database, tx, owners, except),
   });
-  await worker.start();
-  const unlisten = await database.listen(QUEUE_CHANNEL, (told) => worker.wake(told === PACE_CHANGED));
+  const start = async () => {
+    await worker.start();
+    return await database.listen(QUEUE_CHANNEL, (told) => worker.wake(told === PACE_CHANGED));
+  };
+  const unlisten = await start().catch(async (error) => {
+    // Nobody else can stop what has started.
+    await worker.stop().catch((failure) => log.error({ err: failure }, 'a sender that could not start did not stop well'));
+    throw error;
+  });
   return {
     health: worker.health,
     async stop() {

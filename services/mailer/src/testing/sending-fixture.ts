@@ -83,12 +83,18 @@ export async function sendingFixture() {
         connections,
         heartbeats,
       };
-      const sending = await startSending({ ...options, metrics: createMailerMetrics(metrics, own) });
+      const close = async () => {
+        await transport.close();
+        await own.close();
+      };
+      const sending = await startSending({ ...options, metrics: createMailerMetrics(metrics, own) }).catch(async (error) => {
+        await close();
+        throw error;
+      });
       const stop = async () => {
         running.delete(stop);
         await sending.stop();
-        await transport.close();
-        await own.close();
+        await close();
       };
       running.add(stop);
       return { health: sending.health, stop };
