@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { listScheduledJobs, runScheduledJob } from './cron.ts';
 import { effect, openService } from './testing/working-service.ts';
-import type { Job } from './types.ts';
+import type { Cron, Job } from './types.ts';
 
 const crons = [{ job: 'write', everySeconds: 1 }];
 const longBackoff = { backoff: { firstMs: 600_000, longestMs: 600_000 } };
@@ -56,7 +56,7 @@ test('a cron whose runs all fail leaves one dead letter, the last', async () => 
 
 const hourly = [{ job: 'write', everySeconds: 3_600 }];
 
-test.for([
+test.for<readonly [string, readonly Cron[]]>([
   ['others', hourly],
   ['none', []],
 ])('a cron that no live copy declares is not listed and not run, and is gone a day later: the copies declare %s', async ([, declared]) => {
@@ -111,4 +111,19 @@ test('"run now" pulls a waiting run forward, leaves one alone that is under way,
   await eventually(async () => expect(await service.effects()).toHaveLength(1));
   expect(await runNow()).toBe('enqueued');
   await eventually(async () => expect(await service.effects()).toHaveLength(2));
+});
+
+test('after the clock of the database was set back a cron runs at once, and then at its interval', async () => {
+  let runs = 0;
+  await using service = await openService([effect(() => void (runs += 1))], { crons: [{ job: 'write', everySeconds: 3_600 }] });
+  // What the row looks like then: a time that is further ahead than the interval.
+  await sql`insert into cron (job, every_seconds, next_at) values ('write', 3600, now() + interval '25 hours')`.execute(
+    service.database.query,
+  );
+  await service.messaging.start();
+  await eventually(() => expect(runs).toBe(1));
+  const { rows } = await sql`select next_at > now() and next_at <= now() + interval '1 hour' as next from cron`.execute(
+    service.database.query,
+  );
+  expect(rows).toEqual([{ next: true }]);
 });

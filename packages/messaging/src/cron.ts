@@ -80,6 +80,9 @@ export async function runScheduledJob<Schema>(database: Database<Schema>, job: s
   return rows[0]?.done;
 }
 
+/** Further ahead than the interval it is only after the clock of the database was set back. */
+const isDue = sql`(next_at <= now() or next_at > now() + every_seconds * interval '1 s')`;
+
 /** A job that a cron enqueues, and the version that its runs have. */
 export interface CronJob {
   readonly job: string;
@@ -99,7 +102,7 @@ export async function runCrons<Schema>(database: Database<Schema>, service: stri
     with due as (
       update cron set next_at = next_at
         + every_seconds * (floor(extract(epoch from now() - next_at) / every_seconds)::integer + 1) * interval '1 s'
-      where job = any(${jobs}::text[]) and next_at <= now()
+      where job = any(${jobs}::text[]) and ${isDue}
       returning job
     )
     insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, registered)

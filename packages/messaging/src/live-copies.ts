@@ -21,6 +21,8 @@ export interface Unclaimed {
 
 /** Without a sign for so long a copy is taken for gone; signs come every 10 s (`announceMs`). */
 const LIVE = sql`interval '1 minute'`;
+/** A sign from the future is one of before the clock was set back: a copy that lives gives another one soon. */
+const isLive = sql`seen_at > clock_timestamp() - ${LIVE} and seen_at < clock_timestamp() + ${LIVE}`;
 const MOST_COUNTED = 10_000;
 
 /** As rows are compared with it: a type and its version. */
@@ -39,7 +41,7 @@ const isTheSame = (one: Taken) => (other: Taken) => one.consumer === other.consu
 export async function readTaken<Schema>(db: Kysely<Schema>, exceptInstance = ''): Promise<readonly Taken[]> {
   const { rows } = await sql<{ takes: readonly Taken[] }>`
     select takes from inbox_copies
-    where seen_at > clock_timestamp() - ${LIVE} and instance_id <> ${exceptInstance} order by instance_id`.execute(db);
+    where ${isLive} and instance_id <> ${exceptInstance} order by instance_id`.execute(db);
   return rows.flatMap(({ takes }) => takes);
 }
 
