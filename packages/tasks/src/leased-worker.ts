@@ -1,6 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '@stoa/postgres';
-import { type HealthPart, type Logger, type Loop, startLoop } from '@stoa/service';
+import { type HealthPart, type Logger, type Loop, startLoop, withTimeout } from '@stoa/service';
 import type { Transaction } from 'kysely';
 import { createInstance, type InstanceOptions } from './instance.ts';
 
@@ -167,7 +166,7 @@ export function createLeasedWorker<Schema, Task extends { readonly id: string }>
         await loop?.stop();
         await Promise.all(inHand.values());
       })();
-      await Promise.race([stopped, delay(GRACE_MS, undefined, { ref: false })]);
+      await withTimeout(stopped, GRACE_MS, () => {});
       ending.abort();
       await stopped;
       await instance.stop();
