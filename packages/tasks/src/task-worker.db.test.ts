@@ -5,8 +5,8 @@ import { sql } from 'kysely';
 import { Type } from 'typebox';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { task } from './task.ts';
-import { callTask } from './testing/call-task.ts';
 import { createTaskWorker } from './task-worker.ts';
+import { callTask } from './testing/call-task.ts';
 import { taskFixture } from './testing/task-fixture.ts';
 
 let system: Awaited<ReturnType<typeof taskFixture>>;
