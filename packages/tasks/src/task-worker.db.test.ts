@@ -118,7 +118,8 @@ test('a worker whose start fails keeps no lock once it is stopped', async () => 
 });
 
 test('a pause that is over is forgotten', async () => {
-  await sql`insert into task_pauses values ('over', now() - interval '1 s', 'quota'), ('not over', now() + interval '1 h', 'quota')`.execute(
+  await sql`
+    insert into task_pauses values ('over', now() - interval '1 s', 'quota'), ('not over', now() + interval '1 h', 'quota')`.execute(
     system.database.query,
   );
   await system.start([calling()]);
