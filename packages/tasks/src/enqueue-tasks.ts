@@ -10,7 +10,7 @@ export interface Tasks {
   /**
    * @param options.id makes the enqueueing idempotent (UUID), for thirty days; unique over all kinds of the service.
    * @param options.runAt now by default. @returns the id.
-   * @throws TypeError when `data` does not fit the kind's schema, or a task of another kind has the id: the transaction is then rolled back.
+   * @throws TypeError when `data` does not fit the kind's schema, or a task of another kind has the id: then the transaction rolls back.
    */
   enqueue<Data extends TSchema>(kind: TaskKind<Data>, data: Static<Data>, options?: { id?: string; runAt?: Date }): Promise<string>;
 }

@@ -173,12 +173,12 @@ describe('a call', () => {
     expect(service.health()).toMatchObject({ ok: false, detail: 'the last calls had no answer: time-out' });
   });
 
-  test('that does not end though it is aborted is left behind', async () => {
+  test('that does not end though it is aborted is abandoned', async () => {
     const service = create({ timeoutMs: 20 });
     expect(await ended(service.call(() => new Promise(() => {})))).toEqual(['unknown', 'no answer within 20 ms']);
   });
 
-  test('that is aborted has the last word, and still counts as late', async () => {
+  test('that is aborted has its own result, and still counts as late', async () => {
     const service = create({ timeoutMs: 20, failures: 1 });
     const call = service.call(
       (signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('handed over')))),

@@ -13,8 +13,8 @@ import {
   TimeoutStrategy,
   timeout,
 } from 'cockatiel';
+import { AbandonedCall, withAbortGrace } from './abort-grace.ts';
 import { createCallMetrics } from './call-metrics.ts';
-import { LeftBehind, withLastWord } from './last-word.ts';
 
 export interface ExternalServiceOptions {
   /** `stripe`: its part in health, its label in metrics. */
@@ -41,7 +41,7 @@ export interface ExternalServiceOptions {
 /** A service that is not ours, as this process calls it: with a time-out, a circuit breaker and a bulkhead. */
 export interface ExternalService {
   /**
-   * @param work ends soon after its signal is aborted, with its own result; else it is left behind.
+   * @param work ends soon after its signal is aborted, with its own result; else nobody waits for it any more.
    * @param signal ends the call before its time, and is neither a failure nor an answer of the service.
    * @throws ExternalServiceError, or what `work` throws.
    */
@@ -112,7 +112,7 @@ export function createExternalService(options: ExternalServiceOptions): External
     try {
       const value = await limit.execute(async (_context, inner) => {
         try {
-          return await withLastWord(work, inner);
+          return await withAbortGrace(work, inner);
         } catch (error) {
           if (inner.aborted) cut = { reason: inner.reason };
           throw error;
@@ -123,11 +123,11 @@ export function createExternalService(options: ExternalServiceOptions): External
     } catch (thrown) {
       const isAborted = signal?.aborted === true;
       const isLate = cut !== undefined && !isAborted;
-      const hasNoWord = cut !== undefined && (thrown instanceof LeftBehind || thrown === cut.reason || isAbortError(thrown));
-      const isFailure = isLate || hasNoWord || !isAnswer(thrown);
+      const hasNoResult = cut !== undefined && (thrown instanceof AbandonedCall || thrown === cut.reason || isAbortError(thrown));
+      const isFailure = isLate || hasNoResult || !isAnswer(thrown);
       if (isFailure && !isAborted) trouble = isLate ? 'time-out' : errorType(thrown);
       observe(isAborted ? 'aborted' : isLate ? 'timeout' : isFailure ? 'failed' : 'refused');
-      const error = hasNoWord ? new ExternalServiceError('unknown', isAborted ? 'aborted' : `no answer within ${timeoutMs} ms`) : thrown;
+      const error = hasNoResult ? new ExternalServiceError('unknown', isAborted ? 'aborted' : `no answer within ${timeoutMs} ms`) : thrown;
       return isAborted && isFailure ? leave(error, isTrial) : { error, isFailure };
     }
   }
@@ -179,7 +179,7 @@ export function createExternalService(options: ExternalServiceOptions): External
         },
       ),
     health() {
-      // The breaker opens the way with a call only, and there may be none.
+      // The breaker leaves this state with a call only, and there may be none.
       const ok = breaker.state === CircuitState.Closed || (breaker.state === CircuitState.Open && wait.isOver());
       return { name, background: true, ok, ...(!ok && { detail: `the last calls had no answer: ${trouble}` }) };
     },

@@ -1,6 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '@stoa/postgres';
-import { type HealthPart, type Logger, type Loop, startLoop } from '@stoa/service';
+import { type HealthPart, type Logger, type Loop, startLoop, withTimeout } from '@stoa/service';
 import type { Transaction } from 'kysely';
 import { createInstance, type InstanceOptions } from './instance.ts';
 
@@ -56,7 +55,7 @@ export interface LeasedWorker<Schema, Task> {
 }
 
 /**
- * Runs tasks that are rows of a table: claims them as fast as `claim` allows and lets each go its way without waiting for it. The process
+ * Runs tasks that are rows of a table: claims them as fast as `claim` allows and runs each without waiting for it. The process
  * holds a lease on its tasks and renews it. The tasks of a process that died, or that lost the answer to a claim, are reclaimed.
  */
 export function createLeasedWorker<Schema, Task extends { readonly id: string }>(
@@ -64,7 +63,7 @@ export function createLeasedWorker<Schema, Task extends { readonly id: string }>
 ): LeasedWorker<Schema, Task> {
   const { name, database, instanceId: id, log, concurrency, claim, run } = options;
   const instance = createInstance({ ...options, id });
-  const inHand = new Map<string, Promise<void>>();
+  const inProgress = new Map<string, Promise<void>>();
   const ending = new AbortController();
   /** Of those that were claimed in turn. */
   let running = 0;
@@ -92,11 +91,11 @@ export function createLeasedWorker<Schema, Task extends { readonly id: string }>
       })
       .finally(() => {
         // It may be in progress again.
-        if (inHand.get(task) === ended) inHand.delete(task);
+        if (inProgress.get(task) === ended) inProgress.delete(task);
         // Not before: what is still in progress is not reclaimed. No pace delays it.
         if (isUnsure) wake(true);
       });
-    inHand.set(task, ended);
+    inProgress.set(task, ended);
     return ended;
   }
 
@@ -122,7 +121,7 @@ export function createLeasedWorker<Schema, Task extends { readonly id: string }>
 
   async function reclaimUnknown(): Promise<void> {
     isUnsure = false;
-    const tasks = await instance.reclaimOwn(() => [...inHand.keys()]);
+    const tasks = await instance.reclaimOwn(() => [...inProgress.keys()]);
     if (tasks > 0) log.warn({ tasks, worker: name }, 'tasks unknown to this process were put back into the queue');
   }
 
@@ -152,7 +151,7 @@ export function createLeasedWorker<Schema, Task extends { readonly id: string }>
       });
     },
     async runNow(task, claimIt) {
-      if (isStopping || inHand.has(task)) return false;
+      if (isStopping || inProgress.has(task)) return false;
       let isOurs = false;
       await take(task, async () => {
         const claimed = await claimHeld(claimIt);
@@ -165,9 +164,9 @@ export function createLeasedWorker<Schema, Task extends { readonly id: string }>
       isStopping = true;
       const stopped = (async () => {
         await loop?.stop();
-        await Promise.all(inHand.values());
+        await Promise.all(inProgress.values());
       })();
-      await Promise.race([stopped, delay(GRACE_MS, undefined, { ref: false })]);
+      await withTimeout(stopped, GRACE_MS, () => {});
       ending.abort();
       await stopped;
       await instance.stop();

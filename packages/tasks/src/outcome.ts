@@ -1,8 +1,8 @@
 import type { Transaction } from 'kysely';
 
 /**
- * What became of a call to the outside. `response` and `reason` are kept and shown to operators: no secrets, no personal data. `delayMs` and
- * `pauseMs` are thirty days at most; what is negative or not finite counts as left out.
+ * What became of a call to the outside. `response` and `reason` are kept and shown to operators: no secrets, no personal data.
+ * `delayMs` and `pauseMs` are thirty days at most; what is negative or not finite counts as left out.
  * - `done`: it has happened;
  * - `permanent`: it was refused and always will be: a dead letter at once;
  * - `transient`: it was refused for now: again later, each time twice as late, and counted;

@@ -271,7 +271,7 @@ describe('a run that', () => {
     ]);
   });
 
-  test('takes too long is aborted, and has the last word', async () => {
+  test('takes too long is aborted, and what it then returns counts', async () => {
     const run: Task<unknown>['run'] = (_data, { signal }) =>
       new Promise((resolve) =>
         signal.addEventListener('abort', () => resolve({ status: 'permanent', reason: 'half of it' }), { once: true }),

@@ -1,8 +1,8 @@
 import { readData } from '@stoa/messaging';
 import type { Database } from '@stoa/postgres';
 import { inReceivedSpan, type Logger, uuidv7 } from '@stoa/service';
+import { withAbortGrace } from './abort-grace.ts';
 import type { ClaimedTask } from './claim-tasks.ts';
-import { withLastWord } from './last-word.ts';
 import type { Outcome } from './outcome.ts';
 import { createRetryPolicy, usableDelay, type Verdict } from './retry-policy.ts';
 import { isDatabaseAway, retryUntilAborted } from './retry-until-aborted.ts';
@@ -66,9 +66,9 @@ export function createRunTask<Schema>({ database, instanceId, log, metrics }: Ru
       createdAt: claimed.createdAt,
     };
     try {
-      return await withLastWord((inner) => task.run(data, { ...run, signal: inner }), cut.signal);
+      return await withAbortGrace((inner) => task.run(data, { ...run, signal: inner }), cut.signal);
     } catch (error) {
-      log.error({ err: error, task: claimed.id, kind: task.name }, 'a task broke off');
+      log.error({ err: error, task: claimed.id, kind: task.name }, 'a task failed unexpectedly');
       return { status: 'unknown', reason: cut.signal.aborted ? String(cut.signal.reason) : describe(error) };
     } finally {
       clearTimeout(timer);

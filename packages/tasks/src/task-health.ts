@@ -1,4 +1,4 @@
-import type { HealthPart } from '@stoa/service';
+import { type HealthPart, withTimeout } from '@stoa/service';
 import type { Kysely } from 'kysely';
 import { readPauses, readTaskBacklog } from './task-backlog.ts';
 
@@ -10,10 +10,8 @@ const ANSWER_WITHIN_MS = 2_000;
 /** `ok` while nothing that is due waits for more than a minute and no destination pauses; dead letters are reported. */
 export async function checkTaskHealth<Schema>(db: Kysely<Schema>, worker: HealthPart): Promise<HealthPart> {
   if (!worker.ok) return worker;
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_WITHIN_MS} ms`)), ANSWER_WITHIN_MS);
   try {
-    const [backlog, pauses] = await Promise.race([Promise.all([readTaskBacklog(db), readPauses(db)]), late]);
+    const [backlog, pauses] = await withTimeout(Promise.all([readTaskBacklog(db), readPauses(db)]), ANSWER_WITHIN_MS);
     const troubles = [
       ...backlog
         .filter(({ lateSeconds }) => lateSeconds > LATE_SECONDS)
@@ -24,7 +22,5 @@ export async function checkTaskHealth<Schema>(db: Kysely<Schema>, worker: Health
     return { ...worker, ok: troubles.length === 0, ...(details.length > 0 && { detail: details.join('; ') }) };
   } catch (error) {
     return { ...worker, ok: false, detail: error instanceof Error ? error.message : String(error) };
-  } finally {
-    clearTimeout(timer);
   }
 }

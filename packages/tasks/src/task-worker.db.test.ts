@@ -5,8 +5,8 @@ import { sql } from 'kysely';
 import { Type } from 'typebox';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { task } from './task.ts';
-import { callTask } from './testing/call-task.ts';
 import { createTaskWorker } from './task-worker.ts';
+import { callTask } from './testing/call-task.ts';
 import { taskFixture } from './testing/task-fixture.ts';
 
 let system: Awaited<ReturnType<typeof taskFixture>>;
@@ -118,7 +118,8 @@ test('a worker whose start fails keeps no lock once it is stopped', async () => 
 });
 
 test('a pause that is over is forgotten', async () => {
-  await sql`insert into task_pauses values ('over', now() - interval '1 s', 'quota'), ('not over', now() + interval '1 h', 'quota')`.execute(
+  await sql`
+    insert into task_pauses values ('over', now() - interval '1 s', 'quota'), ('not over', now() + interval '1 h', 'quota')`.execute(
     system.database.query,
   );
   await system.start([calling()]);

@@ -56,7 +56,7 @@ export function createTaskWorker<Schema>(options: TaskWorkerOptions<Schema>): Ta
   const metrics = createTaskMetrics(options.metrics, service);
   const runTask = createRunTask<Schema>({ database, instanceId, log, metrics });
   /** Running in turn, by kind and destination. */
-  const inHand = new Map(tasks.map(({ name }) => [name, new Map<string, number>()]));
+  const inProgress = new Map(tasks.map(({ name }) => [name, new Map<string, number>()]));
   const inline = new Set<string>();
   const outcomes = new Map<string, (outcome: Outcome<Schema> | undefined) => void>();
   const stops: (() => Promise<void>)[] = [];
@@ -64,7 +64,7 @@ export function createTaskWorker<Schema>(options: TaskWorkerOptions<Schema>): Ta
   const rooms = (): Room[] =>
     tasks.flatMap((task) => {
       const { name: kind, version = 1, earlier = [], concurrency = CONCURRENCY, perDestination = concurrency } = task;
-      const held = inHand.get(kind) as Map<string, number>;
+      const held = inProgress.get(kind) as Map<string, number>;
       const free = concurrency - sumOf(held);
       const versions = [version, ...earlier.map((one) => one.version)];
       return free > 0 ? [{ kind, names: namesOf(task), versions, free, perDestination, held }] : [];
@@ -79,7 +79,7 @@ export function createTaskWorker<Schema>(options: TaskWorkerOptions<Schema>): Ta
   async function runInTurn(claimed: ClaimedTask, signal: AbortSignal): Promise<boolean> {
     if (inline.has(claimed.id)) return await run(claimed, signal);
     const { name, concurrency = CONCURRENCY, perDestination = concurrency } = kinds.get(claimed.kind) as Task<Schema>;
-    const held = inHand.get(name) as Map<string, number>;
+    const held = inProgress.get(name) as Map<string, number>;
     const { destination } = claimed;
     held.set(destination, (held.get(destination) ?? 0) + 1);
     try {

@@ -7,17 +7,17 @@ import type { ClaimedMail } from './claim-mails.ts';
 import { MOST_CRASHES } from './retry-policy.ts';
 
 type Tx = Transaction<MailerTables>;
-type InHand = SelectQueryBuilder<MailerTables, 'mails', { id: string; unknowns: number }>;
+type Sending = SelectQueryBuilder<MailerTables, 'mails', { id: string; unknowns: number }>;
 
 /** What becomes of mails whose delivery no process will end, and the reason that is stored. */
-interface Way {
+interface Reclaim {
   readonly next: Verdict;
   readonly reason: string;
   readonly deferrals: 0 | 1;
 }
 
 /** The mails of dead processes have waited long enough. */
-const GONE: Way = {
+const GONE: Reclaim = {
   next: { status: 'queued', delayMs: 0, counts: 'deferrals', pause: false },
   reason: 'the process that claimed the mail is gone, or does not know of it',
   deferrals: 0,
@@ -40,9 +40,9 @@ export async function reclaimMails(
 
 /** Puts back one mail whose delivery broke off, under the number of its claim. */
 export async function giveBack(database: Database<MailerTables>, instanceId: string, mail: ClaimedMail, next: Verdict): Promise<void> {
-  const way: Way = { next, reason: 'the delivery broke off', deferrals: 1 };
+  const reclaim: Reclaim = { next, reason: 'the delivery broke off', deferrals: 1 };
   await database.transaction((tx) =>
-    putBack(database, tx, way, (sending) =>
+    putBack(database, tx, reclaim, (sending) =>
       sending.where('id', '=', mail.id).where('owner', '=', instanceId).where('fence', '=', mail.fence),
     ),
   );
@@ -52,8 +52,8 @@ export async function giveBack(database: Database<MailerTables>, instanceId: str
 async function putBack(
   database: Database<MailerTables>,
   tx: Tx,
-  { next, reason, deferrals }: Way,
-  which: (sending: InHand) => InHand,
+  { next, reason, deferrals }: Reclaim,
+  which: (sending: Sending) => Sending,
 ): Promise<number> {
   const mails = await which(tx.selectFrom('mails').select(['id', 'unknowns']).where('status', '=', 'sending'))
     .forUpdate()
