@@ -2,7 +2,7 @@ import type { Database } from '@stoa/postgres';
 import { createSemaphore, findFault, type HealthPart, type Logger, type Loop, type Metrics, startLoop } from '@stoa/service';
 import { exposeBacklog, readBacklog } from './backlog.ts';
 import type { Broker } from './broker.ts';
-import { type CronJob, declareCrons, runCrons } from './cron.ts';
+import { type CronJob, declareCrons, keepCrons, runCrons } from './cron.ts';
 import { createDeadLetters, type DeadLetterSource, type DeadLetters } from './dead-letters.ts';
 import { createHandlers } from './handlers.ts';
 import { checkHealth } from './health.ts';
@@ -145,6 +145,7 @@ export function createMessaging<Schema>(options: MessagingOptions<Schema>): Mess
       every(settings.pruneEveryMs, async () => {
         unclaimed = await findUnclaimed(database.query);
       }),
+      every(settings.pruneEveryMs, () => keepCrons(database.query, crons)),
     ];
     if (crons.length > 0) {
       const formerNames = jobs.flatMap((job) => job.formerNames ?? []);

@@ -1,9 +1,9 @@
 import { eventually } from '@stoa/service/testing';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
-import { runScheduledJob } from './cron.ts';
+import { listScheduledJobs, runScheduledJob } from './cron.ts';
 import { effect, openService } from './testing/working-service.ts';
-import type { Job } from './types.ts';
+import type { Cron, Job } from './types.ts';
 
 const crons = [{ job: 'write', everySeconds: 1 }];
 const longBackoff = { backoff: { firstMs: 600_000, longestMs: 600_000 } };
@@ -54,8 +54,45 @@ test('a cron whose runs all fail leaves one dead letter, the last', async () => 
   ]);
 });
 
+const hourly = [{ job: 'write', everySeconds: 3_600 }];
+
+test.for<[string, readonly Cron[]]>([
+  ['others', hourly],
+  ['none', []],
+])('a cron that no live copy declares is not listed and not run, and is gone a day later: the copies declare %s', async ([, declared]) => {
+  await using service = await openService([effect()], { crons: declared, settings: { pruneEveryMs: 50 } });
+  const { database } = service;
+  const names = async () => (await listScheduledJobs(database.query)).map(({ job }) => job);
+  const all = async () =>
+    (await sql<{ job: string }>`select job from cron order by job`.execute(database.query)).rows.map(({ job }) => job);
+  const expected = declared.map(({ job }) => job);
+  await sql`insert into cron (job, every_seconds, next_at) values ('removed', 3600, now() + interval '1 hour')`.execute(database.query);
+  const age = (interval: string) =>
+    sql`update cron set declared_at = now() - ${interval}::interval where job = 'removed'`.execute(database.query);
+  expect(await names()).toEqual(['removed']);
+  await service.messaging.start();
+  await age('4 minutes');
+  await eventually(async () => expect(await names()).toEqual(expected));
+  expect(await runScheduledJob(database, 'removed')).toBeUndefined();
+  expect(await all()).toEqual(['removed', ...expected]);
+  await age('25 hours');
+  await eventually(async () => expect(await all()).toEqual(expected));
+});
+
+test('while no copy runs, the crons of the last one are listed, and "run now" enqueues for the next one', async () => {
+  await using service = await openService([effect()], { crons: hourly });
+  const { database } = service;
+  await service.messaging.start();
+  await eventually(async () => expect(await service.effects()).toHaveLength(1));
+  await service.messaging.stop();
+  await sql`update cron set declared_at = declared_at - interval '5 days'`.execute(database.query);
+  expect(await listScheduledJobs(database.query)).toMatchObject([{ job: 'write' }]);
+  expect(await runScheduledJob(database, 'write')).toBe('enqueued');
+  await service.startCopy();
+  await eventually(async () => expect(await service.effects()).toHaveLength(2));
+});
+
 test('"run now" pulls a waiting run forward, leaves one alone that is under way, enqueues one otherwise, and says which', async () => {
-  const hourly = [{ job: 'write', everySeconds: 3_600 }];
   let broken = true;
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   const write = effect(async () => {

@@ -13,12 +13,32 @@ export async function declareCrons<Schema>(db: Kysely<Schema>, crons: readonly C
   await sql`delete from cron where job = any(${formerNames}::text[])`.execute(db);
   for (const { job, everySeconds } of crons) {
     await sql`
-      insert into cron (job, every_seconds) values (${job}, ${everySeconds})
-      on conflict (job) do update set every_seconds = excluded.every_seconds,
-        next_at = least(cron.next_at, now() + excluded.every_seconds * interval '1 s')
-        where cron.every_seconds <> excluded.every_seconds`.execute(db);
+      insert into cron (job, every_seconds, declared_at) values (${job}, ${everySeconds}, clock_timestamp())
+      on conflict (job) do update set every_seconds = excluded.every_seconds, declared_at = excluded.declared_at,
+        next_at = case when cron.every_seconds = excluded.every_seconds then cron.next_at
+          else least(cron.next_at, now() + excluded.every_seconds * interval '1 s') end`.execute(db);
   }
 }
+
+/**
+ * Says again that these are declared, and removes what no copy has declared for a day: kept so long, a cron that comes back with the former
+ * version keeps its time. Of what an earlier version wrote down the day begins now.
+ */
+export async function keepCrons<Schema>(db: Kysely<Schema>, crons: readonly Pick<Cron, 'job'>[]): Promise<void> {
+  const jobs = crons.map(({ job }) => job);
+  // Rows that another process has locked are not waited for, so that no two wait for each other: the next time will do.
+  await sql`
+    update cron set declared_at = clock_timestamp() where job in (
+      select job from cron where job = any(${jobs}::text[]) or declared_at is null for update skip locked)`.execute(db);
+  await sql`delete from cron where declared_at < clock_timestamp() - interval '1 day'`.execute(db);
+}
+
+/**
+ * What is declared by a live copy, or where none is, by the last that was: these say so each minute, by `keepCrons`. Everything else was not
+ * said for some minutes before the last sign of life of the service.
+ */
+const isDeclared = sql`(declared_at is null or declared_at > greatest(
+  (select max(declared_at) from cron), (select max(seen_at) from inbox_copies)) - interval '3 minutes')`;
 
 export interface ScheduledJob {
   readonly job: string;
@@ -26,10 +46,13 @@ export interface ScheduledJob {
   readonly nextAt: Date;
 }
 
-/** What runs by itself in a service, the next one first. `Db` may be any database that has the messaging tables. */
+/**
+ * What runs by itself in a service, the next one first; not what was removed and is still written down. `Db` may be any database that has the
+ * messaging tables.
+ */
 export async function listScheduledJobs<Schema>(db: Kysely<Schema>): Promise<readonly ScheduledJob[]> {
   const { rows } = await sql<ScheduledJob>`
-    select job, every_seconds as "everySeconds", next_at as "nextAt" from cron order by next_at, job`.execute(db);
+    select job, every_seconds as "everySeconds", next_at as "nextAt" from cron where ${isDeclared} order by next_at, job`.execute(db);
   return rows;
 }
 
@@ -44,7 +67,7 @@ export async function runScheduledJob<Schema>(database: Database<Schema>, job: s
   const consumer = jobConsumer(job);
   const { rows } = await sql<{ done: RunNow }>`
     with known as (
-      select job from cron where job = ${job}
+      select job from cron where job = ${job} and ${isDeclared}
     ), run as (
       select id from inbox, known where consumer = ${consumer} and key = ${CRON_KEY} and status = 'pending'
     ), pulled as (
@@ -52,7 +75,7 @@ export async function runScheduledJob<Schema>(database: Database<Schema>, job: s
         select id from inbox where id in (select id from run) and run_at > now() and status = 'pending' for update skip locked)
       returning id
     ), enqueued as (
-      update cron set next_at = least(next_at, now()) where job = ${job} and not exists (select from run)
+      update cron set next_at = least(next_at, now()) where job in (select job from known) and not exists (select from run)
     )
     select case when exists (select from pulled) then 'pulled-forward' when exists (select from run) then 'under-way' else 'enqueued' end as done
     from known`.execute(database.query);
@@ -85,7 +108,8 @@ export async function runCrons<Schema>(database: Database<Schema>, service: stri
     insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, registered)
     select consumer, id, due.job, version, ${service}, ${CRON_KEY}, now(), ${correlationId}, '', '{}', true
     from due join unnest(
-      ${jobs}::text[], ${crons.map(({ version }) => version)}::integer[], ${jobs.map(jobConsumer)}::text[], ${jobs.map(() => uuidv7())}::uuid[]
+      ${jobs}::text[], ${crons.map(({ version }) => version)}::integer[], ${jobs.map(jobConsumer)}::text[],
+      ${jobs.map(() => uuidv7())}::uuid[]
     ) as declared (job, version, consumer, id) on declared.job = due.job
     where not exists (select from inbox last where last.consumer = declared.consumer and last.key = ${CRON_KEY} and last.status = 'pending')
     returning consumer`.execute(db);

@@ -6,6 +6,7 @@ export interface Tables {
     job: string;
     every_seconds: number;
     next_at: Generated<Date>;
+    declared_at: Date | null;
   };
   dead_letter_replays: {
     id: GeneratedAlways<number>;
