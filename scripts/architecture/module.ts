@@ -100,10 +100,15 @@ function parameterPerValue({ callee, arguments: given }: CallExpression): string
   return isRows ? 'values' : undefined;
 }
 
-/** Whether a call waits for several promises at once, one of which uses a transaction. */
+/** Whether a call waits for several promises at once, one of which uses a transaction; in a race, one alone may have a time limit beside it. */
 function isAtOnce({ callee, arguments: [first] }: CallExpression, source: string): boolean {
   if (callee.type !== 'MemberExpression' || callee.object.type !== 'Identifier' || callee.object.name !== 'Promise') return false;
-  return ['all', 'allSettled', 'any'].includes(memberName(callee)) && /\b(tx|trx)\b/.test(source.slice(first?.start, first?.end));
+  const usesTransaction = (node?: Node | null) => node != null && /\b(tx|trx)\b/.test(source.slice(node.start, node.end));
+  if (memberName(callee) === 'race' && first?.type === 'ArrayExpression') {
+    if (first.elements.some((each) => each?.type === 'SpreadElement' && usesTransaction(each))) return true;
+    return first.elements.filter(usesTransaction).length > 1;
+  }
+  return ['all', 'allSettled', 'any', 'race'].includes(memberName(callee)) && usesTransaction(first);
 }
 
 function memberName({ property }: MemberExpression): string {

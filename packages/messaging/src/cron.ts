@@ -46,7 +46,10 @@ export interface ScheduledJob {
   readonly nextAt: Date;
 }
 
-/** What runs by itself in a service, the next one first; not what was removed and is still written down. `Db` may be any database that has the messaging tables. */
+/**
+ * What runs by itself in a service, the next one first; not what was removed and is still written down. `Db` may be any database that has the
+ * messaging tables.
+ */
 export async function listScheduledJobs<Schema>(db: Kysely<Schema>): Promise<readonly ScheduledJob[]> {
   const { rows } = await sql<ScheduledJob>`
     select job, every_seconds as "everySeconds", next_at as "nextAt" from cron where ${isDeclared} order by next_at, job`.execute(db);
@@ -108,7 +111,8 @@ export async function runCrons<Schema>(database: Database<Schema>, service: stri
     insert into inbox (consumer, message_id, type, version, source, key, occurred_at, correlation_id, traceparent, data, registered)
     select consumer, id, due.job, version, ${service}, ${CRON_KEY}, now(), ${correlationId}, '', '{}', true
     from due join unnest(
-      ${jobs}::text[], ${crons.map(({ version }) => version)}::integer[], ${jobs.map(jobConsumer)}::text[], ${jobs.map(() => uuidv7())}::uuid[]
+      ${jobs}::text[], ${crons.map(({ version }) => version)}::integer[], ${jobs.map(jobConsumer)}::text[],
+      ${jobs.map(() => uuidv7())}::uuid[]
     ) as declared (job, version, consumer, id) on declared.job = due.job
     where not exists (select from inbox last where last.consumer = declared.consumer and last.key = ${CRON_KEY} and last.status = 'pending')
     returning consumer`.execute(db);

@@ -29,7 +29,7 @@ export interface Inbox<Schema> {
   insert(db: Kysely<Schema>, rows: readonly NewRow[]): Promise<void>;
 }
 
-/** @param elsewhere the consumers of other live copies that take a message, from memory: a consumer that a newer copy adds is to miss nothing. */
+/** @param elsewhere consumers of other live copies that take a message, from memory: one that a newer copy adds is to miss nothing. */
 export function createInbox<Schema>(
   database: Database<Schema>,
   consumers: readonly Consumer<Schema>[],

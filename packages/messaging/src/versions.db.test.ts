@@ -83,13 +83,14 @@ async function openService(leftoversExpected = '') {
         maxConnections: 4,
       });
       const { broker, accept } = createHandBus();
+      const metrics = new Registry();
       const messaging = createMessaging<unknown>({
         ...{
           service: 'products',
           database,
           broker,
           log: silent,
-          metrics: new Registry(),
+          metrics,
           consumers,
           jobs,
           crons,
@@ -105,6 +106,7 @@ async function openService(leftoversExpected = '') {
       stops.push(stop);
       return {
         messaging,
+        metrics,
         enqueue: (which: Job, data: object) =>
           database.transaction((tx) => createMessageWriters('products', database).jobs(tx).enqueue(which, data)),
         accept,
@@ -291,7 +293,7 @@ test('a job of a version that only a newer copy knows is left to it, and the new
   await eventually(async () => expect(await service.effects('work')).toEqual([1, 2, 3]));
 });
 
-test('rows of a consumer that no live copy has are named by health until a copy has it', async () => {
+test('rows of a consumer that no live copy has are named by health and counted by a gauge until a copy has it', async () => {
   await using service = await openService();
   const [inOrder, anyOrder] = service.old() as [Consumer, Consumer];
   const renamed = { ...anyOrder, name: 'old-name' };
@@ -309,9 +311,12 @@ test('rows of a consumer that no live copy has are named by health until a copy 
       detail: expect.stringContaining('1 wait for old-name, which no live copy has'),
     }),
   );
+  const gauge = async () => (await after.metrics.metrics()).match(/^stoa_inbox_unclaimed\{.*$/gm);
+  await eventually(async () => expect(await gauge()).toEqual(['stoa_inbox_unclaimed{service="products",consumer="old-name"} 1']));
   // A copy that has it, as in a rolling update.
   await service.start([renamed]);
   await eventually(async () => expect(await inbox()).toEqual({ name: 'inbox', ok: true, background: true }));
+  await eventually(async () => expect(await gauge()).toBeNull());
 });
 
 test('the ids in the data of an event and of a job reach their handlers in lower case, however they were written', async () => {
