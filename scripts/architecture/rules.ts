@@ -26,6 +26,7 @@ const packagesBefore: Readonly<Record<string, readonly string[]>> = {
   tasks: ['service', 'postgres', 'messaging'],
   kit: ['service', 'postgres', 'messaging', 'http', 'redis', 'auth', 'tasks'],
   'event-store': ['service', 'postgres'],
+  money: [],
 };
 const testLibraries = ['vitest', 'fast-check', 'playwright-core'];
 /** Libraries, and modules of ours, that only compute. */
