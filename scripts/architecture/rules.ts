@@ -27,6 +27,7 @@ const packagesBefore: Readonly<Record<string, readonly string[]>> = {
   kit: ['service', 'postgres', 'messaging', 'http', 'redis', 'auth', 'tasks'],
   'event-store': ['service', 'postgres'],
   money: [],
+  search: [],
 };
 const testLibraries = ['vitest', 'fast-check', 'playwright-core'];
 /** Libraries, and modules of ours, that only compute. */

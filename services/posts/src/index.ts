@@ -4,6 +4,7 @@ import type { ServiceDefinition } from '@stoa/service';
 import { cleanUp } from './clean-up.ts';
 import { type PostsConfig, postsConfig } from './config.ts';
 import { postsErrors } from './errors.ts';
+import { indexAgain } from './index-again.ts';
 import { createUserEvents } from './on-user-events.ts';
 import { readPostsRoutes } from './read-posts.routes.ts';
 import { seedPosts } from './seed-posts.ts';
@@ -37,10 +38,11 @@ export const posts: ServiceDefinition<ServiceDeps<PostsConfig, PostsTables>, typ
       const { consumers, detachPosts, askForProfiles } = createUserEvents({ ...context, onUserDeleted: config.POSTS_ON_USER_DELETED });
       return {
         consumers,
-        jobs: [detachPosts, askForProfiles, cleanUp],
+        jobs: [detachPosts, askForProfiles, cleanUp, indexAgain],
         crons: [
           { job: askForProfiles.name, everySeconds: MONTH_SECONDS },
           { job: cleanUp.name, everySeconds: 60 },
+          { job: indexAgain.name, everySeconds: 60 },
         ],
         routes(http) {
           readPostsRoutes(http, { query: database.query, cursors: createCursors(derive) });

@@ -1,8 +1,8 @@
 import type { PageRequest } from '@stoa/http';
 import { PLANNED_FOR_ITS_VALUES, prepare } from '@stoa/postgres';
+import { alike, exactly, speltAlike, termsOf } from '@stoa/search';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { PostsTables } from './tables.ts';
-import { alike, exactly, termsOf } from './words.ts';
 
 /** A post as readers see it, and who wrote it as far as is known. */
 export interface Post {
@@ -105,16 +105,6 @@ export async function searchPosts(
   const spelt = await speltAlike(db, terms);
   const isAnyFound = spelt.some(({ words }) => words.length > 0);
   return { posts: isAnyFound ? await find(alike(spelt)) : [], match: 'alike' };
-}
-
-/** One letter more, less or other, or two exchanged; the most similar lengths first. Of shorter words too many are alike. */
-async function speltAlike(db: Kysely<PostsTables>, terms: readonly string[]) {
-  const { rows } = await sql<{ term: string; words: string[] }>`
-    select term, array(
-      select word from words where char_length(term) >= 4 and spellings && spellings(term)
-      order by abs(char_length(word) - char_length(term)), word limit 8) as words
-    from unnest(${terms}::text[]) with ordinality as terms (term, place) order by place`.execute(db);
-  return rows;
 }
 
 /** @param query a tsquery. */

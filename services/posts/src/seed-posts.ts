@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Database } from '@stoa/postgres';
 import type { Clock, Seeding } from '@stoa/service';
 import { sql } from 'kysely';
+import { SEARCH_VERSION } from './index-again.ts';
 import type { PostsTables } from './tables.ts';
 
 const FREQUENT = 'the of and to in is it that for on with as was at by an be this from have'.split(' ');
@@ -39,9 +40,9 @@ export async function seedPosts(deps: { readonly database: Database<PostsTables>
     const to = Math.min(from + BATCH, count);
     await transaction((tx) =>
       sql`
-        insert into posts (id, author_id, title, text, search, created_at, updated_at)
+        insert into posts (id, author_id, title, text, search, search_version, created_at, updated_at)
         select ${idOf('post', n, sql`lpad(to_hex(ms), 12, '0')`)}, ${authorId(sql`(n % ${authors})`)}, title, text,
-          array_to_tsvector(string_to_array(lower(title || ' ' || text), ' ')), to_timestamp(ms / 1000.0), to_timestamp(ms / 1000.0)
+          array_to_tsvector(string_to_array(lower(title || ' ' || text), ' ')), ${SEARCH_VERSION}::smallint, to_timestamp(ms / 1000.0), to_timestamp(ms / 1000.0)
         from (
           select n, ${begin}::bigint + n * ${YEAR_MS}::bigint / ${count} as ms, 'Notes ' || ${run} || n as title,
             (select string_agg((${WORDS}::text[])[1 + floor(power(random(), 4) * ${WORDS.length})::int], ' ') from generate_series(1, 20 + n % 40)) as text

@@ -18,6 +18,7 @@ export interface Tables {
     hidden_at: Date | null;
     created_at: Date;
     updated_at: Date;
+    search_version: Generated<number>;
   };
   words: {
     word: string;

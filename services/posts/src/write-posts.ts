@@ -2,20 +2,26 @@ import type { Caller } from '@stoa/auth';
 import { auditRecorded, postChanged, postCreated, postDeleted } from '@stoa/contracts';
 import { clientIpKey } from '@stoa/http';
 import type { ServiceContext } from '@stoa/kit';
+import { learnWords, wordsOf } from '@stoa/search';
 import { currentContext, uuidv7 } from '@stoa/service';
-import { sql, type Transaction } from 'kysely';
+import type { Transaction } from 'kysely';
 import { holdAuthor } from './authors.ts';
 import { postsErrors } from './errors.ts';
+import { SEARCH_VERSION, searchOf } from './index-again.ts';
 import { type FoundPost, postQuery } from './posts.view.ts';
 import type { PostsTables } from './tables.ts';
-import { wordsOf } from './words.ts';
 
 type Tx = Transaction<PostsTables>;
 /** Throws when the post is not as the caller saw it. */
 type RequireState = (post: FoundPost) => void;
 
 type Ports = Pick<ServiceContext<unknown, PostsTables>, 'database' | 'clock' | 'outbox'>;
-type Change = { readonly text?: string; readonly search?: ReturnType<typeof searchOf>; readonly hidden_at?: Date | null };
+type Change = {
+  readonly text?: string;
+  readonly search?: ReturnType<typeof searchOf>;
+  readonly search_version?: number;
+  readonly hidden_at?: Date | null;
+};
 export type WritePosts = ReturnType<typeof createWritePosts>;
 
 /** What changes posts: each change in one transaction with its events. */
@@ -30,7 +36,7 @@ export function createWritePosts({ database, outbox, clock }: Ports) {
         const post = { id: id ?? uuidv7(now.getTime()), author_id: authorId, title, text, created_at: now, updated_at: now };
         const { numInsertedOrUpdatedRows: inserted } = await tx
           .insertInto('posts')
-          .values({ ...post, search: searchOf(words), hidden_at: null })
+          .values({ ...post, search: searchOf(words), search_version: SEARCH_VERSION, hidden_at: null })
           .onConflict((conflict) => conflict.column('id').doNothing())
           .executeTakeFirst();
         if (inserted === 1n) {
@@ -49,7 +55,7 @@ export function createWritePosts({ database, outbox, clock }: Ports) {
         requireState(post);
         if (post.text === text) return post;
         const words = wordsOf(`${post.title} ${text}`);
-        const changed = await save(tx, post, { text, search: searchOf(words) });
+        const changed = await save(tx, post, { text, search: searchOf(words), search_version: SEARCH_VERSION });
         await learnWords(tx, words);
         return changed;
       }),
@@ -111,18 +117,4 @@ async function lock(tx: Tx, id: string): Promise<FoundPost> {
   const post = await postQuery(tx, id).executeTakeFirst();
   if (post === undefined) throw postsErrors.post_not_found();
   return post;
-}
-
-const searchOf = (words: readonly string[]) => sql<string>`array_to_tsvector(${words}::text[])`;
-
-/**
- * Words that a search may have meant: long enough, and of letters. Most are there already and are only read, so that nobody waits for a word
- * that everybody writes; the others go in one order, so that no two wait for each other.
- */
-async function learnWords(tx: Tx, words: readonly string[]): Promise<void> {
-  const learnable = words.filter((word) => word.length >= 4 && word.length <= 32 && /\p{L}/u.test(word));
-  await sql`
-    insert into words (word) select word from unnest(${learnable}::text[]) as new (word)
-    where not exists (select from words where words.word = new.word and words.used_on = current_date) order by word
-    on conflict (word) do update set used_on = current_date where words.used_on < current_date`.execute(tx);
 }

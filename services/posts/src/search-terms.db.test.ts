@@ -1,10 +1,10 @@
+import { alike, exactly, termsOf, wordsOf } from '@stoa/search';
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PostsDatabase, postsDatabase } from './testing/posts-database.ts';
-import { alike, exactly, termsOf, wordsOf } from './words.ts';
 
-/** That PostgreSQL reads what `words.ts` writes, whatever people type. */
+/** That PostgreSQL reads what `@stoa/search` writes, whatever people type. */
 let fixture: PostsDatabase;
 beforeAll(async () => {
   fixture = await postsDatabase();

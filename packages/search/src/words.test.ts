@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { alike, exactly, termsOf, wordsOf } from './words.ts';
+import { alike, exactly, termsOf, wordsOf } from './index.ts';
 
 describe('the words of a text', () => {
   test.for([
@@ -10,13 +10,19 @@ describe('the words of a text', () => {
     ['İstanbul ISTANBUL ıstanbul', ['istanbul']],
     ['ﬁne FINE', ['fine']],
     ['Ⅷ ４２ ²', ['viii', '42', '2']],
-    ["don't re-do e.g. 3.14", ['don', 't', 're', 'do', 'e', 'g', '3', '14']],
-    ['東京に行く', ['東京', 'に', '行く']],
-    ['ｶﾞﾗｽ ガラス', ['ガラス']],
-    ['\u845b\u{e0100}\u57ce \u845b\u57ce', ['\u845b\u57ce']],
-    ['❤️love 🏛️ 1️⃣', ['love', '1\u20e3']],
+    ["don't re-do e.g. 3.14", ['dont', 'don', 't', 're', 'do', 'e', 'g', '3', '14']],
+    ['O’Brien OʼBrien O`Brien', ['obrien', 'o', 'brien']],
+    ["'quoted' l'eau", ['quoted', 'leau', 'l', 'eau']],
+    ['Øresund łódź đak Œuvre æther þorn', ['oresund', 'lodz', 'dak', 'oeuvre', 'aether', 'thorn']],
+    ['Ёлка ЁЛКА елка', ['елка']],
+    ['東京に', ['東', '京', 'に', '東京', '京に']],
+    ['ｶﾞﾗｽ ガラス', ['ガ', 'ラ', 'ス', 'ガラ', 'ラス']],
+    ['시장', ['시', '장', '시장']],
+    ['น้ำ', ['น\u0e49\u0e4d', 'า', 'น\u0e49\u0e4dา']],
+    ['\u845b\u{e0100}\u57ce', ['\u845b', '\u57ce', '\u845b\u57ce']],
+    ['❤️love 🏛️ 1️⃣', ['love', '1']],
     ['हिन्दी', ['हिन्दी']],
-    ['一 two三', ['一', 'two', '三']],
+    ['一 two三x4', ['一', 'two', '三', 'x4']],
     ['👩🏽‍🚀 — …', []],
     ['', []],
   ] as const)('%j are %j', ([text, words]) => {
@@ -62,6 +68,28 @@ describe('the words of a text', () => {
 describe('a search', () => {
   test('has 16 terms at most', () => {
     expect(termsOf(Array.from({ length: 50 }, (_, n) => `w${n}`).join(' '))).toHaveLength(16);
+  });
+
+  test.for([
+    ['市場', '南大門市場に行く'],
+    ['시장', '남대문시장에서'],
+    ['南', '東南'],
+    ['กรุง', 'ไปกรุงเทพ'],
+    ["o'brien", 'OBrien'],
+    ['obrien', "O'Brien"],
+    ['brien', "O'Brien"],
+    ['ＳＴＲＡＳＳＥ', 'Straße'],
+  ])('for %s finds what stands inside of %s', ([q, text]) => {
+    const words = wordsOf(text as string);
+    expect(termsOf(q as string).filter((term) => !words.includes(term))).toEqual([]);
+  });
+
+  test.for([
+    ['場市', '市場'],
+    ['東西', '東南西'],
+  ])('for %s does not find %s', ([q, text]) => {
+    const words = wordsOf(text as string);
+    expect(termsOf(q as string).filter((term) => !words.includes(term))).not.toEqual([]);
   });
 
   test('is for all of its words, the last one also as a beginning', () => {
