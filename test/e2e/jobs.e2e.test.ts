@@ -35,6 +35,7 @@ describe('jobs by command line', () => {
       'mailer.prune-idempotency-keys',
       'mailer.remove-expired-data',
       'posts.ask-for-profiles',
+      'posts.index-posts-again',
       'posts.prune-idempotency-keys',
       'posts.remove-expired-data',
       'users.prune-idempotency-keys',
