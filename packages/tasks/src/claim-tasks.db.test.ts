@@ -120,9 +120,7 @@ describe('a claim', () => {
     const reads = nodes.filter((node) => node['Relation Name'] === 'tasks' && node['Node Type'] !== 'ModifyTable');
     expect(reads.length).toBeGreaterThan(0);
     expect(reads.map((node) => [node['Node Type'], node['Index Name']]).filter(([type]) => type === 'Seq Scan')).toEqual([]);
-    const startedAt = performance.now();
     expect((await claim(room('hook'), room('other'))).claimed).toHaveLength(10);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
   });
 });
 
