@@ -111,7 +111,9 @@ const coercing: Compiler = { ajv: createAjv('array'), known: new WeakMap() };
 
 /** @param of the schema as it was declared, where `schema` is made of it. */
 function validatorOf({ ajv, known }: Compiler, schema: TSchema, of: TSchema = schema): ValidateFunction {
-  const validate = known.get(of) ?? ajv.compile(schema);
+  const found = known.get(of);
+  if (found !== undefined) return found;
+  const validate = ajv.compile(schema);
   // It would keep all schemas that it has ever compiled.
   ajv.removeSchema(schema);
   known.set(of, validate);
